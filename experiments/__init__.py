@@ -1,0 +1,1 @@
+"""Data, training and runs: from a spec to a record."""

@@ -1,0 +1,15 @@
+"""Row 04: one filter per channel (paper, section 2.3)."""
+
+from roadmap.errors import StepError
+from roadmap.spec import Spec, edit_units, is_spatial, units
+
+
+def depthwise(spec: Spec) -> Spec:
+    """Make the spatial convolution depthwise: one group per channel.
+
+    Mixing positions (depthwise) and mixing channels (1×1) come apart, as in self-attention and
+    ResNeXt taken to its end. It costs accuracy and frees most of the MACs, which `width` spends.
+    """
+    if not any(is_spatial(unit) for unit in units(spec)):
+        raise StepError("step 'depthwise' needs a convolution with a kernel above 1 in the block")
+    return edit_units(spec, is_spatial, depthwise=True)

@@ -1,0 +1,18 @@
+"""Row 02: spend the blocks where Swin spends them (paper, section 2.2)."""
+
+from roadmap.errors import StepError
+from roadmap.spec import Spec, edit_network, replace
+
+
+def stage_ratio(spec: Spec, depths: tuple[int, ...]) -> Spec:
+    """Change the number of blocks in each stage.
+
+    ResNet-50's (3, 4, 6, 3) becomes (3, 3, 9, 3): Swin's ratio of 1 : 1 : 3 : 1, and its MACs.
+    """
+    stages = spec.network.stages
+    if len(depths) != len(stages):
+        raise StepError(
+            f"step 'stage_ratio' needs one depth per stage: {len(stages)}, got {list(depths)}"
+        )
+    changed = (replace(stage, depth=depth) for stage, depth in zip(stages, depths, strict=True))
+    return edit_network(spec, stages=tuple(changed))

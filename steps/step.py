@@ -1,0 +1,111 @@
+"""What a step is: a named, explained function Spec → Spec whose parameters are checked."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roadmap.errors import Problem, StepError, unknown
+from roadmap.spec import Operation, Spec, edit_units, from_dict
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step's function with its title and its design group in the paper's Figure 2.
+
+    The title may name parameters: `kernel size {kernel}`. `source` fingerprints the file of a
+    user's own step, empty for those shipped.
+    """
+
+    function: Callable[..., Spec]
+    title: str
+    group: str
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """The slug used in files, on the command line, in tables and figures."""
+        return self.function.__name__
+
+    @property
+    def explanation(self) -> str:
+        """What the step does and why."""
+        return inspect.getdoc(self.function) or ""
+
+    def bind(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The typed parameters of one use, defaults filled in; a Problem names what is wrong."""
+        signature = list(inspect.signature(self.function).parameters.values())[1:]
+        hints = typing.get_type_hints(self.function)
+        names = [each.name for each in signature]
+        for name in parameters:
+            if name not in names:
+                raise unknown(f"parameter of step {self.name!r}:", name, names)
+        bound = {}
+        for each in signature:
+            if each.name in parameters:
+                bound[each.name] = self._typed(each.name, hints.get(each.name, Any), parameters)
+            elif each.default is inspect.Parameter.empty:
+                raise Problem(f"step {self.name!r} needs the parameter {each.name!r}")
+            else:
+                bound[each.name] = each.default
+        return bound
+
+    def _typed(self, name: str, hint: Any, parameters: Mapping[str, Any]) -> Any:
+        given = parameters[name]
+        if isinstance(hint, type) and isinstance(given, hint):
+            return given
+        try:
+            return from_dict(hint, given)
+        except Problem as problem:
+            text = f"parameter {name!r} of step {self.name!r}: {problem}"
+            raise Problem(text, keys=(name, *problem.keys)) from None
+
+    def apply(self, spec: Spec, **parameters: Any) -> Spec:
+        """The spec after this step; `spec` itself is not changed.
+
+        Raises StepError where the step makes no sense for this spec, naming what it needs.
+        """
+        changed = self.function(spec, **self.bind(parameters))
+        if not isinstance(changed, Spec):
+            raise StepError(f"step {self.name!r} must return a Spec, not {type(changed).__name__}")
+        if not self.source:
+            return changed
+        return edit_units(changed, lambda unit: isinstance(unit, Operation), source=self.source)
+
+
+def read_steps(path: Path) -> dict[str, Step]:
+    """The steps in a user's own Python file: its public functions with a first parameter `spec`.
+
+    Running the file is what makes it work, so only a file that the user names is ever read.
+    """
+    if not path.is_file():
+        raise Problem(f"steps file {path} does not exist")
+    module_spec = importlib.util.spec_from_file_location(f"steps_of_yours_{path.stem}", path)
+    if module_spec is None:
+        raise Problem(f"steps file {path} is no Python file (*.py)")
+    module = importlib.util.module_from_spec(module_spec)
+    try:
+        module_spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's code raises
+        raise Problem(f"steps file {path} fails: {type(error).__name__}: {error}") from error
+    source = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    functions = {
+        name: each
+        for name, each in vars(module).items()
+        if inspect.isfunction(each)
+        and each.__module__ == module.__name__
+        and not name.startswith("_")
+        and next(iter(inspect.signature(each).parameters), None) == "spec"
+    }
+    if not functions:
+        raise Problem(f"steps file {path} has no function whose first parameter is 'spec'")
+    return {
+        name: Step(each, name.replace("_", " "), "own steps", source)
+        for name, each in functions.items()
+    }

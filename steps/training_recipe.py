@@ -1,0 +1,19 @@
+"""Row 01: train with today's recipe (paper, section 2.1)."""
+
+from roadmap.spec import Recipe, Spec, edit_network, replace
+
+
+def training_recipe(
+    spec: Spec,
+    recipe: Recipe,
+    drop_path: float = 0.0,
+    initialization: str = "truncated_normal",
+) -> Spec:
+    """Train the same network with the enhanced recipe.
+
+    AdamW, a cosine schedule with warm-up, mixup, cutmix, RandAugment, random erasing, label
+    smoothing and stochastic depth, as for vision transformers: much of what was put down to
+    architecture is training. Weights start from a truncated normal, an item of the same recipe.
+    """
+    spec = edit_network(spec, drop_path=drop_path, initialization=initialization)
+    return replace(spec, recipe=recipe)
