@@ -10,10 +10,11 @@ and randomness is the raw output of a bit generator, which NumPy promises never 
 """
 
 import hashlib
-import itertools
+import os
 import shutil
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -98,14 +99,14 @@ def chaos_game(parameters: np.ndarray, octets: np.ndarray, system: np.ndarray):
     images, _, maps = parameters.shape
     area = np.abs(system[2] * system[3] >> BITS) + ONE // 50
     bounds = 256 * np.cumsum(area) // np.sum(area)
-    choices = np.searchsorted(bounds[:-1], np.arange(256), side="right")[octets]
+    choices = np.take(np.searchsorted(bounds[:-1], np.arange(256), side="right"), octets)
     choices = choices.reshape(images, WARM_UP + STEPS, -1) + maps * np.arange(images)[:, None, None]
-    a, b, c, d, e, f = np.moveaxis(affine_maps(parameters), 1, 0).reshape(6, -1)
+    coefficients = np.moveaxis(affine_maps(parameters), 1, 0).reshape(6, -1)
     x, y = np.zeros((2, images, choices.shape[2]), dtype=np.int64)
     path = np.empty((2, images, WARM_UP + STEPS, choices.shape[2]), dtype=np.int64)
     for step in range(WARM_UP + STEPS):
-        m = choices[:, step]
-        x, y = (a[m] * x + b[m] * y >> BITS) + e[m], (c[m] * x + d[m] * y >> BITS) + f[m]
+        a, b, c, d, e, f = (np.take(each, choices[:, step]) for each in coefficients)
+        x, y = (a * x + b * y >> BITS) + e, (c * x + d * y >> BITS) + f
         path[0, :, step], path[1, :, step] = x, y
     x, y = path[:, :, WARM_UP:].reshape(2, images, -1)
     return x, y, (choices[:, WARM_UP:] % maps).reshape(images, -1)
@@ -115,7 +116,7 @@ def framed(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The same points with each image's bounding box moved onto the square from -ONE to ONE."""
     def along(points):
         low, high = points.min(axis=1, keepdims=True), points.max(axis=1, keepdims=True)
-        return (2 * points - low - high) * ONE // np.maximum(high - low, 1)
+        return (2 * points - low - high) * (ONE * ONE // np.maximum(high - low, 1)) >> BITS
 
     return along(x), along(y)
 
@@ -161,14 +162,14 @@ def sample_system(seed: int, category: int) -> np.ndarray:
 
 def draw_shapes(config: Fractals, system: np.ndarray, draws: Draws):
     """Opacity 0…256 of the shape and its tint 0…256, each int64 (images, size, size)."""
-    images, (_, maps) = len(draws.streams), system.shape
-    jittered = system * draws.integers(ONE * 70 // 100, ONE * 130 // 100, 6, maps) >> BITS
+    _, maps = system.shape
+    jittered = system * draws.integers(ONE * 80 // 100, ONE * 120 // 100, 6, maps) >> BITS
     jittered[:, 2:4] = np.clip(jittered[:, 2:4], -ONE * 95 // 100, ONE * 95 // 100)
     chains = -(-2 * config.size * config.size // STEPS)  # two points for each pixel of the frame
     octets = draws.octets((WARM_UP + STEPS) * chains)
     x, y, last = chaos_game(jittered, octets, system)
     x, y = framed(x, y)
-    cosine, sine = circle(draws.integers(-ONE * 41 // 100, ONE * 41 // 100, 1))  # up to 45°
+    cosine, sine = circle(draws.integers(-ONE * 36 // 100, ONE * 36 // 100, 1))  # up to 40°
     scale = draws.integers(ONE * 60 // 100, ONE * 95 // 100, 2, 1)
     shift = draws.integers(-ONE * 15 // 100, ONE * 15 // 100, 2, 1)
     x, y = x * scale[:, 0] >> BITS, y * scale[:, 1] >> BITS
@@ -211,7 +212,7 @@ def draw_block(config: Fractals, system: np.ndarray, keys: list[tuple[int, ...]]
     image = ink[:, 0].astype(np.int32) * (256 - tint) + ink[:, 1].astype(np.int32) * tint >> 8
     image = background.astype(np.int32) * (256 - opacity) + image * opacity >> 8
     grain = draws.octets(2 * size * size * 3).reshape(-1, 2, size, size, 3).astype(np.int32)
-    image += (grain[:, 0] - grain[:, 1]) * draws.integers(0, 65, 1, 1, 1).astype(np.int32) >> 8
+    image += (grain[:, 0] - grain[:, 1]) * draws.integers(0, 49, 1, 1, 1).astype(np.int32) >> 8
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
@@ -224,3 +225,68 @@ def draw_category(config: Fractals, category: int, start: int, count: int) -> np
         keys = [(config.seed, category, 1, start + i) for i in range(first, last)]
         images[first:last] = draw_block(config, system, keys)
     return images
+
+
+def make(config: Fractals, folder: Path, progress: Callable[[int, int], None] | None) -> None:
+    """Write the four arrays into this folder, category after category, without holding them all.
+
+    Threads share the work: NumPy lets go of the interpreter, and no image depends on another.
+    """
+    splits = {"train": (0, config.train), "val": (VALIDATION_START, config.val)}
+    files = {}
+    for split, (_, each) in splits.items():
+        shape = (config.categories * each, config.size, config.size, 3)
+        files[split] = np.lib.format.open_memmap(
+            folder / f"{split}-images.npy", mode="w+", dtype=np.uint8, shape=shape
+        )
+        labels = np.repeat(np.arange(config.categories, dtype=np.int64), each)
+        np.save(folder / f"{split}-labels.npy", labels)
+
+    def fill(category: int) -> None:
+        for split, (start, each) in splits.items():
+            rows = slice(category * each, (category + 1) * each)
+            files[split][rows] = draw_category(config, category, start, each)
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        jobs = [pool.submit(fill, category) for category in range(config.categories)]
+        try:
+            for done, job in enumerate(as_completed(jobs), start=1):
+                job.result()
+                if progress is not None:
+                    progress(done, config.categories)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    for file in files.values():
+        file.flush()
+
+
+def load(
+    config: Fractals, *, cache: Path, progress: Callable[[int, int], None] | None = None
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """{"train", "val"} → images uint8 (n, size, size, 3), mapped from disk, and labels int64 (n,).
+
+    Made once, in a folder beside the final one and renamed when whole: what bears the final name is
+    always complete. Of two processes which race, the later finds the name taken and uses that set.
+    Both splits are sorted by category. progress(done, total) counts the categories made.
+    """
+    folder = Path(cache) / f"fractals-{config.fingerprint}"
+    if not folder.is_dir():
+        unfinished = folder.with_name(f"{folder.name}-unfinished-{uuid.uuid4().hex}")
+        unfinished.mkdir(parents=True)
+        try:
+            make(config, unfinished, progress)
+            try:
+                unfinished.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return {
+        split: (
+            np.load(folder / f"{split}-images.npy", mmap_mode="r"),
+            np.load(folder / f"{split}-labels.npy"),
+        )
+        for split in ("train", "val")
+    }

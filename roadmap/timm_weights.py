@@ -1,0 +1,112 @@
+"""Weights to and from timm: the two ends of the roadmaps are timm's resnet and convnext.
+
+ResNet rows (00 and 01) carry the weights of timm's `resnet50`, `resnet200`, …; rows that end as
+ConvNeXt (13) those of `convnext_tiny`, `convnext_base`, …. Rows between have no counterpart.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from timm.models import load_state_dict
+from torch import Tensor
+
+from roadmap.errors import Problem
+from roadmap.network import RoadmapNetwork
+from roadmap.spec import Network, is_depthwise
+
+# Our name → timm's, tried from top to bottom; {n+1} counts from one.
+RESNET = (
+    (r"stem\.convolution", "conv1"),
+    (r"stem\.norm", "bn1"),
+    (r"stages\.(\d+)\.blocks\.(\d+)\.branch\.convolution_(\d+)", "layer{0+1}.{1}.conv{2+1}"),
+    (r"stages\.(\d+)\.blocks\.(\d+)\.branch\.norm_(\d+)", "layer{0+1}.{1}.bn{2+1}"),
+    (r"stages\.(\d+)\.blocks\.(\d+)\.shortcut\.convolution", "layer{0+1}.{1}.downsample.0"),
+    (r"stages\.(\d+)\.blocks\.(\d+)\.shortcut\.norm", "layer{0+1}.{1}.downsample.1"),
+    (r"head\.classifier", "fc"),
+)
+CONVNEXT = (
+    (r"stem\.convolution", "stem.0"),
+    (r"stem\.final_norm", "stem.1"),
+    (r"stages\.(\d+)\.downsampling\.norm", "stages.{0}.downsample.0"),
+    (r"stages\.(\d+)\.downsampling\.convolution", "stages.{0}.downsample.1"),
+    (r"stages\.(\d+)\.blocks\.(\d+)\.branch\.convolution_0", "stages.{0}.blocks.{1}.conv_dw"),
+    (r"stages\.(\d+)\.blocks\.(\d+)\.branch\.norm_0", "stages.{0}.blocks.{1}.norm"),
+    (r"stages\.(\d+)\.blocks\.(\d+)\.branch\.convolution_(\d+)", "stages.{0}.blocks.{1}.mlp.fc{2}"),
+    (r"stages\.(\d+)\.blocks\.(\d+)\.branch\.layer_scale\.gamma", "stages.{0}.blocks.{1}.gamma"),
+    (r"head\.norm", "head.norm"),
+    (r"head\.classifier", "head.fc"),
+)
+
+
+def names(network: RoadmapNetwork) -> dict[str, str]:
+    """Our parameter and buffer names → timm's; a Problem for a row without a counterpart."""
+    table = CONVNEXT if network.spec.downsampling else RESNET
+    if network.spec.downsampling is None and any(
+        is_depthwise(unit) for stage in network.spec.stages for unit in stage.block.units
+    ):
+        raise _no_counterpart(network.spec)
+    return {ours: _rename(ours, table, network.spec) for ours in network.state_dict()}
+
+
+def _rename(ours: str, table: tuple[tuple[str, str], ...], spec: Network) -> str:
+    for pattern, target in table:
+        match = re.match(rf"{pattern}(?=\.|$)", ours)
+        if match:
+            groups = [int(group) for group in match.groups()]
+            named = re.sub(
+                r"\{(\d)(\+1)?\}", lambda m: str(groups[int(m[1])] + bool(m[2])), target
+            )
+            return named + ours[match.end() :]
+    raise _no_counterpart(spec)
+
+
+def _no_counterpart(spec: Network) -> Problem:
+    return Problem(
+        "this network has no counterpart in timm; those of rows 00, 01 and 13 of resnet50 and "
+        "resnet200 have one"
+    )
+
+
+def to_timm(network: RoadmapNetwork) -> dict[str, Tensor]:
+    """The network's weights under timm's names, for `load_state_dict` of timm's model.
+
+    1×1 weights keep four dimensions, as in timm's ConvNeXts built with `conv_mlp=True`; the default
+    ones, which compute them as Linear, take them through `timm.models.convnext.checkpoint_filter_fn`.
+    """
+    weights = network.state_dict()
+    return {theirs: weights[ours] for ours, theirs in names(network).items()}
+
+
+def load_timm(network: RoadmapNetwork, weights: dict[str, Tensor] | Path | str) -> None:
+    """Load timm's weights, from a state dict or a .safetensors or .pth file, into the network.
+
+    Linear weights are taken as 1×1 convolutions. Files are read without executing code. Raises
+    Problem naming what is missing, unexpected or of another shape.
+    """
+    if not isinstance(weights, dict):
+        if not Path(weights).is_file():
+            raise Problem(f"weights file {weights} does not exist")
+        weights = load_state_dict(str(weights), use_ema=False, weights_only=True)
+    table, current = names(network), network.state_dict()
+    missing = sorted(set(table.values()) - set(weights))
+    unexpected = sorted(set(weights) - set(table.values()))
+    if missing or unexpected:
+        raise Problem(
+            f"the weights are of another network: {len(missing)} are missing"
+            f"{_first(missing)}, {len(unexpected)} unexpected{_first(unexpected)}"
+        )
+    loaded = {}
+    for ours, theirs in table.items():
+        weight, wanted = weights[theirs], current[ours].shape
+        if weight.ndim == 2 and len(wanted) == 4:
+            weight = weight[:, :, None, None]
+        if weight.shape != wanted:
+            raise Problem(f"{theirs} has the shape {[*weight.shape]}; needed: {[*wanted]}")
+        loaded[ours] = weight
+    network.load_state_dict(loaded)
+
+
+def _first(found: list[str]) -> str:
+    return f" ({found[0]}, …)" if found else ""
