@@ -14,6 +14,7 @@ from typing import Any
 
 from roadmap import strict_yaml
 from roadmap.errors import Problem, StepError, unknown
+from roadmap.paper import TABLES
 from roadmap.plan import plan
 from roadmap.spec import Recipe, Spec, edit_network, from_dict, override
 from steps import STEPS
@@ -21,7 +22,7 @@ from steps.resnet import resnet
 from steps.step import Step, read_steps
 
 SHIPPED = ("tiny", "resnet50", "resnet200")
-KEYS = ("title", "base", "recipe", "data", "classes", "rows")
+KEYS = ("title", "paper", "base", "recipe", "data", "classes", "rows")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +45,14 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Roadmap:
-    """An ordered path of rows; `roadmap["05"]`, `roadmap["width"]` and iteration give rows."""
+    """An ordered path of rows; `roadmap["05"]`, `roadmap["width"]` and iteration give rows.
+
+    `paper` names the paper's table to compare with, `data` the data set to train on by default.
+    """
 
     name: str
     title: str
+    paper: str | None
     data: str | None
     rows: tuple[Row, ...]
 
@@ -129,6 +134,10 @@ def _read(document: strict_yaml.Document, steps: Mapping[str, Step]) -> Roadmap:
                 raise Problem(f"key {key!r} is missing")
     with document.at("data"):
         default_data = from_dict(str | None, data.get("data"))
+    with document.at("paper"):
+        paper = data.get("paper")
+        if paper is not None and paper not in TABLES:
+            raise unknown("table of the paper", paper, TABLES)
     with document.at("title"):
         title = from_dict(str, data.get("title", document.path.stem))
     with document.at("base"):
@@ -139,7 +148,8 @@ def _read(document: strict_yaml.Document, steps: Mapping[str, Step]) -> Roadmap:
     for index, entry in enumerate(data["rows"]):
         with document.at("rows", index):
             rows += _rows(entry, f"{index + 1:02}", rows, steps)
-    return Roadmap(name=document.path.stem, title=title, data=default_data, rows=tuple(rows))
+    name = document.path.stem
+    return Roadmap(name=name, title=title, paper=paper, data=default_data, rows=tuple(rows))
 
 
 def _base_row(data: Mapping[str, Any]) -> Row:

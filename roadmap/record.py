@@ -1,0 +1,134 @@
+"""The record of one finished run: a JSON file, and all that analysis ever sees of a run.
+
+What identifies a run (spec, data, seed) is kept apart from what only describes it (commit,
+hardware, times): a run is found again by its identity, whatever it was started as.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from roadmap.errors import Problem
+from roadmap.spec import fingerprint, from_dict
+
+value = pydantic.dataclasses.dataclass(
+    frozen=True,
+    kw_only=True,
+    config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=True, ser_json_inf_nan="constants"),
+)
+
+
+@value
+class Identity:
+    """What makes a run this run and no other; fingerprints of 12 hexadecimal digits."""
+
+    spec: str
+    network: str
+    recipe: str
+    data: str
+    seed: int
+
+    @property
+    def run(self) -> str:
+        """The name of the run's folder, from the spec, the data and the seed."""
+        return fingerprint([self.spec, self.data, self.seed])
+
+
+@value
+class Label:
+    """The row as which a run was started: for people, not for finding it."""
+
+    roadmap: str
+    row: str
+    step: str
+    title: str
+    group: str
+
+
+@value
+class Provenance:
+    """Under what circumstances a run was made; times are UTC, ISO 8601."""
+
+    command: str
+    started: str
+    finished: str
+    commit: str
+    hardware: str
+    threads: int
+    versions: dict[str, str]
+
+
+@value
+class Record:
+    """One run. Accuracies are percentages of the last epoch, never of the best.
+
+    `top1`, `top5` and `loss` are on the validation images; `images_per_second` counts training
+    images, augmentation included and validation left out; `metrics` is open for whatever else was
+    measured; `history` has one entry per epoch.
+    """
+
+    identity: Identity
+    label: Label
+    status: Literal["finished", "diverged"]
+    top1: float
+    top5: float
+    loss: float
+    metrics: dict[str, float] = Field(default_factory=dict)
+    macs: int
+    params: int
+    activations: int
+    images_per_second: float
+    wall_seconds: float
+    data: dict[str, Any]
+    spec: dict[str, Any]
+    history: list[dict[str, float]]
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records below a folder, and one message for each file that could not be read."""
+
+    records: tuple[Record, ...]
+    broken: tuple[str, ...]
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a record so that it is there whole or not at all."""
+    text = pydantic.TypeAdapter(Record).dump_json(record, indent=2).decode() + "\n"
+    beside = path.with_suffix(f".{os.getpid()}.partial")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def read_record(path: Path) -> Record:
+    """One record; raises Problem naming the file where it is torn or not a record."""
+    try:
+        return from_dict(Record, json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise Problem(f"{path}: not readable as a record: {error}") from None
+    except Problem as problem:
+        raise Problem(f"{path}: not a record: {problem}") from None
+
+
+def read_records(folder: Path) -> Records:
+    """Every record in a folder and below it, one per identity, in the order of their paths."""
+    found, broken = {}, []
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            record = read_record(path)
+        except Problem as problem:
+            broken.append(str(problem))
+            continue
+        found.setdefault(record.identity.run, record)
+    return Records(tuple(found.values()), tuple(broken))
