@@ -25,7 +25,8 @@ BITS = 16
 ONE = 1 << BITS
 VALIDATION_START = 1 << 20  # validation instances count from here, whatever the number for training
 STEPS, WARM_UP = 64, 16  # of each chain of the chaos game; the warm-up falls onto the attractor
-BLOCK = 25  # images drawn at once: the working arrays then stay in the processor's cache
+JITTER = 18  # per cent, up or down, of each parameter: what most decides how hard the set is
+BLOCK = 25  # images drawn at once: bounds the memory of the working arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,9 @@ def affine_maps(parameters: np.ndarray) -> np.ndarray:
     return np.stack([a, b, c, d, right, up], axis=1)
 
 
-def chaos_game(parameters: np.ndarray, octets: np.ndarray, system: np.ndarray):
+def chaos_game(
+    parameters: np.ndarray, octets: np.ndarray, system: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points x, y and the last map taken, each int64 (images, STEPS * chains).
 
     parameters (images, 6, maps); octets (images, (WARM_UP + STEPS) * chains) choose the maps, each
@@ -114,14 +117,17 @@ def chaos_game(parameters: np.ndarray, octets: np.ndarray, system: np.ndarray):
 
 def framed(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The same points with each image's bounding box moved onto the square from -ONE to ONE."""
-    def along(points):
+
+    def along(points: np.ndarray) -> np.ndarray:
         low, high = points.min(axis=1, keepdims=True), points.max(axis=1, keepdims=True)
         return (2 * points - low - high) * (ONE * ONE // np.maximum(high - low, 1)) >> BITS
 
     return along(x), along(y)
 
 
-def histogram(x: np.ndarray, y: np.ndarray, size: int, weights=None) -> np.ndarray:
+def histogram(
+    x: np.ndarray, y: np.ndarray, size: int, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Int64 (images, size, size): points in each cell of the square -ONE…ONE, or their weights.
 
     Points outside are dropped. The sums are of integers below 2⁵³, so float64 holds them exactly.
@@ -160,16 +166,20 @@ def sample_system(seed: int, category: int) -> np.ndarray:
             return system[0]
 
 
-def draw_shapes(config: Fractals, system: np.ndarray, draws: Draws):
+def draw_shapes(
+    config: Fractals, system: np.ndarray, draws: Draws
+) -> tuple[np.ndarray, np.ndarray]:
     """Opacity 0…256 of the shape and its tint 0…256, each int64 (images, size, size)."""
     _, maps = system.shape
-    jittered = system * draws.integers(ONE * 80 // 100, ONE * 120 // 100, 6, maps) >> BITS
-    jittered[:, 2:4] = np.clip(jittered[:, 2:4], -ONE * 95 // 100, ONE * 95 // 100)
+    low, high = ONE * (100 - JITTER) // 100, ONE * (100 + JITTER) // 100
+    jittered = system * draws.integers(low, high, 6, maps) >> BITS
+    longest = ONE * 95 // 100  # below one: still a contraction
+    jittered[:, 2:4] = np.clip(jittered[:, 2:4], -longest, longest)
     chains = -(-2 * config.size * config.size // STEPS)  # two points for each pixel of the frame
     octets = draws.octets((WARM_UP + STEPS) * chains)
     x, y, last = chaos_game(jittered, octets, system)
     x, y = framed(x, y)
-    cosine, sine = circle(draws.integers(-ONE * 36 // 100, ONE * 36 // 100, 1))  # up to 40°
+    cosine, sine = circle(draws.integers(-ONE * 32 // 100, ONE * 32 // 100, 1))  # up to 35°
     scale = draws.integers(ONE * 60 // 100, ONE * 95 // 100, 2, 1)
     shift = draws.integers(-ONE * 15 // 100, ONE * 15 // 100, 2, 1)
     x, y = x * scale[:, 0] >> BITS, y * scale[:, 1] >> BITS
@@ -181,10 +191,11 @@ def draw_shapes(config: Fractals, system: np.ndarray, draws: Draws):
     return 256 * counts // (counts + 2), tint
 
 
-def draw_backgrounds(config: Fractals, draws: Draws) -> np.ndarray:
-    """Solid, gradient and slow texture in random shares, int64 (images, size, size, 3) near 0…255.
+def draw_backgrounds(config: Fractals, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
+    """Mean colours, int64 (images, 1, 1, 3), and backgrounds, int64 (images, size, size, 3).
 
-    Colours at the 5 x 5 nodes of a lattice, with straight lines between them.
+    Mean colour, gradient and slow texture in random shares: values at the 5 x 5 nodes of a
+    lattice, with straight lines between them. They may leave 0…255 a little.
     """
     plain = np.clip(draws.integers(0, 256, 1, 1, 1) + draws.integers(-56, 57, 1, 1, 3), 0, 255)
     slope = draws.integers(-20, 21, 2, 1, 1, 3)
@@ -204,15 +215,15 @@ def draw_block(config: Fractals, system: np.ndarray, keys: list[tuple[int, ...]]
     draws, size = Draws(keys), config.size
     opacity, tint = draw_shapes(config, system, draws)
     plain, background = draw_backgrounds(config, draws)
-    # Either ink is 24 or more from the background in every channel, going round from 255 to 0: the
+    # Either ink is 32 or more from the background in every channel, going round from 255 to 0: the
     # shape always shows, yet is brighter than its background as often as darker.
-    away = draws.integers(64, 193, 2, 1, 1, 1) + draws.integers(-40, 41, 2, 1, 1, 3)
+    away = draws.integers(72, 185, 2, 1, 1, 1) + draws.integers(-40, 41, 2, 1, 1, 3)
     ink = (plain[:, None] + away) % 256
     opacity, tint = (part[..., None].astype(np.int32) for part in (opacity, tint))
     image = ink[:, 0].astype(np.int32) * (256 - tint) + ink[:, 1].astype(np.int32) * tint >> 8
     image = background.astype(np.int32) * (256 - opacity) + image * opacity >> 8
     grain = draws.octets(2 * size * size * 3).reshape(-1, 2, size, size, 3).astype(np.int32)
-    image += (grain[:, 0] - grain[:, 1]) * draws.integers(0, 49, 1, 1, 1).astype(np.int32) >> 8
+    image += (grain[:, 0] - grain[:, 1]) * draws.integers(0, 41, 1, 1, 1).astype(np.int32) >> 8
     return np.clip(image, 0, 255).astype(np.uint8)
 
 

@@ -21,7 +21,7 @@ from roadmap.spec import fingerprint, from_dict
 value = pydantic.dataclasses.dataclass(
     frozen=True,
     kw_only=True,
-    config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=True, ser_json_inf_nan="constants"),
+    config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False),
 )
 
 
@@ -71,15 +71,15 @@ class Record:
 
     `top1`, `top5` and `loss` are on the validation images; `images_per_second` counts training
     images, augmentation included and validation left out; `metrics` is open for whatever else was
-    measured; `history` has one entry per epoch.
+    measured; `history` has one entry per epoch. A diverged run has no accuracy and no loss.
     """
 
     identity: Identity
     label: Label
     status: Literal["finished", "diverged"]
-    top1: float
-    top5: float
-    loss: float
+    top1: float | None
+    top5: float | None
+    loss: float | None
     metrics: dict[str, float] = Field(default_factory=dict)
     macs: int
     params: int

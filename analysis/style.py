@@ -1,0 +1,65 @@
+"""One style for every figure: sizes, type, files. The colours are in `analysis.colours`."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+# Widths in inches, of one column and of the whole text of a two-column paper; type in points.
+WIDTHS = {"one-column": 3.35, "two-column": 7.0}
+TYPE = {"one-column": 6.0, "two-column": 7.5}
+
+INK, FAINT, GRID = "#222222", "#777777", "#DDDDDD"
+
+
+def applied() -> AbstractContextManager:
+    """The style, for drawing and for saving, and nothing of the user's own settings.
+
+    DejaVu Sans comes with matplotlib, so that figures are equal everywhere. PDF embeds it as
+    TrueType, which publishers ask for (type 42); SVG draws its text as paths, since a web page or
+    an editor need not have the font.
+    """
+    return matplotlib.rc_context(
+        matplotlib.rcParamsDefault
+        | {
+            "font.family": "DejaVu Sans",
+            "text.color": INK,
+            "axes.edgecolor": FAINT,
+            "axes.labelcolor": INK,
+            "axes.linewidth": 0.6,
+            "axes.axisbelow": True,
+            "xtick.color": FAINT,
+            "xtick.labelcolor": INK,
+            "xtick.major.width": 0.6,
+            "xtick.major.size": 2.5,
+            "hatch.linewidth": 0.8,
+            "pdf.fonttype": 42,
+            "svg.fonttype": "path",
+            "svg.hashsalt": "roadmap",
+            "savefig.dpi": 200,
+        }
+    )
+
+
+# No dates and no version of matplotlib in a file: the same figure is the same bytes.
+_METADATA = {
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+
+def save(figure: Figure, folder: Path, name: str, caption: str) -> list[Path]:
+    """Write `name`.pdf, .svg, .png (200 dpi) and the caption as .txt; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    with applied():
+        for kind, metadata in _METADATA.items():
+            paths.append(folder / f"{name}.{kind}")
+            figure.savefig(paths[-1], metadata=metadata)
+    paths.append(folder / f"{name}.txt")
+    paths[-1].write_text(caption.strip() + "\n", encoding="utf-8")
+    return paths

@@ -1,0 +1,76 @@
+"""What happened in each epoch, written down as it happens: `metrics.jsonl`, one line an epoch."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytorch_lightning as lightning
+
+
+class History(lightning.Callback):
+    """Appends each epoch's summary, images/s and seconds to a file of JSON lines.
+
+    `images` is the number of training images in an epoch. Lines of epochs that a resumed run
+    trains again are dropped first, a torn last line too.
+    """
+
+    def __init__(self, path: Path, images: int) -> None:
+        self.path, self.images = path, images
+        self.validating = 0.0
+
+    def rows(self) -> list[dict[str, float]]:
+        """The epochs so far."""
+        if not self.path.exists():
+            return []
+        found = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                break
+        return found
+
+    def images_per_second(self) -> float:
+        """Training images per second over all epochs, augmentation included, validation left out."""
+        rows = self.rows()
+        seconds = sum(self.images / row["images_per_second"] for row in rows)
+        return round(self.images * len(rows) / seconds, 1) if rows else 0.0
+
+    def on_train_start(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
+        """Keep only the epochs that the checkpoint has behind it."""
+        kept = [row for row in self.rows() if row["epoch"] < trainer.current_epoch]
+        self.path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+
+    def on_train_epoch_start(
+        self, trainer: lightning.Trainer, task: lightning.LightningModule
+    ) -> None:
+        """Start the epoch's clock."""
+        self.started, self.validating = time.monotonic(), 0.0
+
+    def on_validation_start(
+        self, trainer: lightning.Trainer, task: lightning.LightningModule
+    ) -> None:
+        """Start the clock of what is not training."""
+        self.paused = time.monotonic()
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, task: lightning.LightningModule
+    ) -> None:
+        """Stop the clock of what is not training."""
+        self.validating += time.monotonic() - self.paused
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, task: lightning.LightningModule
+    ) -> None:
+        """Append the epoch's line."""
+        seconds = time.monotonic() - self.started
+        row = {
+            "epoch": trainer.current_epoch,
+            **{key: round(found, 6) for key, found in task.summary.items()},
+            "images_per_second": round(self.images / (seconds - self.validating), 1),
+            "seconds": round(seconds, 2),
+        }
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")

@@ -1,0 +1,138 @@
+"""The Lightning task: one network trained by one recipe to classify images.
+
+Dimensions: images (batch, 3, height, width); logits (batch, classes); labels (batch,), or with
+mixup soft labels (batch, classes).
+"""
+
+from __future__ import annotations
+
+import pytorch_lightning as lightning
+import torch
+from timm.data import Mixup
+from timm.loss import SoftTargetCrossEntropy
+from timm.optim import create_optimizer_v2
+from timm.scheduler import CosineLRScheduler, StepLRScheduler
+from timm.scheduler.scheduler import Scheduler
+from torch import Tensor, nn
+from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
+
+from experiments.data import drawing_from
+from roadmap.spec import Recipe
+
+
+class Classification(lightning.LightningModule):
+    """Trains `network` by `recipe`; every random draw of a step belongs to (seed, step).
+
+    After each epoch `summary` holds train_loss, loss, top1 and top5 (percentages) and the learning
+    rate of the epoch's last step.
+    """
+
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, *, classes: int, steps_per_epoch: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.network, self.recipe, self.seed = network, recipe, seed
+        self.steps_per_epoch = steps_per_epoch
+        self.mix = mixup(recipe, classes)
+        self.soft_loss = SoftTargetCrossEntropy()
+        self.hard_loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.train_loss = MeanMetric()
+        self.validation = MetricCollection(
+            {
+                "top1": MulticlassAccuracy(classes, top_k=1, average="micro"),
+                "top5": MulticlassAccuracy(classes, top_k=min(5, classes), average="micro"),
+            }
+        )
+        self.validation_loss = MeanMetric()
+        self.summary: dict[str, float] = {}
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The optimizer; its learning rate is set by the schedule before every step."""
+        optimizer = make_optimizer(self.network, self.recipe)
+        self.schedule = make_schedule(optimizer, self.recipe, self.steps_per_epoch)
+        return optimizer
+
+    def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
+        """Set this step's learning rate."""
+        self.schedule.step_update(self.global_step)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """The loss of one step; stops the run with Diverged where it is not finite."""
+        images, labels = batch
+        with drawing_from(self.seed, self.global_step):
+            if self.mix:
+                images, labels = self.mix(images, labels)
+            logits = self.network(images.contiguous(memory_format=torch.channels_last))
+        loss = self.soft_loss(logits, labels) if self.mix else self.hard_loss(logits, labels)
+        if not torch.isfinite(loss):
+            raise Diverged(f"the loss is {loss.item()} at step {self.global_step}")
+        self.train_loss.update(loss.detach())
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Count correct images and sum the loss."""
+        images, labels = batch
+        logits = self.network(images.contiguous(memory_format=torch.channels_last))
+        self.validation.update(logits, labels)
+        self.validation_loss.update(nn.functional.cross_entropy(logits, labels), len(labels))
+
+    def on_validation_epoch_end(self) -> None:
+        """Sum up the epoch."""
+        accuracy = {name: 100 * each.item() for name, each in self.validation.compute().items()}
+        self.summary = {
+            "train_loss": self.train_loss.compute().item(),
+            "loss": self.validation_loss.compute().item(),
+            **accuracy,
+            "learning_rate": self.optimizers().param_groups[0]["lr"],
+        }
+        for metric in (self.train_loss, self.validation, self.validation_loss):
+            metric.reset()
+
+
+class Diverged(Exception):
+    """The training loss is no finite number."""
+
+
+def mixup(recipe: Recipe, classes: int) -> Mixup | None:
+    """timm's mixup and cutmix, or None where the recipe has neither."""
+    if not (recipe.mixup or recipe.cutmix):
+        return None
+    return Mixup(
+        mixup_alpha=recipe.mixup,
+        cutmix_alpha=recipe.cutmix,
+        switch_prob=recipe.mixup_switch,
+        label_smoothing=recipe.label_smoothing,
+        num_classes=classes,
+    )
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """timm's optimizer at the learning rate scaled to the batch."""
+    own = {"betas": recipe.betas} if recipe.optimizer == "adamw" else {}
+    return create_optimizer_v2(
+        network,
+        opt={"sgd": "momentum", "adamw": "adamw"}[recipe.optimizer],
+        lr=recipe.learning_rate * recipe.batch / recipe.base_batch,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        filter_bias_and_bn=not recipe.decay_norms_and_biases,
+        **own,
+    )
+
+
+def make_schedule(
+    optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int
+) -> Scheduler:
+    """timm's schedule in optimizer steps: linear warm-up from 0, then steps or a cosine."""
+    warmup = round(recipe.warmup_epochs * steps_per_epoch)
+    shared = {"warmup_t": warmup, "warmup_lr_init": 0.0, "warmup_prefix": True, "t_in_epochs": False}
+    if recipe.schedule == "step":
+        decay = max(1, round(recipe.step_epochs * steps_per_epoch))
+        return StepLRScheduler(optimizer, decay_t=decay, decay_rate=recipe.step_factor, **shared)
+    return CosineLRScheduler(
+        optimizer,
+        t_initial=max(1, recipe.epochs * steps_per_epoch - warmup),
+        lr_min=recipe.final_learning_rate,
+        **shared,
+    )

@@ -1,0 +1,97 @@
+"""Records built by hand: invented runs of the tiny roadmap, a few seconds for no training."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from roadmap.record import Identity, Label, Provenance, Record
+from roadmap.spec import Recipe, Reference, Spec, fingerprint, to_dict
+from steps.roadmaps import Roadmap, load_roadmap
+
+# Invented top-1 (percent) by row, and the spread of three seeds.
+TOP1 = {
+    "00": (78.9, 0.8), "01": (71.2, 1.3), "02": (74.0, 0.9), "03": (66.1, 1.9), "04": (51.6, 2.0),
+    "05": (58.3, 1.6), "06": (60.2, 1.1), "07": (57.7, 0.7), "08": (63.9, 1.4),
+    "08-k5": (61.0, 1.0), "08-k9": (64.2, 0.6), "08-k11": (63.1, 1.8), "09": (65.5, 0.9),
+    "10": (87.3, 0.5), "11": (88.4, 0.4), "12": (91.7, 0.3), "13": (95.0, 0.2),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Roadmap:
+    return load_roadmap("tiny")
+
+
+@pytest.fixture(scope="session")
+def resnet50() -> Roadmap:
+    return load_roadmap("resnet50")
+
+
+def record(roadmap, number, seed=0, top1=80.0, *, data="fractals", version="d1", **changes):
+    """One run of a row. Keywords: spec, label_row, status, hardware, threads, torch, speed."""
+    row = roadmap[number]
+    return _record(
+        changes.pop("spec", row.spec),
+        Label(
+            roadmap=roadmap.name, row=changes.pop("label_row", row.number), step=row.step,
+            title=row.title, group=row.group,
+        ),
+        seed, top1, data, version, **changes,
+    )  # fmt: skip
+
+
+def reference(roadmap, name="swin_tiny", seed=0, top1=90.0, *, data="fractals", **changes):
+    """One run of a timm model with the last row's recipe, or with `recipe`."""
+    recipe: Recipe = changes.pop("recipe", roadmap.rows[-1].spec.recipe)
+    row = f"timm:{name}"
+    label = Label(roadmap=roadmap.name, row=row, step="reference", title=row, group="reference")
+    spec = Spec(network=Reference(timm=name, classes=40), recipe=recipe)
+    return _record(spec, label, seed, top1, data, "d1", **changes)
+
+
+def _record(
+    spec, label, seed, top1, data, version, *,
+    status="finished", hardware="two cores", threads=2, torch="2.9.1", speed=900.0,
+):  # fmt: skip
+    return Record(
+        identity=Identity(
+            spec=spec.fingerprint, network=fingerprint(spec.network),
+            recipe=fingerprint(spec.recipe), data=version, seed=seed,
+        ),
+        label=label, status=status, top1=top1, top5=99.0, loss=1.0,
+        macs=360_000_000, params=1_300_000, activations=1000,
+        images_per_second=speed, wall_seconds=60.0,
+        data={"name": data}, spec=to_dict(spec), history=[],
+        provenance=Provenance(
+            command="invented", started="2026-01-01T00:00:00Z", finished="2026-01-01T00:01:00Z",
+            commit="0000000", hardware=hardware, threads=threads, versions={"torch": torch},
+        ),
+    )  # fmt: skip
+
+
+def study(roadmap, seeds=3, *, without=()):
+    """Invented runs of every row but `without`, spread as TOP1 says."""
+    offsets = {1: (0.0,), 2: (-0.7071, 0.7071), 3: (-1.0, 0.0, 1.0)}[seeds]
+    return [
+        record(roadmap, number, seed, mean + spread * offset)
+        for number, (mean, spread) in TOP1.items()
+        if number not in without
+        for seed, offset in enumerate(offsets)
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Invented:
+    """The makers of records, as one fixture."""
+
+    record = staticmethod(record)
+    reference = staticmethod(reference)
+    study = staticmethod(study)
+    top1 = TOP1
+
+
+@pytest.fixture(scope="session")
+def invented() -> Invented:
+    return Invented()
