@@ -123,7 +123,7 @@ def table_bars(table: Table) -> Bars:
     return Bars(
         bars=tuple(bars),
         title=table.title,
-        data=table.data or "no data yet",
+        data=(table.data or "no data yet") + (f" ({table.sizes})" if table.sizes else ""),
         recipe=table.recipe,
         source="our own runs, last epoch",
         decimals=table.decimals,

@@ -64,7 +64,8 @@ def _reference(cell: dict[str, str]) -> dict[str, str]:
 
 
 def _caption(table: Table) -> str:
-    where = f" on {table.data}" if table.data else ""
+    sizes = f" ({table.sizes})" if table.sizes else ""
+    where = f" on {table.data}{sizes}" if table.data else ""
     recipe = f" Recipe: {table.recipe}." if table.recipe else ""
     remarks = "".join(f" {note[0].upper()}{note[1:]}." for note in notes(table))
     return (

@@ -62,7 +62,7 @@ def _limits(bars: Bars, panel: float, room: float) -> tuple[float, float]:
     if not known:
         return 0.0, 110.0
     low = min(bar.top1 - (bar.std or 0) for bar in known)
-    high = max(bar.top1 + (bar.std or 0) for bar in known)
+    high = max(1.0, *(bar.top1 + (bar.std or 0) for bar in known))
     span = max(high - low, 0.5)
     shortest = SHORTEST / (panel - room)
     start = _below((high - span - shortest * high) / (1 - shortest), span)
@@ -84,14 +84,14 @@ def accuracy_panel(axes: Axes, bars: Bars, lines: Lines, size: float, spread: bo
     axes.set_xlim(start, stop)
     _prepare(axes, lines, size, "top-1, %" + (f" (axis starts at {start:.3g})" if start else ""))
     inch = (stop - start) / panel
-    ticks = MaxNLocator(max(round(2.4 * panel), 5), steps=NICE).tick_values(start, stop)
-    first = start + (0.2 * inch if start else 0)  # none in the cut
+    ticks = MaxNLocator(max(round(2.4 * panel), 6), steps=NICE).tick_values(start, stop)
+    first = start + (0.2 * inch if start else 0)  # nothing in the cut
     axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if first <= t <= min(stop, 100)]))
     pad = 0.035 * inch
     for y, bar in zip(lines.bars, bars.bars, strict=True):
         if bar.top1 is None:
             text = f"diverged ({bar.diverged})" if bar.diverged else "–"
-            axes.text(start + 2 * pad, y, text, fontsize=size - 0.5, color=FAINT, va="center",
+            axes.text(first + pad, y, text, fontsize=size - 0.5, color=FAINT, va="center",
                       style="italic" if bar.diverged else "normal")  # fmt: skip
             continue
         _bar(axes, y, bar, start)
@@ -149,7 +149,8 @@ def cost_panel(axes: Axes, bars: Bars, lines: Lines, size: float) -> None:
     stop = max(costs, default=1.0) / max(1 - letters / panel, 0.3)
     axes.set_xlim(0, stop)
     _prepare(axes, lines, size, "GMACs")
-    axes.xaxis.set_major_locator(MaxNLocator(max(round(2.4 * panel), 2), steps=NICE))
+    ticks = MaxNLocator(max(round(2.4 * panel), 3), steps=NICE).tick_values(0, stop)
+    axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if tick < 0.93 * stop]))
     for y, bar in zip(lines.bars, bars.bars, strict=True):
         if bar.gmacs is None:
             axes.text(0.04 / panel * stop, y, "–", fontsize=size - 0.5, color=FAINT, va="center")
@@ -157,6 +158,6 @@ def cost_panel(axes: Axes, bars: Bars, lines: Lines, size: float) -> None:
         fill, inside = colour(bar.group), "white" if bar.branch else colour(bar.group)
         axes.plot([0, bar.gmacs], [y, y], color=fill, linewidth=1.1, zorder=2)
         axes.plot(bar.gmacs, y, "o", markersize=3.6, markeredgewidth=1.0, zorder=4,
-                  markeredgecolor=fill, markerfacecolor=inside)  # fmt: skip
+                  markeredgecolor=fill, markerfacecolor=inside, clip_on=False)  # fmt: skip
         axes.text(bar.gmacs + 0.055 / panel * stop, y, f"{bar.gmacs:.{cost_decimals(costs)}f}",
                   fontsize=size - 0.5, va="center", zorder=3)  # fmt: skip

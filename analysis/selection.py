@@ -8,8 +8,9 @@ never averaged silently.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from roadmap.errors import Problem, unknown
 from roadmap.record import Record
@@ -23,10 +24,12 @@ REFERENCE = "timm:"
 class Selection:
     """Runs on one data set, by row number and by (`timm:` name, spec), and what was left out.
 
-    `classes` is the data's number of classes, None where there are no records to tell it.
+    `sizes` says in words how large the data set is, `classes` is its number of classes; they are
+    empty and None where there are no records to tell it.
     """
 
     data: str | None
+    sizes: str
     classes: int | None
     rows: dict[str, tuple[Record, ...]]
     references: dict[tuple[str, str], tuple[Record, ...]]
@@ -62,6 +65,7 @@ def select(roadmap: Roadmap, records: Sequence[Record], data: str | None = None)
         (references[key] if is_reference(record) else rows[record.label.row]).append(record)
     return Selection(
         data=data_name(mine[0]) if mine else name,
+        sizes=_sizes((fitting or mine)[0].data) if mine else "",
         classes=classes((fitting or mine)[0]) if mine else None,
         rows={number: tuple(runs) for number, runs in rows.items()},
         references={key: tuple(references[key]) for key in sorted(references)},
@@ -82,6 +86,11 @@ def data_name(record: Record) -> str:
 def classes(record: Record) -> int:
     """How many classes a run's network tells apart; records leave the default 1000 out."""
     return record.spec["network"].get("classes", 1000)
+
+
+def _sizes(data: Mapping[str, Any]) -> str:
+    names = {"classes": "classes", "train": "training images", "val": "validation images"}
+    return ", ".join(f"{data[key]:,} {name}" for key, name in names.items() if key in data)
 
 
 def _numbered(roadmap: Roadmap, count: int) -> dict[str, Row]:
@@ -133,7 +142,7 @@ def _left_out(records: Sequence[Record], reasons: Sequence[str | None]) -> list[
         if reason is not None:
             rows[reason][record.label.row] += 1
     return [
-        f"left out: {_count(total(counts))} {reason}: "
+        f"left out: {_count(counts.total())} {reason}: "
         + ", ".join(f"{row} ({count})" for row, count in sorted(counts.items()))
         for reason, counts in sorted(rows.items())
     ]
@@ -157,11 +166,6 @@ def _one_version(records: list[Record]) -> tuple[list[Record], list[str]]:
         if version != kept
     ]
     return by_version[kept], notes
-
-
-def total(counts: Counter) -> int:
-    """The sum of all counts."""
-    return sum(counts.values())
 
 
 def _count(number: int) -> str:

@@ -45,12 +45,16 @@ class TableRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """The rows of a roadmap, then reference rows; `notes` say what was left out or is mixed."""
+    """The rows of a roadmap, then reference rows; `notes` say what was left out or is mixed.
+
+    `sizes` (of the data) and `recipe` are in words, for captions.
+    """
 
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()
     title: str = ""
     data: str | None = None
+    sizes: str = ""
     recipe: str = ""
 
     @property
@@ -100,6 +104,7 @@ def tabulate(roadmap: Roadmap, records: Sequence[Record], *, data: str | None = 
         notes=(*chosen.notes, *_twice(references), *_mixtures(_finished(runs))),
         title=roadmap.title,
         data=chosen.data,
+        sizes=chosen.sizes,
         recipe=_recipes(roadmap),
     )
 

@@ -7,6 +7,8 @@ depend on the number of workers, on what was loaded before, or on the global gen
 from __future__ import annotations
 
 import random
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -134,13 +136,18 @@ class EvaluationViews(Dataset):
 
 
 class drawing_from:  # noqa: N801 - reads as a sentence: with drawing_from(seed, step)
-    """Let Python's, NumPy's and torch's global generators draw from `key`, then put them back."""
+    """Let Python's, NumPy's and torch's global generators draw from `key`, then put them back.
+
+    A loading process has no one to put them back for, and saves the time.
+    """
 
     def __init__(self, *key: int) -> None:
-        self.seed = int(numpy.random.SeedSequence(key).generate_state(1)[0])
+        self.seed = fold(*key)
+        self.states = None
 
     def __enter__(self) -> None:
-        self.states = random.getstate(), numpy.random.get_state(), torch.get_rng_state()
+        if torch.utils.data.get_worker_info() is None:
+            self.states = random.getstate(), numpy.random.get_state(), torch.get_rng_state()
         random.seed(self.seed)
         numpy.random.seed(self.seed)
         torch.default_generator.manual_seed(self.seed)  # torch.manual_seed costs 0.5 ms a call
@@ -148,9 +155,15 @@ class drawing_from:  # noqa: N801 - reads as a sentence: with drawing_from(seed,
             torch.cuda.manual_seed(self.seed)
 
     def __exit__(self, *_: object) -> None:
-        random.setstate(self.states[0])
-        numpy.random.set_state(self.states[1])
-        torch.set_rng_state(self.states[2])
+        if self.states:
+            random.setstate(self.states[0])
+            numpy.random.set_state(self.states[1])
+            torch.set_rng_state(self.states[2])
+
+
+def fold(*key: int) -> int:
+    """32 bits that differ, as far as 32 bits can, for different keys of whole numbers."""
+    return zlib.crc32(struct.pack(f"<{len(key)}q", *key))
 
 
 class Epochs(BatchSampler):

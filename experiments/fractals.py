@@ -25,7 +25,7 @@ BITS = 16
 ONE = 1 << BITS
 VALIDATION_START = 1 << 20  # validation instances count from here, whatever the number for training
 STEPS, WARM_UP = 64, 16  # of each chain of the chaos game; the warm-up falls onto the attractor
-JITTER = 18  # per cent, up or down, of each parameter: what most decides how hard the set is
+JITTER = 8  # per cent, up or down, of each parameter: what most decides how hard the set is
 BLOCK = 25  # images drawn at once: bounds the memory of the working arrays
 
 

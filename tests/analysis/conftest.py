@@ -63,7 +63,8 @@ def _record(
         label=label, status=status, top1=top1, top5=99.0, loss=1.0,
         macs=360_000_000, params=1_300_000, activations=1000,
         images_per_second=speed, wall_seconds=60.0,
-        data={"name": data}, spec=to_dict(spec), history=[],
+        data={"name": data, "classes": 40, "train": 10_000, "val": 2_000},
+        spec=to_dict(spec), history=[],
         provenance=Provenance(
             command="invented", started="2026-01-01T00:00:00Z", finished="2026-01-01T00:01:00Z",
             commit="0000000", hardware=hardware, threads=threads, versions={"torch": torch},

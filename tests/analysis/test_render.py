@@ -1,6 +1,7 @@
 """One table in every format."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -22,7 +23,7 @@ def table(tiny, invented) -> Table:
     runs = invented.study(tiny, without=("08-k9", "12"))
     runs += [invented.record(tiny, number, 9, 2.5, status="diverged") for number in ("05", "12")]
     runs += [invented.reference(tiny, "swin_tiny_patch4_window7_224")]
-    return tabulate(tiny, [*runs, invented.record(tiny.overridden({"recipe.epochs": 1}), "03")])
+    return tabulate(tiny, [*runs, invented.record(tiny.overridden({"recipe.epochs": 3}), "03")])
 
 
 def test_unknown_format(table):
@@ -91,8 +92,6 @@ def test_latex_is_ascii_and_escaped(table):
 
 
 def test_without_the_papers_table_its_columns_go(tiny, table):
-    import dataclasses
-
     bare = tabulate(dataclasses.replace(tiny, paper=None), [])
     for format in ("md", "latex", "terminal"):
         assert "paper" in render(table, format) and "paper" not in render(bare, format)

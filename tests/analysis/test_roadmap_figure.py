@@ -1,5 +1,7 @@
 """The figure shows the numbers it is given, and the same numbers make the same bytes."""
 
+import dataclasses
+
 import pytest
 from matplotlib.patches import Rectangle
 
@@ -80,8 +82,6 @@ def test_side_by_side_has_common_rows(tiny, resnet50, invented):
 
 
 def test_aligned_keeps_the_order_of_rows_that_only_one_side_has(tiny, invented):
-    import dataclasses
-
     ours = table_bars(tabulate(tiny, invented.study(tiny)))
     fewer = dataclasses.replace(ours, bars=ours.bars[:3] + ours.bars[5:])
     left, right = aligned(fewer, ours)
@@ -96,8 +96,10 @@ def test_unknown_width():
 
 def test_files_are_the_same_bytes_again_with_fonts_and_caption(tmp_path):
     bars = paper_bars("resnet50")
-    first = save(draw(bars), tmp_path / "first", "roadmap", bars.caption)
-    again = save(draw(bars), tmp_path / "again", "roadmap", bars.caption)
+    few = dataclasses.replace(bars, bars=bars.bars[7:10])  # quicker, and still with a hatched bar
+    first, again = (
+        save(draw(few), tmp_path / folder, "roadmap", bars.caption) for folder in ("one", "two")
+    )
     assert [path.name for path in first] == [
         f"roadmap.{end}" for end in ("pdf", "svg", "png", "txt")
     ]
@@ -111,7 +113,8 @@ def test_files_are_the_same_bytes_again_with_fonts_and_caption(tmp_path):
 
 def test_our_caption_names_data_recipe_and_runs(tiny, invented):
     caption = table_bars(tabulate(tiny, invented.study(tiny, without=("05",)))).caption
-    for part in ("fractals", "n = 3 (05: 0)", "row 00: SGD", "rows 01–13: AdamW"):
+    sizes = "fractals (40 classes, 10,000 training images, 2,000 validation images)"
+    for part in (sizes, "n = 3 (05: 0)", "row 00: SGD", "rows 01–13: AdamW"):
         assert part in caption
 
 

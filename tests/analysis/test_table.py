@@ -58,7 +58,7 @@ def test_diverged_runs_are_counted_not_averaged(tiny, invented):
     runs = [
         invented.record(tiny, "05", 0, 58.0),
         invented.record(tiny, "05", 1, 2.5, status="diverged"),
-        invented.record(tiny, "06", 0, float("nan"), status="diverged"),
+        invented.record(tiny, "06", 0, None, status="diverged"),
     ]
     table = tabulate(tiny, runs)
     five, six = row_of(table, "05"), row_of(table, "06")
@@ -67,7 +67,7 @@ def test_diverged_runs_are_counted_not_averaged(tiny, invented):
 
 
 def test_another_recipe_is_left_out_and_named(tiny, invented):
-    short = tiny.overridden({"recipe.epochs": 1})
+    short = tiny.overridden({"recipe.epochs": 3})
     runs = [invented.record(tiny, "05"), invented.record(short, "05", 1, 11.0),
             invented.record(short, "06", 0, 12.0)]  # fmt: skip
     table = tabulate(tiny, runs)
