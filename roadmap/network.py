@@ -31,6 +31,41 @@ class ChannelNorm(nn.LayerNorm):
         return x.permute(0, 3, 1, 2)
 
 
+class DepthwiseConvolution(nn.Conv2d):
+    """A depthwise convolution that on the CPU takes maps smaller than its kernel as a matrix.
+
+    The result is that of `nn.Conv2d` up to rounding. Where the kernel is larger than the map, the
+    CPU's convolution spends its time on padding, above all backward; a matrix per channel, from
+    every position to every other, is 2 to 8 times as fast there and slower elsewhere.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        if x.device.type != "cpu" or max(x.shape[2:]) >= self.kernel_size[0]:
+            return super().forward(x)
+        batch, channels, height, width = x.shape
+        matrix, size = self._matrix(height, width)
+        flat = x.reshape(batch, channels, -1).transpose(0, 1)  # channels, batch, positions in
+        out = torch.bmm(flat, matrix)  # channels, batch, positions out
+        out = out.transpose(0, 1).reshape(batch, channels, *size)
+        out = out.contiguous(memory_format=torch.channels_last)
+        return out if self.bias is None else out + self.bias[:, None, None]
+
+    def _matrix(self, height: int, width: int) -> tuple[Tensor, tuple[int, int]]:
+        """The weights as (channels, positions in, positions out), and the output's size."""
+        kernel, stride, padding = self.kernel_size[0], self.stride[0], self.padding[0]
+        taps, inside = [], []
+        for side in (height, width):
+            outputs = torch.arange((side + 2 * padding - kernel) // stride + 1)
+            tap = torch.arange(side)[:, None] - outputs * stride + padding  # in, out
+            inside.append((tap >= 0) & (tap < kernel))
+            taps.append(tap.clamp(0, kernel - 1))
+        rows, columns = taps
+        spread = self.weight[:, 0][:, rows][:, :, :, columns]  # channels, row in, out, column in, out
+        spread = spread * (inside[0][:, :, None, None] & inside[1])
+        matrix = spread.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+        return matrix, (rows.shape[1], columns.shape[1])
+
+
 class LayerScale(nn.Module):
     """A learned factor per channel; (batch, channels, height, width) in and out."""
 
@@ -175,7 +210,8 @@ def _module(layer: Layer) -> nn.Module:
     channels = layer.inputs[0]
     match layer.kind:
         case "convolution":
-            return nn.Conv2d(
+            depthwise = layer.groups == channels == layer.outputs[0] and layer.kernel > 1
+            return (DepthwiseConvolution if depthwise else nn.Conv2d)(
                 channels,
                 layer.outputs[0],
                 layer.kernel,
