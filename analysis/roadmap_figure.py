@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,9 +16,10 @@ from matplotlib.figure import Figure
 from analysis.bars import Bar, Bars, aligned, paper_bars, table_bars
 from analysis.panels import Lines, accuracy_panel, cost_panel, inches, short
 from analysis.style import FAINT, INK, TYPE, WIDTHS, applied, save
+from analysis.table import Table
 from roadmap.errors import unknown
 
-__all__ = ["Bar", "Bars", "draw", "paper_bars", "save", "side_by_side", "table_bars"]
+__all__ = ["Bar", "Bars", "draw", "paper_bars", "save", "side_by_side", "table_bars", "write_figures"]
 
 # From the left edge to the labels, above and below the panels, between panels; labels; a line.
 EDGE, ABOVE, BELOW, GAP = 0.05, 0.42, 0.42, 0.12
@@ -117,3 +119,16 @@ def _labels(axes: Axes, bars: Bars, lines: Lines, size: float, room: float) -> N
         title = short(bar.title, TITLE + 5 if wide else TITLE)
         axes.text(left, y, bar.number, fontsize=size - 1, color=FAINT, **place)
         axes.text(left + (0 if wide else number), y, title, fontsize=size, color=ink, **place)
+
+
+def write_figures(table: Table, folder: Path, paper: str | None) -> list[Path]:
+    """The figure of a table, the paper's own, and where there is one both side by side."""
+    ours = table_bars(table)
+    files = save(draw(ours), folder, "roadmap", ours.caption)
+    if paper is None:
+        return files
+    printed = paper_bars(paper)
+    files += save(draw(printed), folder, f"paper-{paper}", printed.caption)
+    both = side_by_side(printed, ours, titles=(f"the paper: {printed.title}", ours.title))
+    caption = f"Left: {printed.caption}\n\nRight: {ours.caption}"
+    return files + save(both, folder, "roadmap-beside-paper", caption)

@@ -22,7 +22,8 @@ from timm.data import create_transform
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
 from experiments import fractals
-from experiments.folder import Folder, Samples
+from experiments.folder import Samples
+from experiments.sources import Source
 from roadmap.errors import Problem
 from roadmap.spec import Recipe
 
@@ -42,49 +43,37 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """A training and a validation split with what a record says of them."""
+    """A training and a validation split, opened."""
 
-    name: str
-    fingerprint: str
-    classes: int
+    source: Source
     train: Split
     val: Split
 
     def describe(self) -> dict[str, Any]:
         """The part of a record that is about data."""
         sizes = {"train": len(self.train), "val": len(self.val)}
-        return {"name": self.name, "classes": self.classes, **sizes}
+        return {"name": self.source.name, "classes": self.source.classes, **sizes}
 
 
-def open_fractals(
-    config: fractals.Fractals, cache: Path, progress: Callable[[int, int], None] | None = None
+def open_data(
+    source: Source, cache: Path, progress: Callable[[int, int], None] | None = None
 ) -> DataSet:
-    """The embedded data set, made on first use and kept in `cache`."""
-    arrays = fractals.load(config, cache=cache, progress=progress)
-    splits = {
-        split: Split(image=partial(_from_array, images), labels=labels)
-        for split, (images, labels) in arrays.items()
-    }
-    return DataSet(
-        name="fractals", fingerprint=config.fingerprint, classes=config.categories, **splits
-    )
-
-
-def open_folder(folder: Folder) -> DataSet:
-    """A user's own image folder, decoded image by image."""
-    splits = {
-        split: Split(
-            image=partial(_from_file, pairs),
-            labels=numpy.array([label for _, label in pairs]),
-        )
-        for split, pairs in folder.samples.items()
-    }
-    return DataSet(
-        name=folder.root.resolve().name,
-        fingerprint=folder.fingerprint,
-        classes=len(folder.classes),
-        **splits,
-    )
+    """Open a source: the embedded images are made on first use and kept in `cache`."""
+    if isinstance(source.origin, fractals.Fractals):
+        arrays = fractals.load(source.origin, cache=cache, progress=progress)
+        splits = {
+            split: Split(image=partial(_from_array, images), labels=labels)
+            for split, (images, labels) in arrays.items()
+        }
+    else:
+        splits = {
+            split: Split(
+                image=partial(_from_file, samples),
+                labels=numpy.array([label for _, label in samples]),
+            )
+            for split, samples in source.origin.samples.items()
+        }
+    return DataSet(source=source, **splits)
 
 
 def _from_array(images: numpy.ndarray, index: int) -> Image.Image:

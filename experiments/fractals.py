@@ -33,10 +33,10 @@ BLOCK = 25  # images drawn at once: bounds the memory of the working arrays
 class Fractals:
     """Which images: categories, images of each for training and validation, pixels a side, seed."""
 
-    categories: int = 40
-    train: int = 200
-    val: int = 50
-    size: int = 64
+    categories: int = 20
+    train: int = 250
+    val: int = 100
+    size: int = 48
     seed: int = 0
 
     def __post_init__(self):

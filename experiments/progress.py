@@ -1,93 +1,68 @@
-"""What a person sees while runs train: one line with time left, or plain lines in a log."""
+"""What a person sees while runs train: a bar each with the time left, or plain lines in a log.
+
+Runs, in this process or another, tell of themselves in events; one display shows them all.
+"""
 
 from __future__ import annotations
 
-import pytorch_lightning as lightning
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-
-from experiments.history import History
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 
-class Progress:
-    """One progress display for any number of runs, on standard error.
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A run did `done` of `total` steps; `state` is shown beside its bar, `line` stays in a log."""
 
-    In a terminal a bar with the time left; elsewhere (a log, CI) a line per epoch.
-    """
+    run: str
+    done: int
+    total: int
+    state: str = ""
+    line: str = ""
 
-    def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
-        self.bar = Bar(
+
+Tell = Callable[[Event], None]
+
+
+class Display:
+    """All runs of a call on standard error: bars in a terminal, elsewhere a line per epoch."""
+
+    def __init__(self, runs: int = 1) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.bars = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=16),
+            BarColumn(bar_width=14),
             TextColumn("{task.fields[state]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=self.console,
             disable=not self.console.is_terminal,
         )
+        self.tasks: dict[str, TaskID] = {}
+        self.path = self.bars.add_task("all runs", total=runs, state="") if runs > 1 else None
 
-    def __enter__(self) -> Progress:
-        self.bar.start()
+    def __enter__(self) -> Display:
+        self.bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        self.bars.stop()
 
-    def say(self, text: str) -> None:
-        """One line that stays."""
-        self.console.print(text, markup=False)
+    def tell(self, event: Event) -> None:
+        """Show an event."""
+        if event.run not in self.tasks:
+            self.tasks[event.run] = self.bars.add_task(event.run, total=event.total, state="")
+        fields = {"state": event.state} if event.state else {}
+        task = self.tasks[event.run]
+        self.bars.update(task, completed=event.done, total=event.total, **fields)
+        if event.line and not self.console.is_terminal:
+            self.console.print(f"{event.run}: {event.line}", markup=False)
 
-    def drawing(self, done: int, total: int) -> None:
-        """Progress of making the embedded data set."""
-        if done == 1 or not self.bar.tasks:
-            self.task = self.bar.add_task("drawing fractals", total=total, state="")
-            if not self.console.is_terminal:
-                self.say("drawing the fractals data set, once")
-        self.bar.update(self.task, completed=done)
-        if done == total:
-            self.bar.remove_task(self.task)
-
-    def begin(self, name: str, epochs: int, steps: int) -> None:
-        """Start the bar of one run."""
-        self.name, self.epochs = name, epochs
-        self.task = self.bar.add_task(name, total=epochs * steps, state=f"epoch 1/{epochs}")
-
-    def callback(self, history: History) -> lightning.Callback:
-        """What tells this display of a run's steps and epochs."""
-        return _Watch(self, history)
-
-    def epoch(self, row: dict[str, float]) -> None:
-        """An epoch is over."""
-        done = int(row["epoch"]) + 1
-        state = f"epoch {min(done + 1, self.epochs)}/{self.epochs} top-1 {row['top1']:.1f} %"
-        self.bar.update(self.task, state=state)
-        if not self.console.is_terminal:
-            self.say(
-                f"{self.name}: epoch {done}/{self.epochs}, train loss {row['train_loss']:.3f}, "
-                f"top-1 {row['top1']:.2f} %, {row['images_per_second']:.0f} images/s"
-            )
-
-    def end(self) -> None:
-        """The run is over."""
-        self.bar.remove_task(self.task)
-
-
-class _Watch(lightning.Callback):
-    def __init__(self, progress: Progress, history: History) -> None:
-        self.progress, self.history = progress, history
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, *_: object
-    ) -> None:
-        self.progress.bar.update(self.progress.task, completed=trainer.global_step)
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
-        self.progress.epoch(self.history.rows()[-1])
-
-    def teardown(
-        self, trainer: lightning.Trainer, task: lightning.LightningModule, stage: str
-    ) -> None:
-        self.progress.end()
+    def over(self, run: str, line: str) -> None:
+        """A run is over: its bar goes, its line stays."""
+        if run in self.tasks:
+            self.bars.remove_task(self.tasks.pop(run))
+        if self.path is not None:
+            self.bars.advance(self.path)
+        self.console.print(f"{run}: {line}", markup=False)

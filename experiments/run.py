@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime
 import logging
-import os
 import time
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytorch_lightning as lightning
@@ -15,96 +13,61 @@ import torch
 from filelock import FileLock
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from experiments.data import DataSet, evaluation_loader, train_loader
+from experiments.data import evaluation_loader, open_data, train_loader
 from experiments.history import History
-from experiments.progress import Progress
+from experiments.path import Machine
+from experiments.progress import Event, Tell
 from experiments.provenance import describe_machine
 from experiments.reference import measured_cost
+from experiments.request import Request
+from experiments.sources import cache_folder
 from experiments.task import Classification, Diverged
 from roadmap.cost import cost
 from roadmap.network import build
-from roadmap.record import Identity, Label, Record, read_record, write_record
-from roadmap.spec import Network, Spec, fingerprint, to_dict
+from roadmap.record import Record, write_record
+from roadmap.spec import Network, Spec, to_dict
 
 
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """How a run is computed, which does not identify it: threads and loading processes."""
-
-    threads: int
-    workers: int
-
-
-def default_machine() -> Machine:
-    """All cores compute; half as many, at most 8, load images."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Machine(threads=cores, workers=max(1, min(8, cores // 2)))
-
-
-def identity(spec: Spec, data: DataSet, seed: int) -> Identity:
-    """What makes this run this run."""
-    return Identity(
-        spec=spec.fingerprint,
-        network=fingerprint(spec.network),
-        recipe=fingerprint(spec.recipe),
-        data=data.fingerprint,
-        seed=seed,
-    )
-
-
-def train(
-    spec: Spec,
-    label: Label,
-    data: DataSet,
-    *,
-    seed: int,
-    runs: Path,
-    machine: Machine,
-    command: str,
-    progress: Progress,
-) -> Record:
+def train(request: Request, *, machine: Machine, command: str, tell: Tell) -> Record:
     """The record of this run: read if the run is finished, else trained, from its last epoch on.
 
     Writes `runs/<identity>/` with `record.json`, `metrics.jsonl` and `last.ckpt`. Two processes
     do not train the same run: the second waits and then finds the record.
     """
-    identified = identity(spec, data, seed)
-    folder = runs / identified.run
-    if (folder / "record.json").exists():
-        return read_record(folder / "record.json")
+    folder = request.folder
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "lock"):
-        if (folder / "record.json").exists():
-            return read_record(folder / "record.json")
-        record = _train(spec, label, data, identified, folder, machine, command, progress)
-        write_record(record, folder / "record.json")
-    return record
+        found = request.finished()
+        if found is None:
+            found = _train(request, machine, command, tell)
+            write_record(found, folder / "record.json")
+    return found
 
 
-def _train(
-    spec: Spec,
-    label: Label,
-    data: DataSet,
-    identified: Identity,
-    folder: Path,
-    machine: Machine,
-    command: str,
-    progress: Progress,
-) -> Record:
+def _train(request: Request, machine: Machine, command: str, tell: Tell) -> Record:
     started, clock = _now(), time.monotonic()
-    torch.set_num_threads(machine.threads)
-    torch.manual_seed(identified.seed)
+    spec, folder, name = request.spec, request.folder, request.name
     recipe = spec.recipe
+
+    def drawing(done: int, total: int) -> None:
+        line = "drawing the fractals, once" if done == 1 else ""
+        tell(Event(run=name, done=done, total=total, state="drawing fractals", line=line))
+
+    data = open_data(request.settings.source, cache_folder(), drawing)
+    torch.set_num_threads(machine.threads)
+    torch.manual_seed(request.seed)
     network = build(spec.network, recipe.image_size).to(memory_format=torch.channels_last)
-    loader = train_loader(data, recipe, identified.seed, machine.workers)
+    loader = train_loader(data, recipe, request.seed, machine.workers)
     task = Classification(
-        network, recipe, classes=data.classes, steps_per_epoch=len(loader), seed=identified.seed
+        network,
+        recipe,
+        classes=data.source.classes,
+        steps_per_epoch=len(loader),
+        seed=request.seed,
     )
     history = History(folder / "metrics.jsonl", images=len(loader) * recipe.batch)
-    status = "finished"
-    progress.begin(f"{label.row} {label.step} seed {identified.seed}", recipe.epochs, len(loader))
-    trainer = _trainer(recipe.epochs, folder, [history, progress.callback(history)])
-    last = folder / "last.ckpt"
+    trainer = _trainer(recipe.epochs, folder, [history, Watch(name, history, tell)])
+    last, status = folder / "last.ckpt", "finished"
     with _quiet():
         try:
             trainer.fit(
@@ -114,22 +77,18 @@ def _train(
                 ckpt_path=str(last) if last.exists() else None,
                 weights_only=True,
             )
-        except Diverged as fault:
+        except Diverged:
             status = "diverged"
-            progress.say(f"{label.row} {label.step}: diverged, {fault}")
-    if trainer.interrupted:
-        raise KeyboardInterrupt
     rows = history.rows()
-    final = rows[-1] if rows and status == "finished" else {}
-    found = _cost(spec, network)
+    final = rows[-1] if status == "finished" else {}
     return Record(
-        identity=identified,
-        label=label,
+        identity=request.identity,
+        label=request.label,
         status=status,
         top1=final.get("top1"),
         top5=final.get("top5"),
         loss=final.get("loss"),
-        **found,
+        **_cost(spec, network),
         images_per_second=history.images_per_second(),
         wall_seconds=round(sum(row["seconds"] for row in rows) or time.monotonic() - clock, 1),
         data=data.describe(),
@@ -137,6 +96,37 @@ def _train(
         history=rows,
         provenance=describe_machine(machine.threads, command, started, _now()),
     )
+
+
+class Watch(lightning.Callback):
+    """Tells of a run's steps and epochs."""
+
+    def __init__(self, name: str, history: History, tell: Tell) -> None:
+        self.name, self.history, self.tell, self.shown = name, history, tell, 0.0
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, task: lightning.LightningModule, *_: object
+    ) -> None:
+        """Tell how far the run is, at most four times a second."""
+        if time.monotonic() - self.shown > 0.25:
+            self.shown = time.monotonic()
+            self._tell(trainer)
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, task: lightning.LightningModule
+    ) -> None:
+        """Tell what the epoch brought."""
+        row = self.history.rows()[-1]
+        done = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        line = (
+            f"{done}, train loss {row['train_loss']:.3f}, top-1 {row['top1']:.2f} %, "
+            f"{row['images_per_second']:.0f} images/s"
+        )
+        self._tell(trainer, state=f"{done} top-1 {row['top1']:.1f} %", line=line)
+
+    def _tell(self, trainer: lightning.Trainer, **text: str) -> None:
+        total = int(trainer.estimated_stepping_batches)
+        self.tell(Event(run=self.name, done=trainer.global_step, total=total, **text))
 
 
 def _trainer(epochs: int, folder: Path, callbacks: list[lightning.Callback]) -> lightning.Trainer:

@@ -1,0 +1,134 @@
+"""Many runs: each is trained once, several at a time, and one that fails does not stop the others.
+
+Torch is loaded only where something is left to train.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from queue import Queue
+
+from experiments.progress import Display, Event
+from experiments.request import Request
+from roadmap.errors import Problem
+from roadmap.record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """How runs are computed, which does not identify them: threads and loading processes of each."""
+
+    threads: int
+    workers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The records of a path, and what went wrong with the runs that have none."""
+
+    records: tuple[Record, ...]
+    failures: dict[str, str]
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_all(requests: Sequence[Request], *, jobs: int, machine: Machine, command: str) -> Outcome:
+    """Train what is not trained yet, `jobs` runs at a time, showing progress.
+
+    Raises Problem at once where a request does not fit, before anything is trained.
+    """
+    records = {request: request.finished() for request in requests}
+    missing = [request for request in requests if records[request] is None]
+    if not missing:
+        return Outcome(records=tuple(records.values()), failures={})
+    failures: dict[str, str] = {}
+    with Display(len(missing)) as display:
+        if jobs == 1 or len(missing) == 1:
+            found = _here(missing, machine, command, display)
+        else:
+            found = _apart(missing, jobs, machine, command, display)
+        for request, result in found:
+            if isinstance(result, Record):
+                records[request] = result
+                display.over(request.name, summary(result))
+            else:
+                failures[request.name] = f"{type(result).__name__}: {result}"
+                display.over(request.name, f"failed, {failures[request.name]}")
+    finished = tuple(record for record in records.values() if record)
+    return Outcome(records=finished, failures=failures)
+
+
+def summary(record: Record) -> str:
+    """A finished run in a few words."""
+    if record.status == "diverged":
+        return "diverged"
+    return (
+        f"top-1 {record.top1:.2f} %, {record.images_per_second:.0f} images/s, "
+        f"{record.wall_seconds:.0f} s"
+    )
+
+
+Found = Iterable[tuple[Request, Record | Exception]]
+
+
+def _here(missing: Sequence[Request], machine: Machine, command: str, display: Display) -> Found:
+    from experiments.run import train
+
+    for request in missing:
+        try:
+            yield request, train(request, machine=machine, command=command, tell=display.tell)
+        except Problem:
+            raise
+        except Exception as error:
+            yield request, error
+
+
+def _apart(
+    missing: Sequence[Request], jobs: int, machine: Machine, command: str, display: Display
+) -> Found:
+    """Each run in one of `jobs` processes, which are started afresh so that no state is shared."""
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager:
+        events = manager.Queue()
+        listener = threading.Thread(target=_listen, args=(events, display), daemon=True)
+        listener.start()
+        with ProcessPoolExecutor(min(jobs, len(missing)), mp_context=context) as pool:
+            yield from _collected(pool, missing, machine, command, events)
+        events.put(None)
+        listener.join()
+
+
+def _collected(
+    pool: Executor, missing: Sequence[Request], machine: Machine, command: str, events: Queue
+) -> Found:
+    futures: dict[Future, Request] = {
+        pool.submit(_train_apart, request, machine, command, events): request for request in missing
+    }
+    try:
+        for future in as_completed(futures):
+            error = future.exception()
+            yield futures[future], error if error else future.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
+def _train_apart(request: Request, machine: Machine, command: str, events: Queue) -> Record:
+    from experiments.run import train
+
+    return train(request, machine=machine, command=command, tell=events.put)
+
+
+def _listen(events: Queue, display: Display) -> None:
+    while isinstance(event := events.get(), Event):
+        display.tell(event)

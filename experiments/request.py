@@ -1,0 +1,103 @@
+"""What is asked for: one row, one seed, one data set, by name; and the run that this means.
+
+A request is plain data that another process, or another machine, can be handed. No torch here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from experiments.sources import Source, read_source
+from roadmap.record import Identity, Label, Record, read_record
+from roadmap.spec import Reference, Spec, fingerprint, replace
+from steps.roadmaps import Roadmap, load_roadmap
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What all rows of one call share: roadmap, steps file, data, overrides, folder of runs."""
+
+    roadmap: str
+    steps: Path | None = None
+    data: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    runs: Path = Path("runs")
+
+    @cached_property
+    def source(self) -> Source:
+        """The data set, checked."""
+        return read_source(self.data or load_roadmap(self.roadmap, steps=self.steps).data)
+
+    @cached_property
+    def path(self) -> Roadmap:
+        """The roadmap with the overrides and the data's class count in every spec."""
+        loaded = load_roadmap(self.roadmap, steps=self.steps)
+        return loaded.overridden(self.overrides).with_classes(self.source.classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One run of one row; `row` may be `timm:NAME`, a timm model under the last row's recipe."""
+
+    settings: Settings
+    row: str
+    seed: int
+
+    @cached_property
+    def spec(self) -> Spec:
+        """The spec to train."""
+        if not self.row.startswith("timm:"):
+            return self.settings.path[self.row].spec
+        last = self.settings.path.rows[-1].spec
+        network = Reference(
+            timm=self.row.removeprefix("timm:"),
+            classes=last.network.classes,
+            drop_path=last.network.drop_path,
+        )
+        return replace(last, network=network)
+
+    @cached_property
+    def label(self) -> Label:
+        """The row in words."""
+        path = self.settings.path
+        if self.row.startswith("timm:"):
+            name = self.row.removeprefix("timm:")
+            return Label(
+                roadmap=path.name, row=self.row, step="reference", title=name, group="reference"
+            )
+        row = path[self.row]
+        return Label(
+            roadmap=path.name, row=row.number, step=row.step, title=row.title, group=row.group
+        )
+
+    @cached_property
+    def identity(self) -> Identity:
+        """What makes this run this run."""
+        return Identity(
+            spec=self.spec.fingerprint,
+            network=fingerprint(self.spec.network),
+            recipe=fingerprint(self.spec.recipe),
+            data=self.settings.source.fingerprint,
+            seed=self.seed,
+        )
+
+    @property
+    def name(self) -> str:
+        """The run in a line: `05 width seed 0`."""
+        shown = self.label.title if self.row.startswith("timm:") else self.label.step
+        number = "timm" if self.row.startswith("timm:") else self.label.row
+        return f"{number} {shown} seed {self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lives."""
+        return self.settings.runs / self.identity.run
+
+    def finished(self) -> Record | None:
+        """The run's record, if there is one."""
+        path = self.folder / "record.json"
+        return read_record(path) if path.exists() else None
