@@ -15,8 +15,8 @@ def cost_rows(roadmap: Roadmap, image_size: int | None = None) -> list[dict[str,
     """One object per row: MACs (`gmacs` = 1e9), parameters, activations, the paper's figures.
 
     `image_size` is in pixels, by default the recipe's. `matches_paper` says whether the GMACs equal
-    the paper's to its two decimals; None where the row is no network of the paper's table, or not at
-    the paper's 224 pixels and 1000 classes.
+    the paper's to its two decimals; None where the row is no network of the paper's table, or not
+    at the paper's 224 pixels and 1000 classes.
     """
     return [_cost_row(roadmap, row, image_size or row.spec.recipe.image_size) for row in roadmap]
 
@@ -52,7 +52,9 @@ def cost_table(rows: list[dict[str, Any]], roadmap: Roadmap) -> str:
     """The same as a table of at most 80 columns."""
     small = max(row["gmacs"] for row in rows) < 1
     lines = [f"{roadmap.title}: cost of one image, without running it", ""]
-    heading = f"{'row':6} {'step':25} {'GMACs':>8} {'paper':>6}   {'parameters':>11} {'activations':>11}"
+    heading = (
+        f"{'row':6} {'step':25} {'GMACs':>8} {'paper':>6}   {'parameters':>11} {'activations':>11}"
+    )
     lines += [heading, "-" * len(heading)]
     marks = {True: "=", False: "≠", None: " "}
     for row in rows:
@@ -65,9 +67,7 @@ def cost_table(rows: list[dict[str, Any]], roadmap: Roadmap) -> str:
     lines += ["", "GMACs: 1e9 multiply-accumulates of convolution and linear weights."]
     if any(row["matches_paper"] is not None for row in rows):
         lines.append("= agrees with the paper to its two decimals; ≠ does not:")
-        lines += [
-            f"  {row['row']}: {row['note']}" for row in rows if row["matches_paper"] is False
-        ]
+        lines += [f"  {row['row']}: {row['note']}" for row in rows if row["matches_paper"] is False]
     elif any(row["paper_gflops"] for row in rows):
         lines.append("paper: its own, larger network at 224 px with 1000 classes.")
     return "\n".join(_folded(line) for line in lines)
@@ -77,4 +77,6 @@ def _folded(line: str) -> str:
     """A line broken at spaces where it passes 80 columns."""
     import textwrap
 
-    return "\n".join(textwrap.wrap(line, 80, subsequent_indent="      ")) if len(line) > 80 else line
+    return (
+        "\n".join(textwrap.wrap(line, 80, subsequent_indent="      ")) if len(line) > 80 else line
+    )

@@ -50,7 +50,7 @@ def _changes(row: Row) -> str:
     return "\n".join([f"Spec, against row {row.before.number}:", *_wrapped(changed)])
 
 
-def _wrapped(found) -> list[str]:  # noqa: ANN001 - any iterable of lines
+def _wrapped(found) -> list[str]:
     return [textwrap.fill(line, WIDTH, subsequent_indent="      ") for line in found]
 
 

@@ -19,7 +19,16 @@ from analysis.style import FAINT, INK, TYPE, WIDTHS, applied, save
 from analysis.table import Table
 from roadmap.errors import unknown
 
-__all__ = ["Bar", "Bars", "draw", "paper_bars", "save", "side_by_side", "table_bars", "write_figures"]
+__all__ = [
+    "Bar",
+    "Bars",
+    "draw",
+    "paper_bars",
+    "save",
+    "side_by_side",
+    "table_bars",
+    "write_figures",
+]
 
 # From the left edge to the labels, above and below the panels, between panels; labels; a line.
 EDGE, ABOVE, BELOW, GAP = 0.05, 0.42, 0.42, 0.12

@@ -156,7 +156,7 @@ def fold(*key: int) -> int:
 
 
 class Epochs(BatchSampler):
-    """Batches of (epoch, index) in an order drawn from (seed, epoch); a last, smaller one is left out."""
+    """Batches of (epoch, index) in an order drawn from (seed, epoch); no smaller last one."""
 
     def __init__(self, size: int, batch: int, seed: int) -> None:
         if size < batch:
@@ -172,10 +172,11 @@ class Epochs(BatchSampler):
         return self.size // self.batch_size
 
     def __iter__(self) -> Iterator[list[Key]]:
-        generator = numpy.random.default_rng((self.seed, self.epoch))
+        epoch = self.epoch
+        generator = numpy.random.default_rng((self.seed, epoch))
         order = generator.permutation(self.size).tolist()
         for start in range(0, len(self) * self.batch_size, self.batch_size):
-            yield [(self.epoch, index) for index in order[start : start + self.batch_size]]
+            yield [(epoch, index) for index in order[start : start + self.batch_size]]
 
 
 def train_loader(data: DataSet, recipe: Recipe, seed: int, workers: int) -> DataLoader:

@@ -1,4 +1,4 @@
-"""A user's own images: `DIR/train/<class>/<image>` and `DIR/val/<class>/<image>`, listed and checked.
+"""A user's own images, `DIR/train/<class>/<image>` and `DIR/val/…`, listed and checked.
 
 No torch here, so that a folder that does not fit is named at once.
 """
@@ -19,7 +19,7 @@ Samples = tuple[tuple[Path, int], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
-    """The classes of an image folder and, per split, its (path, class index) pairs in name order."""
+    """An image folder's classes and, per split, its (path, class index) pairs in name order."""
 
     root: Path
     classes: tuple[str, ...]
@@ -30,7 +30,9 @@ class Folder:
         """12 hexadecimal digits over the name and the size in bytes of every image."""
         return fingerprint(
             {
-                split: [[str(path.relative_to(self.root)), path.stat().st_size] for path, _ in pairs]
+                split: [
+                    [str(path.relative_to(self.root)), path.stat().st_size] for path, _ in pairs
+                ]
                 for split, pairs in self.samples.items()
             }
         )

@@ -33,7 +33,7 @@ class History(lightning.Callback):
         return found
 
     def images_per_second(self) -> float:
-        """Training images per second over all epochs, augmentation included, validation left out."""
+        """Training images per second over all epochs: with augmentation, without validation."""
         rows = self.rows()
         seconds = sum(self.images / row["images_per_second"] for row in rows)
         return round(self.images * len(rows) / seconds, 1) if rows else 0.0

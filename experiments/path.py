@@ -21,7 +21,7 @@ from roadmap.record import Record
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """How runs are computed, which does not identify them: threads and loading processes of each."""
+    """How runs are computed, which does not identify them: each one's threads and loaders."""
 
     threads: int
     workers: int

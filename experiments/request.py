@@ -17,7 +17,7 @@ from roadmap.spec import Reference, Spec, fingerprint, replace
 from steps.roadmaps import Roadmap, load_roadmap
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Settings:
     """What all rows of one call share: roadmap, steps file, data, overrides, folder of runs."""
 
@@ -39,7 +39,7 @@ class Settings:
         return loaded.overridden(self.overrides).with_classes(self.source.classes)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Request:
     """One run of one row; `row` may be `timm:NAME`, a timm model under the last row's recipe."""
 

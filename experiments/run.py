@@ -68,6 +68,10 @@ def _train(request: Request, machine: Machine, command: str, tell: Tell) -> Reco
     history = History(folder / "metrics.jsonl", images=len(loader) * recipe.batch)
     trainer = _trainer(recipe.epochs, folder, [history, Watch(name, history, tell)])
     last, status = folder / "last.ckpt", "finished"
+    if last.exists():
+        # Lightning asks for the first batches of a resumed run before it sets the epoch.
+        saved = torch.load(last, weights_only=True)["loops"]["fit_loop"]["epoch_progress"]
+        loader.batch_sampler.set_epoch(saved["current"]["processed"])
     with _quiet():
         try:
             trainer.fit(

@@ -27,7 +27,7 @@ class Source:
 
 @cache
 def read_source(name: str | None) -> Source:
-    """The embedded `fractals`, or the image folder at that path; raises Problem if it does not fit."""
+    """The embedded `fractals`, or the image folder at that path; a Problem if it does not fit."""
     if name is None:
         raise Problem("this roadmap has no data of its own; give --data: 'fractals' or a directory")
     if name == "fractals":

@@ -126,7 +126,12 @@ def make_schedule(
 ) -> Scheduler:
     """timm's schedule in optimizer steps: linear warm-up from 0, then steps or a cosine."""
     warmup = round(recipe.warmup_epochs * steps_per_epoch)
-    shared = {"warmup_t": warmup, "warmup_lr_init": 0.0, "warmup_prefix": True, "t_in_epochs": False}
+    shared = {
+        "warmup_t": warmup,
+        "warmup_lr_init": 0.0,
+        "warmup_prefix": True,
+        "t_in_epochs": False,
+    }
     if recipe.schedule == "step":
         decay = max(1, round(recipe.step_epochs * steps_per_epoch))
         return StepLRScheduler(optimizer, decay_t=decay, decay_rate=recipe.step_factor, **shared)

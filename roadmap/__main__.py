@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG = 0, 1, 2
 
+# `python -m` puts the working directory first: a steps.py of the user's there must not hide ours.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when done, 1 where a run failed, 2 for what the user got wrong."""

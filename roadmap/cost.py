@@ -41,7 +41,7 @@ class Cost:
 
 
 def cost(network: Network | Reference, image_size: int = 224) -> Cost:
-    """Walk the network for square RGB images of `image_size` pixels; raises Problem if none fits."""
+    """Walk the network for square RGB images of `image_size` pixels; a Problem if none fits."""
     if isinstance(network, Reference):
         raise Problem(f"timm:{network.timm} has no spec to walk; its cost is measured in its runs")
     layers = tuple(layer_cost(layer) for layer in plan(network, image_size).layers())
@@ -76,7 +76,7 @@ def _operation_cost(layer: Layer) -> LayerCost:
     operation = layer.operation
     if operation.cost is None:
         raise Problem(
-            f"operation {operation.operation!r} comes from a steps file of yours; name it: --steps FILE"
+            f"operation {operation.operation!r} comes from a steps file of yours: add --steps FILE"
         )
     found = operation.cost(*layer.inputs, **operation.parameters)
     if set(found) != {"macs", "params", "activations"}:

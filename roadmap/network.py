@@ -60,7 +60,9 @@ class DepthwiseConvolution(nn.Conv2d):
             inside.append((tap >= 0) & (tap < kernel))
             taps.append(tap.clamp(0, kernel - 1))
         rows, columns = taps
-        spread = self.weight[:, 0][:, rows][:, :, :, columns]  # channels, row in, out, column in, out
+        spread = self.weight[:, 0][:, rows][
+            :, :, :, columns
+        ]  # channels, row in, out, column in, out
         spread = spread * (inside[0][:, :, None, None] & inside[1])
         matrix = spread.transpose(2, 3).flatten(3, 4).flatten(1, 2)
         return matrix, (rows.shape[1], columns.shape[1])
@@ -247,7 +249,7 @@ def _operation(layer: Layer) -> nn.Module:
     operation = layer.operation
     if operation.build is None:
         raise Problem(
-            f"operation {operation.operation!r} comes from a steps file of yours; name it: --steps FILE"
+            f"operation {operation.operation!r} comes from a steps file of yours: add --steps FILE"
         )
     return operation.build(layer.inputs[0], **operation.parameters)
 

@@ -37,9 +37,13 @@ class PaperRow:
 
 @cache
 def paper_rows(table: str) -> dict[str, PaperRow]:
-    """The rows of one of the paper's tables by number; empty for a table that is not the paper's."""
+    """The rows of one of the paper's tables by number; empty for a table that it has not."""
     text = (resources.files("roadmap") / "paper.csv").read_text(encoding="utf-8")
-    return {line["row"]: _row(line) for line in csv.DictReader(text.splitlines()) if line["table"] == table}
+    return {
+        line["row"]: _row(line)
+        for line in csv.DictReader(text.splitlines())
+        if line["table"] == table
+    }
 
 
 def _row(line: dict[str, str]) -> PaperRow:

@@ -126,20 +126,30 @@ class _Chain:
         self.layers.append(layer)
         self.shape = outputs
 
-    def window(self, name: str, kind: str, channels: int, kernel: int, stride: int, **fields) -> None:
+    def window(
+        self, name: str, kind: str, channels: int, kernel: int, stride: int, **fields
+    ) -> None:
         """A layer that slides a window: overlapping ones are padded, patchifying ones are not."""
         padding = 0 if kernel == stride else kernel // 2
         _, height, width = self.shape
         size = tuple((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
         where = f"{self.prefix}.{name}: a {kernel}×{kernel} window with stride {stride}"
         if min(size) < 1:
-            raise Problem(f"{where} does not fit its {height}×{width} input; use a larger image size")
+            raise Problem(
+                f"{where} does not fit its {height}×{width} input; use a larger image size"
+            )
         self.add(
             name, kind, (channels, *size), kernel=kernel, stride=stride, padding=padding, **fields
         )
 
     def convolution(
-        self, name: str, channels: int, kernel: int, stride: int, bias: bool, depthwise: bool = False
+        self,
+        name: str,
+        channels: int,
+        kernel: int,
+        stride: int,
+        bias: bool,
+        depthwise: bool = False,
     ) -> None:
         incoming = self.shape[0]
         if depthwise and channels % incoming:

@@ -1,7 +1,7 @@
 """The spec: one network and its training recipe, as a frozen value.
 
 A residual block is a tuple of units. A convolution unit is a convolution, then a norm or none, then
-an activation or none; its output is `narrow` (the stage's width), `wide` (`expansion` times that) or
+an activation or none; its output is `narrow` (the stage's width), `wide` (`expansion` times it) or
 the `same` width that comes in. Where a block strides, the stride sits on its first convolution with
 a kernel larger than 1 (ResNet "v1.5"), else on its first convolution.
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -123,9 +123,9 @@ class Downsampling:
 class Network:
     """A whole network: stem, stages, global average pool, `head_norm`, linear classifier.
 
-    `downsampling` None means that the first block of every later stage strides. `layer_scale` is the
-    initial value of a learned factor per channel at the end of each branch. `drop_path` is the rate
-    of stochastic depth at the last block, growing linearly from 0 at the first.
+    `downsampling` None means that the first block of every later stage strides. `layer_scale` is
+    the initial value of a learned factor per channel at the end of each branch. `drop_path` is the
+    rate of stochastic depth at the last block, growing linearly from 0 at the first.
     """
 
     stem: Stem
@@ -183,7 +183,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
-            raise ValueError(f"warmup_epochs {self.warmup_epochs:g} must be below epochs {self.epochs}")
+            raise ValueError(
+                f"warmup_epochs {self.warmup_epochs:g} must be below epochs {self.epochs}"
+            )
         if self.schedule == "step" and self.step_epochs == 0:
             raise ValueError("step_epochs 0 must be above 0 for schedule 'step'")
         if self.crop_scale[0] > self.crop_scale[1] or self.crop_scale[0] == 0:
@@ -236,25 +238,41 @@ def fingerprint(thing: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def override(spec: Spec, key: str, data: Any) -> Spec:
-    """A copy with one field set by its dotted key, as in `recipe.epochs`; typed and validated."""
-    return _override(spec, key.split("."), key, data)
+def override(spec: Spec, settings: Mapping[str, Any]) -> Spec:
+    """A copy with fields set by dotted key, as in `{"recipe.epochs": 3}`; typed and validated.
+
+    All are set before the whole is validated, so that their order does not matter.
+    """
+    return _override(spec, {key: (key.split("."), data) for key, data in settings.items()}, "")
 
 
-def _override(thing: Any, path: list[str], key: str, data: Any) -> Any:
+def _override(thing: Any, settings: dict[str, tuple[list[str], Any]], prefix: str) -> Any:
     fields = getattr(type(thing), "__pydantic_fields__", {})
-    if path[0] not in fields:
-        raise unknown("field", key, [".".join([*key.split(".")[: -len(path)], f]) for f in fields])
-    current = getattr(thing, path[0])
-    if len(path) > 1:
-        return replace(thing, **{path[0]: _override(current, path[1:], key, data)})
+    changes: dict[str, Any] = {}
+    deeper: dict[str, dict[str, tuple[list[str], Any]]] = {}
+    for key, (path, data) in settings.items():
+        if path[0] not in fields:
+            raise unknown("field", key, [f"{prefix}{name}" for name in fields])
+        if len(path) > 1:
+            deeper.setdefault(path[0], {})[key] = (path[1:], data)
+        else:
+            changes[path[0]] = _typed(thing, key, path[0], fields[path[0]], data)
+    for name, inner in deeper.items():
+        changes[name] = _override(getattr(thing, name), inner, f"{prefix}{name}.")
+    try:
+        return replace(thing, **changes)
+    except Problem as problem:
+        raise Problem(f"{prefix}{problem}") from None
+
+
+def _typed(thing: Any, key: str, name: str, field: Any, data: Any) -> Any:
+    current = getattr(thing, name)
     if dataclasses.is_dataclass(current):
-        choices = [f"{key}.{field.name}" for field in dataclasses.fields(current)]
+        choices = [f"{key}.{each.name}" for each in dataclasses.fields(current)]
         raise Problem(f"{key} is not one value; set one of: {', '.join(choices)}")
-    field = fields[path[0]]
     kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     try:
-        return replace(thing, **{path[0]: from_dict(kind, data)})
+        return from_dict(kind, data)
     except Problem as problem:
         raise Problem(f"{key}: {problem}") from None
 
@@ -296,6 +314,16 @@ def edit_units(spec: Spec, where: Callable[[Unit], bool], **changes: Any) -> Spe
     def change(block: Block) -> Block:
         units = (replace(unit, **changes) if where(unit) else unit for unit in block.units)
         return replace(block, units=tuple(units))
+
+    return edit_blocks(spec, change)
+
+
+def insert_after(spec: Spec, where: Callable[[Unit], bool], unit: Unit) -> Spec:
+    """A copy of the spec with `unit` put behind every unit for which `where` holds."""
+
+    def change(block: Block) -> Block:
+        pairs = ((each, unit) if where(each) else (each,) for each in block.units)
+        return replace(block, units=tuple(each for pair in pairs for each in pair))
 
     return edit_blocks(spec, change)
 

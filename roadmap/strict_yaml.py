@@ -65,7 +65,7 @@ def read(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=_Loader)
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        data = yaml.load(text, Loader=_Loader)
     except OSError as error:
         raise Problem(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -83,7 +83,7 @@ def read(path: Path) -> Document:
 def scalar(text: str) -> Any:
     """One value as it would be read from a file: `3`, `1e-3`, `true`, `[2, 2]`, `null`."""
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise Problem(f"{text!r} is not readable as a value") from None
 

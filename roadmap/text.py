@@ -40,7 +40,7 @@ def _network(network: Network) -> Iterator[str]:
         between = network.downsampling
         kernel = f"{between.kernel}×{between.kernel} stride 2"
         yield "downsampling: between stages, " + _joined(
-            between.norm and f"{between.norm} norm, then {kernel}" or kernel,
+            (between.norm and f"{between.norm} norm, then {kernel}") or kernel,
             between.bias and "bias",
         )
     yield "head: " + _joined(

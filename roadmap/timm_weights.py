@@ -6,9 +6,11 @@ ConvNeXt (13) those of `convnext_tiny`, `convnext_base`, …. Rows between have 
 
 from __future__ import annotations
 
+import pickle
 import re
 from pathlib import Path
 
+from safetensors import SafetensorError
 from timm.models import load_state_dict
 from torch import Tensor
 
@@ -55,10 +57,10 @@ def _rename(ours: str, table: tuple[tuple[str, str], ...], spec: Network) -> str
         match = re.match(rf"{pattern}(?=\.|$)", ours)
         if match:
             groups = [int(group) for group in match.groups()]
-            named = re.sub(
-                r"\{(\d)(\+1)?\}", lambda m: str(groups[int(m[1])] + bool(m[2])), target
-            )
-            return named + ours[match.end() :]
+            for place, number in enumerate(groups):
+                target = target.replace(f"{{{place}}}", str(number))
+                target = target.replace(f"{{{place}+1}}", str(number + 1))
+            return target + ours[match.end() :]
     raise _no_counterpart(spec)
 
 
@@ -72,8 +74,8 @@ def _no_counterpart(spec: Network) -> Problem:
 def to_timm(network: RoadmapNetwork) -> dict[str, Tensor]:
     """The network's weights under timm's names, for `load_state_dict` of timm's model.
 
-    1×1 weights keep four dimensions, as in timm's ConvNeXts built with `conv_mlp=True`; the default
-    ones, which compute them as Linear, take them through `timm.models.convnext.checkpoint_filter_fn`.
+    1×1 weights keep four dimensions, as in timm's ConvNeXts built with `conv_mlp=True`; the
+    default ones compute them as Linear: squeeze the weights of `mlp.fc1` and `mlp.fc2` to two.
     """
     weights = network.state_dict()
     return {theirs: weights[ours] for ours, theirs in names(network).items()}
@@ -88,7 +90,7 @@ def load_timm(network: RoadmapNetwork, weights: dict[str, Tensor] | Path | str) 
     if not isinstance(weights, dict):
         if not Path(weights).is_file():
             raise Problem(f"weights file {weights} does not exist")
-        weights = load_state_dict(str(weights), use_ema=False, weights_only=True)
+        weights = _read(Path(weights))
     table, current = names(network), network.state_dict()
     missing = sorted(set(table.values()) - set(weights))
     unexpected = sorted(set(weights) - set(table.values()))
@@ -106,6 +108,14 @@ def load_timm(network: RoadmapNetwork, weights: dict[str, Tensor] | Path | str) 
             raise Problem(f"{theirs} has the shape {[*weight.shape]}; needed: {[*wanted]}")
         loaded[ours] = weight
     network.load_state_dict(loaded)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_state_dict(str(path), use_ema=False, weights_only=True)
+    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise Problem(f"weights file {path} is not readable as weights: {reason}") from None
 
 
 def _first(found: list[str]) -> str:

@@ -13,12 +13,14 @@ BOTTLENECK = Block(
 )
 
 
-def resnet(recipe: Recipe, *, depths: tuple[int, ...], width: int = 64, classes: int = 1000) -> Spec:
+def resnet(
+    recipe: Recipe, *, depths: tuple[int, ...], width: int = 64, classes: int = 1000
+) -> Spec:
     """The starting point: a ResNet under the old recipe.
 
     He et al., "Deep residual learning", in the version whose 3×3 convolution carries the stride.
-    A 7×7 stride-2 convolution and a max-pool lead into four stages of bottleneck blocks (1×1 narrow,
-    3×3 narrow, 1×1 wide, each with BatchNorm and ReLU); the width doubles from stage to stage.
+    A 7×7 stride-2 convolution and a max-pool lead into stages of bottleneck blocks (1×1 narrow, 3×3
+    narrow, 1×1 wide, each with BatchNorm and ReLU); the width doubles from stage to stage.
     """
     stages = (
         Stage(depth=depth, width=width * 2**index, block=BOTTLENECK)

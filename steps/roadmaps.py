@@ -64,7 +64,9 @@ class Roadmap:
         for row in self.rows:
             if wanted == row.number or (key == row.step and not row.is_branch):
                 return row
-        raise unknown(f"row of roadmap {self.name!r}:", key, [row.number for row in self.rows])
+        names = [row.step for row in self.rows if not row.is_branch]
+        choices = [*(row.number for row in self.rows), *names]
+        raise unknown(f"row of roadmap {self.name!r}:", key, choices)
 
     def changed(self, change: Any) -> Roadmap:
         """A copy in which `change` (Spec → Spec) was applied to every row's spec."""
@@ -76,10 +78,7 @@ class Roadmap:
 
     def overridden(self, settings: Mapping[str, Any]) -> Roadmap:
         """A copy with fields of every row's spec set by dotted key: `{"recipe.epochs": 3}`."""
-        changed = self
-        for key, data in settings.items():
-            changed = changed.changed(lambda spec, key=key, data=data: override(spec, key, data))
-        return changed
+        return self.changed(lambda spec: override(spec, settings)) if settings else self
 
     def with_classes(self, classes: int) -> Roadmap:
         """A copy whose classifiers have this many classes."""
@@ -169,9 +168,7 @@ def _base_row(data: Mapping[str, Any]) -> Row:
     )  # fmt: skip
 
 
-def _rows(
-    entry: Any, number: str, rows: list[Row], steps: Mapping[str, Step]
-) -> Iterator[Row]:
+def _rows(entry: Any, number: str, rows: list[Row], steps: Mapping[str, Step]) -> Iterator[Row]:
     """The row that a list entry makes, then its side branches, all from the same row before."""
     if not isinstance(entry, dict):
         raise Problem(f"row {number} must be a mapping, as in 'kernel_size: {{kernel: 7}}'")

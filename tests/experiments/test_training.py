@@ -1,0 +1,244 @@
+"""Real, short trainings: a folder of images made here, a record at the end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+from PIL import Image
+
+from experiments.data import Epochs, drawing_from, evaluation_loader, open_data, train_loader
+from experiments.path import Machine, run_all
+from experiments.request import Request, Settings
+from experiments.run import train
+from experiments.sources import read_source
+from experiments.task import make_optimizer, make_schedule
+from roadmap.record import read_record, read_records
+from roadmap.spec import replace
+from steps.roadmaps import load_recipe
+
+ROOT = Path(__file__).parents[2]
+ONE = Machine(threads=1, workers=1)
+SHORT = {
+    "recipe.epochs": 2,
+    "recipe.batch": 8,
+    "recipe.image_size": 32,
+    "recipe.learning_rate": 1e-3,
+}
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory):
+    """Three classes of 32-pixel images that differ in their stripes; 12 for training, 5 for val."""
+    root = tmp_path_factory.mktemp("images")
+    generator = numpy.random.default_rng(0)
+    for split, count in (("train", 12), ("val", 5)):
+        for label, name in enumerate(("a", "b", "c")):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                wave = numpy.sin(numpy.arange(32) * (0.3 + 0.5 * label) + generator.random() * 6)
+                pixels = 128 + 80 * wave[:, None, None] + generator.normal(0, 20, (32, 32, 3))
+                saved = Image.fromarray(numpy.clip(pixels, 0, 255).astype(numpy.uint8))
+                saved.save(folder / f"{number}.png")
+    return root
+
+
+def request(images, runs, row="05", seed=0, **overrides):
+    settings = Settings(
+        roadmap="tiny", data=str(images), overrides={**SHORT, **overrides}, runs=runs
+    )
+    return Request(settings=settings, row=row, seed=seed)
+
+
+def trained(asked):
+    return train(asked, machine=ONE, command="roadmap train", tell=lambda event: None)
+
+
+def weights(asked):
+    return torch.load(asked.folder / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def test_a_run_leaves_one_whole_record(images, tmp_path):
+    asked = request(images, tmp_path)
+    record = trained(asked)
+    assert read_record(asked.folder / "record.json") == record
+    assert record.status == "finished"
+    assert (record.label.row, record.label.step) == ("05", "width")
+    assert record.identity == asked.identity
+    assert record.identity.spec == asked.spec.fingerprint
+    assert record.data == {"name": images.name, "classes": 3, "train": 36, "val": 15}
+    assert len(record.history) == 2
+    last = record.history[-1]
+    assert (record.top1, record.top5, record.loss) == (last["top1"], last["top5"], last["loss"])
+    assert record.top1 * 15 / 100 == pytest.approx(round(record.top1 * 15 / 100), abs=1e-3)
+    assert record.params == sum(p.numel() for p in _network(asked).parameters())
+    assert record.images_per_second > 0 and record.wall_seconds > 0
+    assert record.provenance.threads == 1
+    assert record.provenance.versions["torch"].startswith("2.")
+    assert read_records(tmp_path).records == (record,)
+
+
+def _network(asked):
+    from roadmap.network import build
+
+    return build(asked.spec.network)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(images, tmp_path):
+    first = request(images, tmp_path / "a", row="13")
+    again = request(images, tmp_path / "b", row="13")
+    other = request(images, tmp_path / "c", row="13", seed=1)
+    records = [trained(each) for each in (first, again, other)]
+    same = zip(weights(first).values(), weights(again).values(), strict=True)
+    assert all(torch.equal(one, two) for one, two in same)
+    assert records[0].loss == records[1].loss != records[2].loss
+
+
+def test_a_finished_run_is_not_trained_again(images, tmp_path, monkeypatch):
+    asked = request(images, tmp_path)
+    record = trained(asked)
+    monkeypatch.setattr("experiments.run._train", lambda *_: pytest.fail("trained again"))
+    assert trained(asked) == record
+    outcome = run_all([asked], jobs=2, machine=ONE, command="")
+    assert outcome.records == (record,) and not outcome.failures
+
+
+def test_a_killed_run_goes_on_and_ends_at_the_same_bits(images, tmp_path):
+    whole = request(images, tmp_path / "whole", row="13", **{"recipe.epochs": 4})
+    record = trained(whole)
+    cut = request(images, tmp_path / "cut", row="13", **{"recipe.epochs": 4})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "roadmap", "train", "13", "--data", str(images), "--runs",
+         str(tmp_path / "cut"), "--threads", "1", "--workers", "1",
+         *(f"--set={key}={each}" for key, each in {**SHORT, "recipe.epochs": 4}.items())],
+        cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    until = time.monotonic() + 120
+    while not (cut.folder / "last.ckpt").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (cut.folder / "record.json").exists()
+    resumed = trained(cut)
+    same = zip(weights(whole).values(), weights(cut).values(), strict=True)
+    assert all(torch.equal(one, two) for one, two in same)
+    kept = [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
+            for row in resumed.history]  # fmt: skip
+    expected = [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
+                for row in record.history]  # fmt: skip
+    assert kept == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("swin_tiny_patch4_window7_224", 64), ("vit_tiny_patch16_224", 32)]
+)
+def test_any_timm_model_is_a_reference_row(images, tmp_path, name, size):
+    short = {"recipe.epochs": 1, "recipe.warmup_epochs": 0, "recipe.image_size": size}
+    record = trained(request(images, tmp_path, row=f"timm:{name}", **short))
+    assert record.label.row == f"timm:{name}" and record.label.group == "reference"
+    assert record.spec["network"]["timm"] == name
+    assert record.macs > 1e6 and record.params > 1e6 and record.activations > 1e4
+
+
+def test_a_loss_that_is_no_number_ends_as_diverged(images, tmp_path):
+    asked = request(images, tmp_path, row="01", **{"recipe.learning_rate": 1e30})
+    record = trained(asked)
+    assert record.status == "diverged"
+    assert record.top1 is None and record.loss is None
+    assert json.loads((asked.folder / "record.json").read_text())["top1"] is None
+
+
+def test_rows_side_by_side_give_the_bits_of_rows_alone_and_one_failure_stops_no_other(
+    images, tmp_path
+):
+    asked = [request(images, tmp_path / "jobs", row=row) for row in ("00", "13")]
+    bad = request(images, tmp_path / "jobs", row="timm:no_such_model")
+    outcome = run_all([asked[0], bad, asked[1]], jobs=2, machine=ONE, command="")
+    assert [record.label.row for record in outcome.records] == ["00", "13"]
+    assert list(outcome.failures) == [bad.name]
+    assert "timm has no model 'no_such_model'" in outcome.failures[bad.name]
+    alone = request(images, tmp_path / "alone", row="13")
+    trained(alone)
+    same = zip(weights(alone).values(), weights(asked[1]).values(), strict=True)
+    assert all(torch.equal(one, two) for one, two in same)
+
+
+def test_samples_do_not_depend_on_workers_and_draw_nothing_from_the_global_generators(images):
+    data = open_data(read_source(str(images)), Path("unused"))
+    recipe = replace(load_recipe("tiny-enhanced"), batch=8, image_size=32)
+    before = torch.get_rng_state(), numpy.random.get_state()[1].copy()
+    batches = {}
+    for workers in (0, 1, 2):
+        loader = train_loader(data, recipe, 3, workers)
+        loader.batch_sampler.set_epoch(1)
+        batches[workers] = list(loader)
+        assert len(list(evaluation_loader(data, recipe, workers))) == 1
+    for workers in (1, 2):
+        for one, two in zip(batches[0], batches[workers], strict=True):
+            assert torch.equal(one[0], two[0]) and torch.equal(one[1], two[1])
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert (before[1] == numpy.random.get_state()[1]).all()
+
+
+def test_an_epoch_is_every_image_once_in_an_order_of_its_own():
+    epochs = Epochs(24, 8, seed=0)
+    orders = []
+    for epoch in range(2):
+        epochs.set_epoch(epoch)
+        keys = [key for batch in epochs for key in batch]
+        assert all(found == epoch for found, _ in keys)
+        assert sorted(index for _, index in keys) == list(range(24))
+        orders.append([index for _, index in keys])
+    assert orders[0] != orders[1]
+    assert len(list(Epochs(23, 8, seed=0))) == 2
+
+
+def test_drawing_from_a_key_is_repeatable_and_leaves_no_trace():
+    state = torch.get_rng_state()
+    found = []
+    for key in ((1, 2), (1, 2), (2, 1)):
+        with drawing_from(*key):
+            found.append((torch.rand(3).tolist(), numpy.random.rand(3).tolist()))
+    assert found[0] == found[1] != found[2]
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def rates(recipe, steps_per_epoch):
+    layer = torch.nn.Linear(2, 2)
+    optimizer = make_optimizer(layer, recipe)
+    schedule = make_schedule(optimizer, recipe, steps_per_epoch)
+    found = []
+    for step in range(recipe.epochs * steps_per_epoch):
+        schedule.step_update(step)
+        found.append(optimizer.param_groups[0]["lr"])
+    return found
+
+
+def test_learning_rates_of_the_papers_recipes():
+    new = rates(load_recipe("imagenet-enhanced"), 10)
+    assert new[0] == 0 and new[100] == pytest.approx(2e-3) and new[200] == pytest.approx(4e-3)
+    assert new[1600] == pytest.approx((4e-3 + 1e-6) / 2)
+    assert new[-1] == pytest.approx(1e-6, rel=0.2)
+    old = rates(load_recipe("imagenet-old"), 10)
+    found = [old[0], old[299], old[300], old[599], old[600], old[-1]]
+    assert found == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+
+
+def test_weight_decay_follows_the_recipe():
+    block = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    new = make_optimizer(block, load_recipe("imagenet-enhanced"))
+    decays = {
+        len(p.shape): group["weight_decay"] for group in new.param_groups for p in group["params"]
+    }
+    assert decays == {1: 0.0, 4: 0.05}
+    assert isinstance(new, torch.optim.AdamW)
+    old = make_optimizer(block, load_recipe("imagenet-old"))
+    assert {group["weight_decay"] for group in old.param_groups} == {1e-4}
+    assert isinstance(old, torch.optim.SGD) and not old.param_groups[0]["nesterov"]

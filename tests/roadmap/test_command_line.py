@@ -1,0 +1,243 @@
+"""The command line as a user meets it: a process, its output, its exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OBJECT = (
+    "row step title group macs gmacs params activations paper_gflops paper_top1 matches_paper note"
+)
+
+
+def roadmap(*arguments, cwd=ROOT, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "roadmap", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **environment},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["cost", "--help"], ["cost"], ["show", "05"], ["table"]]
+)
+def test_answers_without_torch(arguments):
+    code = (
+        "import sys\n"
+        "from roadmap.__main__ import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as stop:\n    assert not stop.code\n"
+        "assert not {'torch', 'timm', 'pytorch_lightning'} & set(sys.modules)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout
+
+
+@pytest.mark.parametrize("name", ["resnet50", "resnet200", "tiny"])
+def test_cost_as_json(name):
+    rows = json.loads(roadmap("cost", "--roadmap", name, "--json").stdout)
+    assert len(rows) == 17
+    assert all(list(row) == OBJECT.split() for row in rows)
+    by_row = {row["row"]: row for row in rows}
+    if name == "tiny":
+        assert by_row["13"]["matches_paper"] is None
+        return
+    differing = [row["row"] for row in rows if row["matches_paper"] is not True]
+    assert differing == (["12", "13"] if name == "resnet50" else [])
+    if name == "resnet50":
+        assert by_row["13"]["params"] == 28_589_128
+        assert by_row["13"]["activations"] == 13_435_624
+        assert by_row["13"]["paper_top1"] == 81.97
+        assert "4.49" in by_row["13"]["note"]
+        assert by_row["05"]["step"] == "width"
+        assert by_row["05"]["group"] == "ResNeXt"
+        assert by_row["08-k9"]["macs"] / 1e9 == by_row["08-k9"]["gmacs"]
+
+
+def test_cost_at_another_size():
+    options = ("--roadmap", "resnet50", "--json", "--image-size", "64", "--classes", "10")
+    rows = {row["row"]: row for row in json.loads(roadmap("cost", *options).stdout)}
+    assert rows["00"]["params"] == 25_557_032 - 990 * 2049
+    assert rows["13"]["matches_paper"] is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["cost"], ["cost", "--roadmap", "resnet200"], ["table"], ["show", "08"], ["show", "00"]],
+)
+def test_output_fits_80_columns(arguments):
+    found = roadmap(*arguments)
+    assert found.returncode == 0, found.stderr
+    assert max(map(len, found.stdout.splitlines())) <= 80
+
+
+def test_show_explains_a_row():
+    text = roadmap("show", "05", "--roadmap", "resnet50").stdout
+    assert "Set the first stage's width" in text
+    assert "80.50 %" in text and "+2.22" in text and "5.27 GFLOPs" in text
+    assert "- widths: 64, 128, 256, 512\n+ widths: 96, 192, 384, 768" in text
+    assert "33,760,936" in text
+
+
+def folder(root, train, val):
+    from PIL import Image
+
+    for split, classes in (("train", train), ("val", val)):
+        for name in classes:
+            (root / split / name).mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(root / split / name / "1.png")
+    return root
+
+
+BAD = [
+    (["train", "5x"], "unknown row of roadmap 'tiny': '5x'"),
+    (["train", "widht"], "did you mean"),
+    (["show", "99"], "valid: 00, 01"),
+    (["run", "--rows", "00,77"], "'77'"),
+    (["cost", "--roadmap", "resnet5"], "unknown roadmap 'resnet5'; did you mean 'resnet50'"),
+    (["cost", "--roadmap", "none.yaml"], "none.yaml: No such file"),
+    (["train", "05", "--seed", "-1"], "'-1' is not a whole number"),
+    (["train", "05", "--set", "recipe.epochs"], "must be KEY=VALUE"),
+    (["train", "05", "--set", "recipe.epochs=many"], "recipe.epochs"),
+    (["train", "05", "--set", "recipe.epochs=-3"], "greater than or equal to 1, got -3"),
+    (["train", "05", "--set", "recipe.epoch=3"], "did you mean 'recipe.epochs'"),
+    (["train", "05", "--set", "recipe.optimizer=lamb"], "'sgd' or 'adamw'"),
+    (["train", "05", "--data", "nowhere"], "data directory nowhere does not exist"),
+    (["train", "05", "--data", "."], "has no train/"),
+    (["train", "05", "--roadmap", "resnet50"], "give --data"),
+    (["train", "05", "--steps", "none.py"], "steps file none.py does not exist"),
+    (["table", "--format", "word"], "unknown format 'word'"),
+    (["table", "--runs", "nowhere"], "nowhere does not exist"),
+    (["fly"], "invalid choice: 'fly'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(bad[0]) for bad in BAD])
+def test_bad_input_is_one_message_and_exit_code_2(arguments, message, tmp_path):
+    found = roadmap(*arguments, cwd=tmp_path)
+    assert found.returncode == 2
+    assert message in found.stderr
+    assert "Traceback" not in found.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_folders_that_do_not_fit(tmp_path):
+    (tmp_path / "a" / "train" / "cat").mkdir(parents=True)
+    found = roadmap("train", "05", "--data", "a", cwd=tmp_path)
+    assert found.returncode == 2 and "has no val/" in found.stderr
+    folder(tmp_path / "b", ["cat", "dog"], ["cat", "cow"])
+    found = roadmap("train", "05", "--data", "b", cwd=tmp_path)
+    assert found.returncode == 2
+    assert "class folder b/train/dog has no counterpart in b/val; val has: cat, cow" in found.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+BROKEN = [
+    ("base: {depths: [1, 1], width: 8\n", "mine.yaml:2"),
+    ("title: x\ntitle: y\n", "mine.yaml:2: key 'title' is given twice"),
+    ("title: x\nrows: []\n", "key 'base' is missing"),
+    ("bass: 3\n", "mine.yaml:1: unknown key 'bass'; did you mean 'base'"),
+    ("- 1\n", "a mapping (key: value) is expected"),
+    ("base: {depths: [1, 1], width: wide}\nrecipe: tiny-old\nrows: []\n", "parameter 'width'"),
+    ("base: {depths: [1, 1], width: 8}\nrecipe: tiny-odl\nrows: []\n", "did you mean 'tiny-old'"),
+    (
+        "base: {depths: [1, 1], width: 8}\nrecipe: tiny-old\nrows:\n  - gelu:\n  - depthwize:\n",
+        "mine.yaml:5: unknown step 'depthwize'; did you mean 'depthwise'",
+    ),
+    (
+        "base: {depths: [1, 1], width: 8}\nrecipe: tiny-old\nrows:\n  - kernel_size: {kernal: 7}\n",
+        "mine.yaml:4: unknown parameter of step 'kernel_size': 'kernal'; did you mean 'kernel'",
+    ),
+    (
+        "base: {depths: [1, 1], width: 8}\nrecipe: tiny-old\nrows:\n  - move_up_depthwise:\n",
+        "mine.yaml:4: row 01: step 'move_up_depthwise' needs a depthwise convolution",
+    ),
+    (
+        "base: {depths: [1, 1], width: 8}\nrecipe: tiny-old\nrows:\n  - kernel_size: {kernel: 7.5}",
+        "mine.yaml:4: parameter 'kernel' of step 'kernel_size'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BROKEN, ids=[bad[1] for bad in BROKEN])
+def test_broken_yaml_names_line_and_key(text, message, tmp_path):
+    (tmp_path / "mine.yaml").write_text(text)
+    found = roadmap("cost", "--roadmap", "mine.yaml", cwd=tmp_path)
+    assert found.returncode == 2, found.stdout
+    assert message in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_exponents_are_numbers(tmp_path):
+    from roadmap.strict_yaml import read
+
+    (tmp_path / "a.yaml").write_text("a: 1e-3\nb: 4E5\nc: -.5e+1\nd: e3\n")
+    assert read(tmp_path / "a.yaml").data == {"a": 1e-3, "b": 4e5, "c": -5.0, "d": "e3"}
+
+
+STEPS = '''
+from roadmap.spec import Operation, insert_after, is_spatial
+
+
+def squeeze_excitation(spec, ratio: int = 4):
+    """Weigh channels by their mean (Hu et al., 2018)."""
+    operation = Operation(
+        operation="squeeze_excitation", parameters={"ratio": ratio}, build=build, cost=cost
+    )
+    return insert_after(spec, is_spatial, operation)
+
+
+def build(channels, ratio):
+    from timm.layers import SqueezeExcite
+
+    return SqueezeExcite(channels, rd_channels=channels // ratio)
+
+
+def cost(channels, height, width, ratio):
+    hidden = channels // ratio
+    macs = 2 * channels * hidden
+    return {"macs": macs, "params": macs + channels + hidden, "activations": channels + hidden}
+'''
+ROADMAP = """
+title: mine
+base: {roadmap: tiny, row: "05"}
+rows:
+  - squeeze_excitation: {ratio: 2}
+  - gelu:
+"""
+
+
+def test_a_roadmap_a_step_and_an_operation_of_ones_own(tmp_path):
+    (tmp_path / "steps.py").write_text(STEPS)
+    (tmp_path / "mine.yaml").write_text(ROADMAP)
+    options = ("--roadmap", "mine.yaml", "--steps", "steps.py")
+    found = roadmap("cost", *options, "--json", cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    rows = json.loads(found.stdout)
+    assert [row["step"] for row in rows] == ["width", "squeeze_excitation", "gelu"]
+    from roadmap.cost import cost
+    from roadmap.network import build
+    from steps.roadmaps import load_roadmap
+
+    path = load_roadmap(tmp_path / "mine.yaml", steps=tmp_path / "steps.py")
+    network = build(path["01"].spec.network)
+    walked = cost(path["01"].spec.network, 48)
+    assert walked.params == sum(each.numel() for each in network.parameters())
+    assert walked.macs == rows[1]["macs"] > rows[0]["macs"]
+    changed = STEPS.replace("hidden = channels // ratio", "hidden = channels // ratio + 0")
+    (tmp_path / "steps.py").write_text(changed)
+    other = load_roadmap(tmp_path / "mine.yaml", steps=tmp_path / "steps.py")
+    assert other["01"].spec.fingerprint != path["01"].spec.fingerprint
+    without = roadmap("cost", "--roadmap", "mine.yaml", cwd=tmp_path)
+    assert without.returncode == 2
+    assert "mine.yaml:5: unknown step 'squeeze_excitation'" in without.stderr

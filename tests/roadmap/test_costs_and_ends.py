@@ -1,0 +1,161 @@
+"""Costs against the paper and against torch; the two ends against timm, to the bit."""
+
+import pickle
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from torch.utils.flop_counter import FlopCounterMode
+
+from roadmap.cost import cost
+from roadmap.errors import Problem
+from roadmap.network import build
+from roadmap.paper import UNREACHABLE, paper_rows
+from roadmap.timm_weights import load_timm, to_timm
+from steps.roadmaps import SHIPPED, load_roadmap
+
+ROADMAPS = {name: load_roadmap(name) for name in SHIPPED}
+ROWS = [(name, row.number) for name, path in ROADMAPS.items() for row in path]
+
+
+@pytest.mark.parametrize(("name", "number"), [row for row in ROWS if row[0] != "tiny"])
+def test_gmacs_agree_with_the_paper(name, number):
+    printed = paper_rows(name)[number]
+    found = cost(ROADMAPS[name][number].spec.network, 224)
+    if (name, number) in UNREACHABLE:
+        expected = {"12": "4.15", "13": "4.46"}[number]
+        assert f"{found.gmacs:.2f}" == expected != f"{printed.gflops:.2f}"
+    else:
+        assert f"{found.gmacs:.2f}" == f"{printed.gflops:.2f}"
+
+
+def test_published_totals():
+    ends = {
+        ("resnet50", "00"): 25_557_032,
+        ("resnet50", "13"): 28_589_128,
+    }
+    for (name, number), params in ends.items():
+        assert cost(ROADMAPS[name][number].spec.network).params == params
+    assert cost(ROADMAPS["resnet50"]["13"].spec.network).activations == 13_435_624
+
+
+@pytest.mark.parametrize(("name", "number"), ROWS)
+def test_walk_equals_the_module_and_torchs_counter(name, number):
+    spec = ROADMAPS[name][number].spec
+    size = {"resnet50": 224, "resnet200": 96, "tiny": 48}[name]
+    with torch.device("meta"):
+        network = build(spec.network).eval()
+        image = torch.empty(1, 3, size, size)
+    walked = cost(spec.network, size)
+    assert walked.params == sum(each.numel() for each in network.parameters())
+    outputs = []
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
+            module.register_forward_hook(lambda _m, _i, out: outputs.append(out.numel()))
+    with FlopCounterMode(display=False) as counter:
+        network(image)
+    assert 2 * walked.macs == counter.get_total_flops()
+    assert walked.activations == sum(outputs)
+
+
+def test_cost_per_layer_adds_up_and_follows_the_image_size():
+    network = ROADMAPS["resnet50"]["13"].spec.network
+    small, large = cost(network, 64), cost(network, 256)
+    assert small.macs == sum(each.macs for each in small.layers)
+    convolutions = [each for each in large.layers if each.layer.kind == "convolution"]
+    matching = [each for each in small.layers if each.layer.kind == "convolution"]
+    pairs = zip(convolutions, matching, strict=True)
+    assert all(big.macs == 16 * little.macs for big, little in pairs)
+    assert small.params == large.params
+
+
+def _disturbed(model):
+    """The model with no weight and no statistic at its initial value."""
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.02)
+        for name, buffer in model.named_buffers():
+            if name.endswith("running_mean"):
+                buffer.copy_(torch.randn(buffer.shape, generator=generator) * 0.1)
+            if name.endswith("running_var"):
+                buffer.copy_(torch.rand(buffer.shape, generator=generator) + 0.5)
+    return model.eval()
+
+
+ENDS = [
+    ("resnet50", "00", "resnet50", {}),
+    ("resnet50", "01", "resnet50", {}),
+    ("resnet200", "00", "resnet200", {}),
+    ("resnet50", "13", "convnext_tiny", {"conv_mlp": True}),
+    ("resnet200", "13", "convnext_base", {"conv_mlp": True}),
+]
+
+
+@pytest.mark.parametrize(("name", "number", "model", "options"), ENDS)
+def test_ends_are_timms_to_the_bit(name, number, model, options):
+    theirs = _disturbed(timm.create_model(model, **options))
+    ours = build(ROADMAPS[name][number].spec.network).eval()
+    load_timm(ours, theirs.state_dict())
+    images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        expected, found = theirs(images), ours(images)
+        assert torch.equal(found, expected)
+        assert torch.equal(ours.forward_features(images), theirs.forward_features(images))
+    # And back: timm's model with our names and weights.
+    again = timm.create_model(model, **options).eval()
+    again.load_state_dict(to_timm(ours))
+    with torch.inference_mode():
+        assert torch.equal(again(images), expected)
+
+
+def test_the_default_convnext_agrees_to_rounding():
+    theirs = _disturbed(timm.create_model("convnext_tiny"))
+    ours = build(ROADMAPS["resnet50"]["13"].spec.network).eval()
+    load_timm(ours, theirs.state_dict())
+    images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        expected, found = theirs(images), ours(images)
+    assert expected.abs().max() > 0.1
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def test_weight_files(tmp_path):
+    theirs = timm.create_model("resnet26", num_classes=5)  # bottlenecks, (2, 2, 2, 2)
+    path = ROADMAPS["resnet50"].with_classes(5)
+    from roadmap.spec import edit_network, replace
+
+    stages = tuple(replace(stage, depth=2) for stage in path["00"].spec.network.stages)
+    network = edit_network(path["00"].spec, stages=stages).network
+    save_file(theirs.state_dict(), tmp_path / "model.safetensors")
+    torch.save({"state_dict": theirs.state_dict()}, tmp_path / "model.pth")
+    for file in ("model.safetensors", "model.pth"):
+        ours = build(network)
+        load_timm(ours, tmp_path / file)
+        assert torch.equal(ours.head.classifier.weight, theirs.fc.weight)
+        assert torch.equal(ours.stages[3].blocks[1].branch.convolution_1.weight,
+                           theirs.layer4[1].conv2.weight)  # fmt: skip
+
+
+class _Malicious:
+    def __reduce__(self):
+        return (print, ("executed",))
+
+
+def test_weights_that_do_not_fit(tmp_path, capsys):
+    ours = build(ROADMAPS["tiny"]["00"].spec.network)
+    with pytest.raises(Problem, match="does not exist"):
+        load_timm(ours, tmp_path / "none.pth")
+    with pytest.raises(Problem, match="of another network"):
+        load_timm(ours, {"fc.weight": torch.zeros(3, 3)})
+    weights = to_timm(ours)
+    weights["fc.weight"] = torch.zeros(3, 3)
+    with pytest.raises(Problem, match=r"fc\.weight has the shape \[3, 3\]"):
+        load_timm(ours, weights)
+    with pytest.raises(Problem, match="no counterpart in timm"):
+        to_timm(build(ROADMAPS["tiny"]["08"].spec.network))
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps({"state_dict": _Malicious()}, protocol=2))
+    with pytest.raises(Problem, match="not readable as weights"):
+        load_timm(ours, tmp_path / "evil.pth")
+    assert "executed" not in capsys.readouterr().out

@@ -1,0 +1,141 @@
+"""Specs: validation, fingerprints, changes, readable differences."""
+
+import dataclasses
+
+import pytest
+
+from roadmap.errors import Problem
+from roadmap.spec import (
+    Block,
+    Convolution,
+    Recipe,
+    Spec,
+    Stem,
+    edit_units,
+    fingerprint,
+    from_dict,
+    insert_after,
+    is_depthwise,
+    is_spatial,
+    override,
+    replace,
+    to_dict,
+)
+from roadmap.text import difference
+from steps.roadmaps import load_roadmap
+
+PATH = load_roadmap("resnet50")
+
+
+@pytest.mark.parametrize("row", list(PATH), ids=lambda row: row.number)
+def test_serialize_and_load(row):
+    again = from_dict(Spec, to_dict(row.spec))
+    assert again == row.spec
+    assert again.fingerprint == row.spec.fingerprint
+
+
+def test_fingerprints_tell_rows_apart_and_never_change():
+    found = [row.spec.fingerprint for row in PATH]
+    assert len(set(found)) == len(found)
+    # Records are found by these: a change here loses every run that users have.
+    assert PATH["00"].spec.fingerprint == "bf558ebaaad3"
+    assert PATH["13"].spec.fingerprint == "39eba449fbe3"
+
+
+def test_a_default_written_out_does_not_change_the_fingerprint():
+    assert fingerprint(Convolution(width="same")) == fingerprint(
+        Convolution(width="same", kernel=1, bias=False)
+    )
+
+
+def test_specs_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PATH["00"].spec.network.classes = 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "message"),
+    [
+        (Stem, {"kernel": 4, "strid": 4}, "unknown key 'strid'; did you mean 'stride'"),
+        (Stem, {"kernel": 4}, "key 'stride' is missing"),
+        (Stem, {"kernel": 0, "stride": 4}, "kernel: .*greater than or equal to 1, got 0"),
+        (Stem, {"kernel": 4, "stride": 4, "norm": "group"}, "norm: .*'batch' or 'layer'"),
+        (Stem, {"kernel": True, "stride": 4}, "kernel: .*valid integer"),
+        (Convolution, {"kernel": 4, "width": "same"}, "kernel 4 is even"),
+        (Block, {"units": []}, "units"),
+    ],
+)
+def test_bad_values_are_named(kind, data, message):
+    with pytest.raises(Problem, match=message):
+        from_dict(kind, data)
+
+
+@pytest.mark.parametrize(
+    ("key", "data", "message"),
+    [
+        ("recipe.epoch", 3, "unknown field 'recipe.epoch'; did you mean 'recipe.epochs'"),
+        ("recipe.epochs", "three", "recipe.epochs: .*valid integer"),
+        ("recipe.epochs", 0, "recipe.epochs: .*greater than or equal to 1"),
+        ("recipe.warmup_epochs", 300, "warmup_epochs 300 must be below epochs 300"),
+        ("recipe", 3, "recipe is not one value; set one of: recipe.epochs"),
+        ("network.stages.0", 3, "network.stages"),
+        ("nothing", 3, "valid: network, recipe"),
+    ],
+)
+def test_bad_overrides_are_named(key, data, message):
+    with pytest.raises(Problem, match=message):
+        override(PATH["13"].spec, {key: data})
+
+
+def test_overrides_are_typed():
+    spec = override(PATH["13"].spec, {"recipe.learning_rate": 1})
+    assert spec.recipe.learning_rate == 1.0
+    assert override(spec, {"network.layer_scale": None}).network.layer_scale is None
+    together = {"recipe.epochs": 5, "recipe.warmup_epochs": 1}
+    for settings in (together, dict(reversed(together.items()))):
+        assert override(spec, settings).recipe.epochs == 5
+    assert override(spec, {"recipe.betas": [0.8, 0.9]}).recipe.betas == (0.8, 0.9)
+
+
+def test_editing_is_by_predicate_and_leaves_the_input():
+    spec = PATH["13"].spec
+    before = to_dict(spec)
+    changed = edit_units(spec, is_depthwise, kernel=3)
+    kernels = {unit.kernel for stage in changed.network.stages for unit in stage.block.units}
+    assert kernels == {1, 3}
+    longer = insert_after(spec, is_spatial, Convolution(width="same"))
+    assert [len(stage.block.units) for stage in longer.network.stages] == [4, 4, 4, 4]
+    assert to_dict(spec) == before
+
+
+def test_difference_is_what_a_step_does():
+    changed = difference(PATH["09"].spec, PATH["10"].spec)
+    assert changed == [
+        "- block, unit 1: 7×7 depthwise, same width, batch norm, gelu",
+        "+ block, unit 1: 7×7 depthwise, same width, batch norm",
+        "- block, after the addition: gelu",
+        "+ block, after the addition: nothing",
+    ]
+    assert difference(PATH["05"].spec, PATH["05"].spec) == []
+    assert difference(PATH["01"].spec, PATH["02"].spec) == [
+        "- depths: 3, 4, 6, 3",
+        "+ depths: 3, 3, 9, 3",
+    ]
+
+
+OTHER = {
+    "epochs": 301, "image_size": 64, "batch": 64, "optimizer": "sgd", "learning_rate": 1.0,
+    "base_batch": 64, "momentum": 0.5, "betas": (0.5, 0.5), "weight_decay": 0.5,
+    "decay_norms_and_biases": True, "schedule": "step", "step_epochs": 5.0, "step_factor": 0.5,
+    "warmup_epochs": 5.0, "final_learning_rate": 0.5, "label_smoothing": 0.5, "mixup": 0.5,
+    "cutmix": 0.5, "mixup_switch": 0.25, "randaugment": "rand-m1", "erasing": 0.5,
+    "crop_scale": (0.5, 0.5), "flip": 0.25, "interpolation": "bilinear", "evaluation_crop": 0.5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Recipe)])
+def test_every_field_of_a_recipe_shows_and_counts(name):
+    spec = PATH["13"].spec
+    other = replace(spec, recipe=replace(spec.recipe, **{name: OTHER[name]}))
+    assert [line.split(":")[0][2:] for line in difference(spec, other)] == [f"recipe.{name}"] * 2
+    assert other.fingerprint != spec.fingerprint

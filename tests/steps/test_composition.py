@@ -1,0 +1,137 @@
+"""Steps in any subset and any order: a network that trains, or one clear error."""
+
+import dataclasses
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from roadmap.cost import cost
+from roadmap.errors import StepError
+from roadmap.network import build
+from roadmap.spec import Reference, Spec, from_dict, to_dict
+from steps import STEPS
+from steps.resnet import resnet
+from steps.roadmaps import load_recipe, load_roadmap
+
+OLD, NEW = load_recipe("tiny-old"), load_recipe("tiny-enhanced")
+PARAMETERS = {
+    "training_recipe": {"recipe": NEW, "drop_path": 0.1},
+    "stage_ratio": {"depths": [1, 1, 2, 1]},
+    "width": {"width": 6},
+    "layer_scale": {"initial": 0.5},
+}
+ALL = tuple(STEPS)
+
+
+def base() -> Spec:
+    return resnet(OLD, depths=(1, 2, 1, 1), width=4, classes=3)
+
+
+def compose(names) -> Spec:
+    spec = base()
+    for name in names:
+        spec = STEPS[name].apply(spec, **PARAMETERS.get(name, {}))
+    return spec
+
+
+orders = st.permutations(ALL).flatmap(
+    lambda order: st.integers(0, len(order)).map(lambda count: tuple(order[:count]))
+)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(orders)
+def test_any_subset_in_any_order_trains_or_names_what_it_needs(names):
+    try:
+        spec = compose(names)
+    except StepError as error:
+        assert "step '" in str(error) and "needs" in str(error)
+        return
+    torch.manual_seed(0)
+    network = build(spec.network).train()
+    images = torch.randn(4, 3, 32, 32)
+    logits = network(images)
+    assert logits.shape == (4, 3)
+    torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 0])).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+    assert cost(spec.network, 32).params == sum(each.numel() for each in network.parameters())
+    again = from_dict(Spec, to_dict(spec))
+    assert again == spec
+    assert again.fingerprint == spec.fingerprint
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.permutations(ALL))
+def test_all_steps_in_any_valid_order_end_at_the_same_network(order):
+    try:
+        spec = compose(order)
+    except StepError as error:
+        # Only two things make no sense, and both are said with the step's name.
+        assert str(error).startswith(("step 'move_up_depthwise' needs a depthwise",))
+        assert order.index("move_up_depthwise") < order.index("depthwise")
+        return
+    assert order.index("depthwise") < order.index("move_up_depthwise")
+    assert spec == compose(ALL)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_step_leaves_its_input_alone_and_changes_something(name):
+    before = compose(["depthwise"]) if name == "move_up_depthwise" else base()
+    data, fingerprint = to_dict(before), before.fingerprint
+    after = STEPS[name].apply(before, **PARAMETERS.get(name, {}))
+    assert to_dict(before) == data
+    assert dataclasses.replace(before).fingerprint == fingerprint
+    assert after.fingerprint != fingerprint
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_step_explains_itself(name):
+    step = STEPS[name]
+    assert len(step.explanation.splitlines()) >= 3
+    assert step.title and step.group
+
+
+@pytest.mark.parametrize("roadmap", ["resnet50", "resnet200", "tiny"])
+def test_rows_are_the_papers(roadmap):
+    path = load_roadmap(roadmap)
+    numbers = [row.number for row in path if not row.is_branch]
+    assert numbers == [f"{number:02}" for number in range(14)]
+    assert [row.step for row in path if not row.is_branch] == ["resnet", *ALL[:13]]
+    branches = [row for row in path if row.is_branch]
+    assert [row.number for row in branches] == ["08-k5", "08-k9", "08-k11"]
+    assert all(row.before is path["07"] for row in branches)
+    assert [row.spec.network.stages[0].block.units[0].kernel for row in branches] == [5, 9, 11]
+    assert path["13"].spec.network.layer_scale is not None
+    assert path["12"].spec.network.layer_scale is None
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["move_up_depthwise"], "needs a depthwise convolution .* apply 'depthwise' before it"),
+        (["inverted_bottleneck", "inverted_bottleneck"], "is it inverted already"),
+        (["fewer_norms", "fewer_norms"], None),
+        (["stage_ratio"], "needs one depth per stage: 4, got \\[1, 2\\]"),
+    ],
+)
+def test_what_makes_no_sense_is_said(names, message):
+    spec = base()
+    parameters = PARAMETERS | (
+        {"stage_ratio": {"depths": [1, 2]}} if "stage_ratio" in names else {}
+    )
+    if message is None:
+        for name in names:
+            spec = STEPS[name].apply(spec, **parameters.get(name, {}))
+        return
+    with pytest.raises(StepError, match=message):
+        for name in names:
+            spec = STEPS[name].apply(spec, **parameters.get(name, {}))
+
+
+def test_a_reference_is_a_spec_too():
+    spec = dataclasses.replace(base(), network=Reference(timm="resnet18", classes=3))
+    assert from_dict(Spec, to_dict(spec)) == spec
