@@ -6,25 +6,17 @@ Torch is loaded only where something is left to train.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from queue import Queue
 
+from experiments.machine import Machine
 from experiments.progress import Display, Event
 from experiments.request import Request
 from roadmap.errors import Problem
 from roadmap.record import Record
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """How runs are computed, which does not identify them: each one's threads and loaders."""
-
-    threads: int
-    workers: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +25,6 @@ class Outcome:
 
     records: tuple[Record, ...]
     failures: dict[str, str]
-
-
-def cores() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def run_all(requests: Sequence[Request], *, jobs: int, machine: Machine, command: str) -> Outcome:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.sources import Source, read_source
+from roadmap.edit import replace
 from roadmap.record import Identity, Label, Record, read_record
-from roadmap.spec import Reference, Spec, fingerprint, replace
+from roadmap.spec import Reference, Spec, fingerprint
 from steps.roadmaps import Roadmap, load_roadmap
 
 

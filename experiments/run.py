@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from experiments.data import evaluation_loader, open_data, train_loader
 from experiments.history import History
-from experiments.path import Machine
+from experiments.machine import Machine
 from experiments.progress import Event, Tell
 from experiments.provenance import describe_machine
 from experiments.reference import measured_cost

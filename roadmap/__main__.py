@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,14 @@ def _parser() -> argparse.ArgumentParser:
     plot = add("plot", _plot, "the paper's Figure 2: the paper's, yours, and both side by side")
     _add_reading(plot)
     plot.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
+
+    export = add("export", _export, "a finished run's weights as a safetensors file")
+    export.add_argument("row", metavar="ROW", help="05, width, 08-k5 or timm:NAME")
+    export.add_argument("--seed", type=_natural, default=0, metavar="N")
+    export.add_argument("--data", metavar="DIR", help="the data that it was trained on")
+    export.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
+    export.add_argument("--timm", action="store_true", help="with timm's names: rows 00, 01, 13")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
 
     collect = add("collect", _collect, "copy the records of a path, under readable names")
     _add_reading(collect)
@@ -174,7 +183,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from experiments.path import cores
+    from experiments.machine import cores
 
     path = _load(options)
     numbers = [row.number for row in path if options.branches or not row.is_branch]
@@ -185,17 +194,19 @@ def _run(options: argparse.Namespace) -> int:
 def _run_rows(
     options: argparse.Namespace, rows: Sequence[str], seeds: Sequence[int], jobs: int
 ) -> int:
-    from experiments.path import Machine, cores, run_all
+    from experiments.machine import Machine
+    from experiments.path import run_all
     from experiments.request import Request
 
     settings = _settings(options)
     requests = [Request(settings=settings, row=row, seed=seed) for seed in seeds for row in rows]
-    threads = options.threads or max(1, cores() // jobs)
-    workers = max(1, min(8, cores() // 2)) if options.workers is None else options.workers
+    machine = Machine.shared_by(jobs)
+    if options.threads:
+        machine = replace(machine, threads=options.threads)
+    if options.workers is not None:
+        machine = replace(machine, workers=options.workers)
     command = "roadmap " + " ".join(sys.argv[1:])
-    outcome = run_all(
-        requests, jobs=jobs, machine=Machine(threads=threads, workers=workers), command=command
-    )
+    outcome = run_all(requests, jobs=jobs, machine=machine, command=command)
     _report(settings.path, outcome.records)
     for name, failure in outcome.failures.items():
         print(f"roadmap: {name} failed: {failure}", file=sys.stderr)
@@ -238,6 +249,18 @@ def _plot(options: argparse.Namespace) -> int:
 
     for path in write_figures(_tabulated(options), options.out, _load(options).paper):
         print(path)
+    return DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    from experiments.request import Request
+
+    request = Request(settings=_settings(options), row=options.row, seed=options.seed)
+    request.identity  # noqa: B018 - name what is wrong before torch is loaded
+    from experiments.export import export
+
+    export(request, options.out, timm_names=options.timm)
+    print(options.out)
     return DONE
 
 

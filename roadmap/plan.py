@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from roadmap.edit import is_spatial
 from roadmap.errors import Problem
-from roadmap.spec import Block, Convolution, Network, Operation, Stage, Stem, is_spatial
+from roadmap.spec import Block, Convolution, Network, Operation, Stage, Stem
 
 Shape = tuple[int, int, int]
 

@@ -14,9 +14,10 @@ from safetensors import SafetensorError
 from timm.models import load_state_dict
 from torch import Tensor
 
+from roadmap.edit import is_depthwise
 from roadmap.errors import Problem
 from roadmap.network import RoadmapNetwork
-from roadmap.spec import Network, is_depthwise
+from roadmap.spec import Network
 
 # Our name → timm's, tried from top to bottom; {n+1} counts from one.
 RESNET = (

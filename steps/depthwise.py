@@ -1,7 +1,8 @@
 """Row 04: one filter per channel (paper, section 2.3)."""
 
+from roadmap.edit import edit_units, is_spatial, units
 from roadmap.errors import StepError
-from roadmap.spec import Spec, edit_units, is_spatial, units
+from roadmap.spec import Spec
 
 
 def depthwise(spec: Spec) -> Spec:

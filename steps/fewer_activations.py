@@ -1,7 +1,8 @@
 """Row 10: one activation per block (paper, section 2.6)."""
 
+from roadmap.edit import edit_blocks, is_convolution, is_pointwise, replace
 from roadmap.errors import StepError
-from roadmap.spec import Block, Spec, edit_blocks, is_convolution, is_pointwise, replace
+from roadmap.spec import Block, Spec
 
 
 def fewer_activations(spec: Spec) -> Spec:

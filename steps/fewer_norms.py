@@ -1,7 +1,8 @@
 """Row 11: one norm per block (paper, section 2.6)."""
 
+from roadmap.edit import edit_units, is_convolution, is_spatial, units
 from roadmap.errors import StepError
-from roadmap.spec import Spec, Unit, edit_units, is_convolution, is_spatial, units
+from roadmap.spec import Spec, Unit
 
 
 def fewer_norms(spec: Spec) -> Spec:

@@ -1,6 +1,7 @@
 """Row 09: GELU for ReLU (paper, section 2.6)."""
 
-from roadmap.spec import Block, Spec, edit_blocks, edit_network, is_convolution, replace
+from roadmap.edit import edit_blocks, edit_network, is_convolution, replace
+from roadmap.spec import Block, Spec
 
 
 def gelu(spec: Spec) -> Spec:

@@ -1,7 +1,8 @@
 """Row 06: wide in the middle (paper, section 2.4)."""
 
+from roadmap.edit import edit_blocks, is_convolution, replace
 from roadmap.errors import StepError
-from roadmap.spec import Block, Spec, Unit, edit_blocks, is_convolution, replace
+from roadmap.spec import Block, Spec, Unit
 
 SWAPPED = {"narrow": "wide", "wide": "narrow", "same": "same"}
 

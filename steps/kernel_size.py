@@ -1,7 +1,8 @@
 """Row 08: look further (paper, section 2.5)."""
 
+from roadmap.edit import edit_units, is_spatial, units
 from roadmap.errors import StepError
-from roadmap.spec import Spec, edit_units, is_spatial, units
+from roadmap.spec import Spec
 
 
 def kernel_size(spec: Spec, kernel: int = 7) -> Spec:

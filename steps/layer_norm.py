@@ -1,6 +1,7 @@
 """Row 12: LayerNorm for BatchNorm (paper, section 2.6)."""
 
-from roadmap.spec import Block, Norm, Spec, Unit, edit_blocks, edit_network, is_convolution, replace
+from roadmap.edit import edit_blocks, edit_network, is_convolution, replace
+from roadmap.spec import Block, Norm, Spec, Unit
 
 
 def layer_norm(spec: Spec) -> Spec:

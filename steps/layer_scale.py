@@ -1,6 +1,7 @@
 """Part of row 13: a learned factor per channel on every branch."""
 
-from roadmap.spec import Spec, edit_network
+from roadmap.edit import edit_network
+from roadmap.spec import Spec
 
 
 def layer_scale(spec: Spec, initial: float = 1e-6) -> Spec:

@@ -1,7 +1,8 @@
 """Row 07: space first, then channels (paper, section 2.5)."""
 
+from roadmap.edit import edit_blocks, is_convolution, is_depthwise, replace
 from roadmap.errors import StepError
-from roadmap.spec import Block, Spec, edit_blocks, is_convolution, is_depthwise, replace
+from roadmap.spec import Block, Spec
 
 
 def move_up_depthwise(spec: Spec) -> Spec:

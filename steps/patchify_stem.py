@@ -1,6 +1,7 @@
 """Row 03: cut the image into patches (paper, section 2.2)."""
 
-from roadmap.spec import Spec, Stem, edit_network
+from roadmap.edit import edit_network
+from roadmap.spec import Spec, Stem
 
 
 def patchify_stem(spec: Spec, patch: int = 4) -> Spec:

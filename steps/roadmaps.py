@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from roadmap import strict_yaml
+from roadmap.edit import edit_network, override
 from roadmap.errors import Problem, StepError, unknown
 from roadmap.paper import TABLES
 from roadmap.plan import plan
-from roadmap.spec import Recipe, Spec, edit_network, from_dict, override
+from roadmap.spec import Recipe, Spec, from_dict
 from steps import STEPS
 from steps.resnet import resnet
 from steps.step import Step, read_steps

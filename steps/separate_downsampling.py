@@ -1,6 +1,7 @@
 """Row 13: downsample between the stages (paper, section 2.6)."""
 
-from roadmap.spec import Downsampling, Spec, edit_network, replace
+from roadmap.edit import edit_network, replace
+from roadmap.spec import Downsampling, Spec
 
 
 def separate_downsampling(spec: Spec) -> Spec:

@@ -1,7 +1,8 @@
 """Row 02: spend the blocks where Swin spends them (paper, section 2.2)."""
 
+from roadmap.edit import edit_network, replace
 from roadmap.errors import StepError
-from roadmap.spec import Spec, edit_network, replace
+from roadmap.spec import Spec
 
 
 def stage_ratio(spec: Spec, depths: tuple[int, ...]) -> Spec:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from roadmap.edit import edit_units
 from roadmap.errors import Problem, StepError, unknown
-from roadmap.spec import Operation, Spec, edit_units, from_dict
+from roadmap.spec import Operation, Spec, from_dict
 
 
 @dataclass(frozen=True)

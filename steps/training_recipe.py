@@ -1,6 +1,7 @@
 """Row 01: train with today's recipe (paper, section 2.1)."""
 
-from roadmap.spec import Recipe, Spec, edit_network, replace
+from roadmap.edit import edit_network, replace
+from roadmap.spec import Recipe, Spec
 
 
 def training_recipe(

@@ -1,7 +1,8 @@
 """Row 05: as wide as Swin-T (paper, section 2.3)."""
 
+from roadmap.edit import edit_network, replace
 from roadmap.errors import StepError
-from roadmap.spec import Spec, edit_network, replace
+from roadmap.spec import Spec
 
 
 def width(spec: Spec, width: int) -> Spec:

@@ -10,17 +10,22 @@ from pathlib import Path
 
 import numpy
 import pytest
+import timm
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from experiments.data import Epochs, drawing_from, evaluation_loader, open_data, train_loader
-from experiments.path import Machine, run_all
+from experiments.export import export
+from experiments.machine import Machine
+from experiments.path import run_all
 from experiments.request import Request, Settings
 from experiments.run import train
 from experiments.sources import read_source
 from experiments.task import make_optimizer, make_schedule
+from roadmap.edit import replace
+from roadmap.errors import Problem
 from roadmap.record import read_record, read_records
-from roadmap.spec import replace
 from steps.roadmaps import load_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +88,23 @@ def test_a_run_leaves_one_whole_record(images, tmp_path):
     assert record.provenance.threads == 1
     assert record.provenance.versions["torch"].startswith("2.")
     assert read_records(tmp_path).records == (record,)
+
+
+def test_trained_weights_load_into_timm(images, tmp_path):
+    asked = request(images, tmp_path, row="13")
+    with pytest.raises(Problem, match="is not trained yet"):
+        export(asked, tmp_path / "row13.safetensors")
+    trained(asked)
+    export(asked, tmp_path / "row13.safetensors", timm_names=True)
+    theirs = timm.create_model(
+        "convnext_tiny", depths=(2, 2, 6, 2), dims=(24, 48, 96, 192), num_classes=3, conv_mlp=True,
+        checkpoint_path=str(tmp_path / "row13.safetensors"),
+    ).eval()  # fmt: skip
+    export(asked, tmp_path / "ours.safetensors")
+    ours = _network(asked).eval()
+    ours.load_state_dict(load_file(tmp_path / "ours.safetensors"))
+    pixels = torch.randn(2, 3, 224, 224)
+    assert torch.equal(ours(pixels), theirs(pixels))
 
 
 def _network(asked):

@@ -186,7 +186,8 @@ def test_exponents_are_numbers(tmp_path):
 
 
 STEPS = '''
-from roadmap.spec import Operation, insert_after, is_spatial
+from roadmap.edit import insert_after, is_spatial
+from roadmap.spec import Operation
 
 
 def squeeze_excitation(spec, ratio: int = 4):

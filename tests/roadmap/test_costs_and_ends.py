@@ -124,7 +124,7 @@ def test_the_default_convnext_agrees_to_rounding():
 def test_weight_files(tmp_path):
     theirs = timm.create_model("resnet26", num_classes=5)  # bottlenecks, (2, 2, 2, 2)
     path = ROADMAPS["resnet50"].with_classes(5)
-    from roadmap.spec import edit_network, replace
+    from roadmap.edit import edit_network, replace
 
     stages = tuple(replace(stage, depth=2) for stage in path["00"].spec.network.stages)
     network = edit_network(path["00"].spec, stages=stages).network

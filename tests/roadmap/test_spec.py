@@ -4,23 +4,9 @@ import dataclasses
 
 import pytest
 
+from roadmap.edit import edit_units, insert_after, is_depthwise, is_spatial, override, replace
 from roadmap.errors import Problem
-from roadmap.spec import (
-    Block,
-    Convolution,
-    Recipe,
-    Spec,
-    Stem,
-    edit_units,
-    fingerprint,
-    from_dict,
-    insert_after,
-    is_depthwise,
-    is_spatial,
-    override,
-    replace,
-    to_dict,
-)
+from roadmap.spec import Block, Convolution, Recipe, Spec, Stem, fingerprint, from_dict, to_dict
 from roadmap.text import difference
 from steps.roadmaps import load_roadmap
 

@@ -1,0 +1,35 @@
+"""The weights of a finished run as a safetensors file, under our names or timm's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from experiments.request import Request
+from roadmap.errors import Problem
+from roadmap.network import build
+from roadmap.timm_weights import to_timm
+
+
+def export(request: Request, target: Path, *, timm_names: bool = False) -> None:
+    """Write a finished run's network; raises Problem where the run or a timm counterpart lacks.
+
+    A timm reference row has timm's names anyway.
+    """
+    if request.finished() is None:
+        raise Problem(f"{request.name} is not trained yet; its run would lie in {request.folder}")
+    saved = torch.load(request.folder / "last.ckpt", map_location="cpu", weights_only=True)
+    prefix = "network."
+    weights = {
+        name.removeprefix(prefix): tensor.contiguous()
+        for name, tensor in saved["state_dict"].items()
+        if name.startswith(prefix)
+    }
+    if timm_names and not request.row.startswith("timm:"):
+        network = build(request.spec.network)
+        network.load_state_dict(weights)
+        weights = {name: tensor.contiguous() for name, tensor in to_timm(network).items()}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_file(weights, target)
