@@ -14,13 +14,17 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A run did `done` of `total` steps; `state` is shown beside its bar, `line` stays in a log."""
+    """A run did `done` of `total` steps; `state` is shown beside its bar, `line` stays in a log.
+
+    While it is `preparing`, the steps are not yet those of training.
+    """
 
     run: str
     done: int
     total: int
     state: str = ""
     line: str = ""
+    preparing: bool = False
 
 
 Tell = Callable[[Event], None]
@@ -40,6 +44,7 @@ class Display:
             disable=not self.console.is_terminal,
         )
         self.tasks: dict[str, TaskID] = {}
+        self.parts: dict[str, float] = {}  # of each run, how much is done: 0 to 1
         self.path = self.bars.add_task("all runs", total=runs, state="") if runs > 1 else None
 
     def __enter__(self) -> Display:
@@ -56,6 +61,8 @@ class Display:
         fields = {"state": event.state} if event.state else {}
         task = self.tasks[event.run]
         self.bars.update(task, completed=event.done, total=event.total, **fields)
+        if not event.preparing:
+            self._part(event.run, event.done / event.total)
         if event.line and not self.console.is_terminal:
             self.console.print(f"{event.run}: {event.line}", markup=False)
 
@@ -63,6 +70,10 @@ class Display:
         """A run is over: its bar goes, its line stays."""
         if run in self.tasks:
             self.bars.remove_task(self.tasks.pop(run))
-        if self.path is not None:
-            self.bars.advance(self.path)
+        self._part(run, 1.0)
         self.console.print(f"{run}: {line}", markup=False)
+
+    def _part(self, run: str, part: float) -> None:
+        self.parts[run] = part
+        if self.path is not None:
+            self.bars.update(self.path, completed=sum(self.parts.values()))

@@ -51,7 +51,7 @@ def _train(request: Request, machine: Machine, command: str, tell: Tell) -> Reco
 
     def drawing(done: int, total: int) -> None:
         line = "drawing the fractals, once" if done == 1 else ""
-        tell(Event(run=name, done=done, total=total, state="drawing fractals", line=line))
+        tell(Event(run=name, done=done, total=total, state="drawing", line=line, preparing=True))
 
     data = open_data(request.settings.source, cache_folder(), drawing)
     torch.set_num_threads(machine.threads)

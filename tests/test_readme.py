@@ -1,0 +1,75 @@
+"""What the README shows is what the program does."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis.render import render
+from analysis.table import tabulate
+from roadmap.record import read_records
+from steps.roadmaps import load_roadmap
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON, OWN_STEP = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+(OWN_ROADMAP,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_python_way(capsys):
+    exec(PYTHON, {})
+    assert capsys.readouterr().out.startswith("kernel size 7 4.1456")
+
+
+def test_own_roadmap_and_own_step_are_short_and_run(tmp_path):
+    for text, name in ((OWN_ROADMAP, "mine.yaml"), (OWN_STEP, "my_steps.py")):
+        assert len(text.splitlines()) < 20
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = subprocess.run(
+        [sys.executable, "-m", "roadmap", "cost", "--roadmap", str(tmp_path / "mine.yaml"),
+         "--steps", str(tmp_path / "my_steps.py"), "--json"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    rows = json.loads(found.stdout)
+    assert [row["row"] for row in rows] == ["00", "01", "02", "02-k9", "03"]
+    path = load_roadmap(tmp_path / "mine.yaml", steps=tmp_path / "my_steps.py")
+    from roadmap.network import build
+
+    network = build(path["02"].spec.network)
+    assert rows[2]["params"] == sum(each.numel() for each in network.parameters())
+
+
+def test_the_table_is_that_of_the_committed_records():
+    found = read_records(ROOT / "results" / "tiny")
+    assert not found.broken
+    table = render(tabulate(load_roadmap("tiny"), found.records), "md")
+    assert table.strip() in README
+
+
+def test_committed_records_are_those_of_todays_specs():
+    records = read_records(ROOT / "results" / "tiny").records
+    path = load_roadmap("tiny")
+    for record in records:
+        assert record.identity.spec == path[record.label.row].spec.fingerprint
+    rows = [row.number for row in path if not row.is_branch]
+    for row in rows:
+        seeds = sorted(r.identity.seed for r in records if r.label.row == row)
+        assert seeds == [0, 1, 2], row
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
+def test_links_lead_somewhere(link):
+    assert (ROOT / link).exists()
+
+
+def test_the_menu_tells_the_truth():
+    menu = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    targets = re.findall(r"make ([a-z]+)", menu)
+    makefile = (ROOT / "Makefile").read_text()
+    assert {"step", "roadmap", "table", "plots", "test"} <= set(targets)
+    for target in targets:
+        assert re.search(rf"^{target}(-%)?:", makefile, re.MULTILINE), target
