@@ -44,8 +44,9 @@ def rate(images_per_second: float | None) -> str:
 
 
 def cost_decimals(gmacs: list[float]) -> int:
-    """Decimals of a column of GMACs: two as in the paper, three for networks below 1 GMACs."""
-    return 2 if max(gmacs, default=1.0) >= 1 else 3
+    """Decimals of a column of GMACs: two as in the paper, more for networks below 1 GMACs."""
+    largest = max(gmacs, default=1.0)
+    return 2 if largest >= 1 else 3 if largest >= 0.1 else 4
 
 
 def cells(table: Table) -> list[dict[str, str]]:

@@ -145,7 +145,7 @@ def cost_panel(axes: Axes, bars: Bars, lines: Lines, size: float) -> None:
     """A stem from zero to a dot for every row; hollow dots are side branches."""
     costs = [bar.gmacs for bar in bars.bars if bar.gmacs is not None]
     panel = inches(axes)
-    letters = 0.06 + 5 * LETTER * size
+    letters = 0.06 + (3 + cost_decimals(costs)) * LETTER * size
     stop = max(costs, default=1.0) / max(1 - letters / panel, 0.3)
     axes.set_xlim(0, stop)
     _prepare(axes, lines, size, "GMACs")

@@ -207,7 +207,8 @@ def _run_rows(
         machine = replace(machine, workers=options.workers)
     command = "roadmap " + " ".join(sys.argv[1:])
     outcome = run_all(requests, jobs=jobs, machine=machine, command=command)
-    _report(settings.path, outcome.records)
+    if outcome.records:
+        _report(settings)
     for name, failure in outcome.failures.items():
         print(f"roadmap: {name} failed: {failure}", file=sys.stderr)
     return FAILED if outcome.failures or _diverged(outcome.records) else DONE
@@ -217,11 +218,15 @@ def _diverged(records: Sequence[Record]) -> bool:
     return any(record.status == "diverged" for record in records)
 
 
-def _report(path: Roadmap, records: Sequence[Record]) -> None:
+def _report(settings: Settings) -> None:
+    """Where the roadmap stands: all runs in this folder with these specs and this data."""
     from analysis.render import render
     from analysis.table import tabulate
+    from roadmap.record import read_records
 
-    print(render(tabulate(path, records), "terminal"))
+    records = read_records(settings.runs).records
+    table = tabulate(settings.path, records, data=settings.source.fingerprint)
+    print(render(table, "terminal"))
 
 
 def _table(options: argparse.Namespace) -> int:
