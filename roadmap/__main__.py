@@ -75,7 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seeds", type=_positive, default=1, metavar="N", help="runs of each row")
     run.add_argument("--rows", metavar="ROWS", help="only these: 00,05,timm:NAME")
     run.add_argument("--branches", action="store_true", help="also the side branches, 08-k5 …")
-    run.add_argument("--jobs", type=_positive, metavar="N", help="runs at a time (default: cores)")
+    run.add_argument(
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="runs at a time (default: one a core; 1 on a GPU)",
+    )
     _add_running(run)
 
     table = add("table", _table, "accuracy and cost of every row, from the records")
@@ -183,12 +188,12 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from experiments.machine import cores
+    from experiments.machine import default_jobs
 
     path = _load(options)
     numbers = [row.number for row in path if options.branches or not row.is_branch]
     rows = options.rows.split(",") if options.rows else numbers
-    return _run_rows(options, rows, range(options.seeds), jobs=options.jobs or cores())
+    return _run_rows(options, rows, range(options.seeds), jobs=options.jobs or default_jobs())
 
 
 def _run_rows(
