@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 from analysis.table import Table, TableRow
 
 MISSING = "–"
@@ -45,8 +47,8 @@ def rate(images_per_second: float | None) -> str:
 
 def cost_decimals(gmacs: list[float]) -> int:
     """Decimals of a column of GMACs: two as in the paper, more for networks below 1 GMACs."""
-    largest = max(gmacs, default=1.0)
-    return 2 if largest >= 1 else 3 if largest >= 0.1 else 4
+    middle = median(gmacs) if gmacs else 1.0
+    return 2 if middle >= 1 else 3 if middle >= 0.1 else 4
 
 
 def cells(table: Table) -> list[dict[str, str]]:

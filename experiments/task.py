@@ -79,7 +79,8 @@ class Classification(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Sum up the epoch."""
-        accuracy = {name: 100 * each.item() for name, each in self.validation.compute().items()}
+        found = self.validation.compute().items()
+        accuracy = {name: round(100 * each.item(), 4) for name, each in found}
         self.summary = {
             "train_loss": self.train_loss.compute().item(),
             "loss": self.validation_loss.compute().item(),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from roadmap.errors import Problem
 
 if TYPE_CHECKING:
+    from analysis.table import Table
     from experiments.request import Settings
     from roadmap.record import Record
     from steps.roadmaps import Roadmap
@@ -241,17 +242,22 @@ def _table(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _tabulated(options: argparse.Namespace) -> Any:
+def _tabulated(options: argparse.Namespace) -> Table:
     from analysis.table import tabulate
+
+    return tabulate(_load(options), _records(options), data=options.data)
+
+
+def _records(options: argparse.Namespace) -> Sequence[Record]:
+    """The records in the folder of runs; what is no record is named and left out."""
     from roadmap.record import read_records
 
-    path = _load(options)
     if options.runs != Path("runs") and not options.runs.is_dir():
         raise Problem(f"folder of runs {options.runs} does not exist")
     found = read_records(options.runs)
     for message in found.broken:
         print(f"roadmap: {message}", file=sys.stderr)
-    return tabulate(path, found.records, data=options.data)
+    return found.records
 
 
 def _plot(options: argparse.Namespace) -> int:
@@ -275,17 +281,22 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _collect(options: argparse.Namespace) -> int:
-    from roadmap.record import read_records, write_record
+    from analysis.selection import select
+    from roadmap.record import write_record
 
     path = _load(options)
+    chosen = select(path, _records(options), options.data)
+    runs = [
+        run for each in (chosen.rows, chosen.references) for found in each.values() for run in found
+    ]
+    if not runs:
+        raise Problem(f"no record in {options.runs} belongs to roadmap {path.name!r}")
     options.out.mkdir(parents=True, exist_ok=True)
-    for record in read_records(options.runs).records:
-        label = record.label
-        if label.roadmap == path.name:
-            row = label.row.replace(":", "-")
-            target = options.out / f"{row}-{label.step}-seed{record.identity.seed}.json"
-            write_record(record, target)
-            print(target)
+    for record in runs:
+        row = record.label.row.replace(":", "-")
+        target = options.out / f"{row}-{record.label.step}-seed{record.identity.seed}.json"
+        write_record(record, target)
+        print(target)
     return DONE
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from analysis.render import render
 from analysis.table import tabulate
+from roadmap.__main__ import main
 from roadmap.record import read_records
 from steps.roadmaps import load_roadmap
 
@@ -59,6 +60,15 @@ def test_committed_records_are_those_of_todays_specs():
     for row in rows:
         seeds = sorted(r.identity.seed for r in records if r.label.row == row)
         assert seeds == [0, 1, 2], row
+
+
+def test_collect_writes_records_as_they_are_committed(tmp_path):
+    committed = ROOT / "results" / "tiny"
+    code = main(["collect", "--runs", str(committed), "--out", str(tmp_path)])
+    assert code == 0
+    names = sorted(path.name for path in committed.glob("*.json"))
+    assert names == sorted(path.name for path in tmp_path.iterdir())
+    assert all((tmp_path / name).read_bytes() == (committed / name).read_bytes() for name in names)
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
