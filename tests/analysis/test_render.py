@@ -49,7 +49,7 @@ def test_csv_is_empty_where_missing(table):
 def test_markdown(table):
     lines = render(table, "md").splitlines()
     assert len({line.replace("\\|", "").count("|") for line in lines[:20]}) == 1
-    assert lines[2] == "| 00 | ResNet | 78.9 ± 0.8 (3) | – | 76.13 | 0.0092 | 4.09 | 0.89 | 900 |"
+    assert lines[2] == "| 00 | ResNet | 78.9 ± 0.8 (3) | – | 76.13 | 0.0088 | 4.09 | 0.89 | 900 |"
     assert any(line.startswith("| 12 | BN → LN | diverged (1) | – |") for line in lines)
     assert any(line.startswith("| 08-k9 | kernel size 9 | – | – |") for line in lines)
     assert "- † diverged, not averaged: 05 (1), 12 (1)" in lines
