@@ -78,10 +78,16 @@ def _operation_cost(layer: Layer) -> LayerCost:
         raise Problem(
             f"operation {operation.operation!r} comes from a steps file of yours: add --steps FILE"
         )
-    found = operation.cost(*layer.inputs, **operation.parameters)
-    if set(found) != {"macs", "params", "activations"}:
+    name = operation.operation
+    try:
+        found = operation.cost(*layer.inputs, **operation.parameters)
+    except Exception as error:  # whatever the user's code raises
         raise Problem(
-            f"the cost of operation {operation.operation!r} has the keys {sorted(found)}; "
-            f"valid: macs, params, activations"
-        )
+            f"the cost of operation {name!r} fails: {type(error).__name__}: {error}"
+        ) from error
+    keys = ("macs", "params", "activations")
+    if not isinstance(found, dict) or set(found) != set(keys):
+        raise Problem(f"the cost of operation {name!r} is {found!r}; needed: a dict of {keys}")
+    if not all(isinstance(each, int) and each >= 0 for each in found.values()):
+        raise Problem(f"the cost of operation {name!r} is {found!r}; needed: whole numbers")
     return LayerCost(layer=layer, **found)

@@ -83,13 +83,25 @@ def is_pointwise(unit: Unit) -> bool:
 def override(spec: Spec, settings: Mapping[str, Any]) -> Spec:
     """A copy with fields set by dotted key, as in `{"recipe.epochs": 3}`; typed and validated.
 
-    All are set before the whole is validated, so that their order does not matter.
+    All are set before the whole is validated, so that their order does not matter. Warm-up and
+    steps of the learning rate keep their share of the run when only `recipe.epochs` is set.
     """
+    if isinstance(epochs := settings.get("recipe.epochs"), int):
+        share = epochs / spec.recipe.epochs
+        scaled = {
+            "recipe.warmup_epochs": spec.recipe.warmup_epochs * share,
+            "recipe.step_epochs": spec.recipe.step_epochs * share,
+        }
+        if epochs > 0:
+            settings = scaled | dict(settings)
     return _override(spec, {key: (key.split("."), data) for key, data in settings.items()}, "")
 
 
 def _override(thing: Any, settings: dict[str, tuple[list[str], Any]], prefix: str) -> Any:
-    fields = getattr(type(thing), "__pydantic_fields__", {})
+    fields = getattr(type(thing), "__pydantic_fields__", None)
+    if fields is None:
+        where, key = prefix.rstrip("."), next(iter(settings))
+        raise Problem(f"{key} cannot be set: {where} is no set of named values in this row")
     changes: dict[str, Any] = {}
     deeper: dict[str, dict[str, tuple[list[str], Any]]] = {}
     for key, (path, data) in settings.items():

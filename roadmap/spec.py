@@ -32,6 +32,7 @@ Width = Literal["narrow", "wide", "same"]
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 value = pydantic.dataclasses.dataclass(
     frozen=True,
@@ -65,7 +66,7 @@ class Operation:
     code, so that changing it makes a new spec. Loaded from JSON, the two functions are missing.
     """
 
-    operation: str
+    operation: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     parameters: dict[str, int | float | bool | str] = Field(default_factory=dict)
     source: str = ""
     build: Annotated[Callable[..., Any] | None, Field(exclude=True, repr=False)] = None
@@ -86,6 +87,10 @@ class Block:
     expansion: Positive = 4
     shortcut_norm: Norm | None = None
     activation: Activation | None = None
+
+    def __post_init__(self) -> None:
+        if not any(isinstance(unit, Convolution) for unit in self.units):
+            raise ValueError("a block needs a convolution among its units")
 
 
 @value
@@ -157,12 +162,12 @@ class Recipe:
 
     epochs: Positive
     image_size: Positive
-    batch: Positive
+    batch: Annotated[int, Field(ge=2)]
     optimizer: Literal["sgd", "adamw"]
     learning_rate: Annotated[float, Field(gt=0)]
     base_batch: Positive
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     weight_decay: Rate
     decay_norms_and_biases: bool = False
     schedule: Literal["step", "cosine"]
@@ -174,7 +179,7 @@ class Recipe:
     mixup: Rate = 0.0
     cutmix: Rate = 0.0
     mixup_switch: Fraction = 0.5
-    randaugment: str | None = None
+    randaugment: Annotated[str, Field(pattern=r"^rand(-[a-z]+[0-9.]+)*$")] | None = None
     erasing: Fraction = 0.0
     crop_scale: tuple[Fraction, Fraction] = (0.08, 1.0)
     flip: Fraction = 0.5
@@ -186,6 +191,8 @@ class Recipe:
             raise ValueError(
                 f"warmup_epochs {self.warmup_epochs:g} must be below epochs {self.epochs}"
             )
+        if (self.mixup or self.cutmix) and self.batch % 2:
+            raise ValueError(f"batch {self.batch} must be even for mixup and cutmix")
         if self.schedule == "step" and self.step_epochs == 0:
             raise ValueError("step_epochs 0 must be above 0 for schedule 'step'")
         if self.crop_scale[0] > self.crop_scale[1] or self.crop_scale[0] == 0:
@@ -201,7 +208,7 @@ class Spec:
 
     @cached_property
     def fingerprint(self) -> str:
-        """12 hexadecimal digits that change exactly when the spec's meaning does."""
+        """12 hexadecimal digits that differ wherever any field does."""
         return fingerprint(self)
 
 
@@ -216,7 +223,7 @@ def to_dict(thing: Any) -> dict:
 def from_dict(kind: Any, data: Any) -> Any:
     """A validated `kind` (Spec, Recipe, int, …) from plain data; a Problem names the key."""
     try:
-        return pydantic.TypeAdapter(kind).validate_json(json.dumps(data))
+        return pydantic.TypeAdapter(kind).validate_json(json.dumps(data), strict=True)
     except pydantic.ValidationError as error:
         raise problem_of(error, kind) from None
     except (TypeError, ValueError):

@@ -25,6 +25,11 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem="a key must be one word, not a list or mapping",
+                    problem_mark=key.start_mark,
+                )
             if key.value in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
@@ -66,6 +71,7 @@ def read(path: Path) -> Document:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=_Loader)
         data = yaml.load(text, Loader=_Loader)
+        lines = {} if node is None else dict(_lines(node, (), ()))
     except OSError as error:
         raise Problem(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -77,7 +83,7 @@ def read(path: Path) -> Document:
         raise Problem(f"{path}: not readable as YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(data, dict):
         raise Problem(f"{path}:1: a mapping (key: value) is expected, not {type(data).__name__}")
-    return Document(path, data, dict(_lines(node, ())))
+    return Document(path, data, lines)
 
 
 def scalar(text: str) -> Any:
@@ -88,12 +94,17 @@ def scalar(text: str) -> Any:
         raise Problem(f"{text!r} is not readable as a value") from None
 
 
-def _lines(node: yaml.Node, path: Path_) -> Iterator[tuple[Path_, int]]:
+def _lines(
+    node: yaml.Node, path: Path_, above: tuple[yaml.Node, ...]
+) -> Iterator[tuple[Path_, int]]:
+    if any(node is each for each in above):
+        raise yaml.MarkedYAMLError(problem="a value contains itself", problem_mark=node.start_mark)
     yield path, node.start_mark.line + 1
+    above = (*above, node)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            yield from _lines(value, (*path, key.value))
+            yield from _lines(value, (*path, key.value), above)
             yield (*path, key.value), key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            yield from _lines(value, (*path, index))
+            yield from _lines(value, (*path, index), above)

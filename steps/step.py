@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pydantic
+
 from roadmap.edit import edit_units
 from roadmap.errors import Problem, StepError, unknown
-from roadmap.spec import Operation, Spec, from_dict
+from roadmap.spec import Operation, Spec, from_dict, problem_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,12 @@ class Step:
     def bind(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The typed parameters of one use, defaults filled in; a Problem names what is wrong."""
         signature = list(inspect.signature(self.function).parameters.values())[1:]
-        hints = typing.get_type_hints(self.function)
+        try:
+            hints = typing.get_type_hints(self.function)
+        except NameError as error:
+            raise Problem(
+                f"step {self.name!r}: its annotations name what is not there: {error}"
+            ) from None
         names = [each.name for each in signature]
         for name in parameters:
             if name not in names:
@@ -59,20 +67,35 @@ class Step:
 
     def _typed(self, name: str, hint: Any, parameters: Mapping[str, Any]) -> Any:
         given = parameters[name]
-        if isinstance(hint, type) and isinstance(given, hint):
+        if hint is Any or type(given) is hint:
             return given
         try:
             return from_dict(hint, given)
         except Problem as problem:
             text = f"parameter {name!r} of step {self.name!r}: {problem}"
             raise Problem(text, keys=(name, *problem.keys)) from None
+        except pydantic.PydanticSchemaGenerationError:
+            raise Problem(
+                f"parameter {name!r} of step {self.name!r} has the type {hint}; valid: int, float, "
+                f"str, bool, and tuples and unions of these"
+            ) from None
 
     def apply(self, spec: Spec, **parameters: Any) -> Spec:
         """The spec after this step; `spec` itself is not changed.
 
         Raises StepError where the step makes no sense for this spec, naming what it needs.
         """
-        changed = self.function(spec, **self.bind(parameters))
+        bound = self.bind(parameters)
+        try:
+            changed = self.function(spec, **bound)
+        except pydantic.ValidationError as error:
+            raise StepError(f"step {self.name!r}: {problem_of(error, None)}") from None
+        except Problem:
+            raise
+        except Exception as error:
+            if not self.source:
+                raise
+            raise StepError(f"step {self.name!r} fails: {type(error).__name__}: {error}") from error
         if not isinstance(changed, Spec):
             raise StepError(f"step {self.name!r} must return a Spec, not {type(changed).__name__}")
         if not self.source:
@@ -91,9 +114,10 @@ def read_steps(path: Path) -> dict[str, Step]:
     if module_spec is None:
         raise Problem(f"steps file {path} is no Python file (*.py)")
     module = importlib.util.module_from_spec(module_spec)
+    sys.modules[module.__name__] = module  # where dataclasses look for annotations
     try:
         module_spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's code raises
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
         raise Problem(f"steps file {path} fails: {type(error).__name__}: {error}") from error
     source = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     functions = {
