@@ -6,7 +6,7 @@ from typing import Any
 
 from roadmap.cost import cost
 from roadmap.paper import CLASSES, IMAGE_SIZE, TABLES, UNREACHABLE, paper_rows
-from steps.roadmaps import Roadmap, Row
+from steps.path import Roadmap, Row
 
 HEADINGS = ("row", "step", "GMACs", "paper", "", "params", "activations")
 

@@ -6,7 +6,7 @@ import textwrap
 
 from analysis.costs import cost_rows
 from roadmap.text import difference, lines
-from steps.roadmaps import Roadmap, Row
+from steps.path import Roadmap, Row
 
 WIDTH = 80
 
@@ -57,12 +57,12 @@ def _wrapped(found) -> list[str]:
 def _costs(costs: dict, row: Row) -> str:
     own = costs[row.number]
     shown = [
-        f"{'':14}{'this row':>14}" + (f"{'row ' + row.before.number:>14}" if row.before else "")
+        f"{'':14}{'this row':>16}" + (f"{'row ' + row.before.number:>16}" if row.before else "")
     ]
     for name, key in (("MACs", "macs"), ("parameters", "params"), ("activations", "activations")):
-        line = f"  {name:12}{own[key]:>14,}"
+        line = f"  {name:12}{own[key]:>16,}"
         if row.before:
             before = costs[row.before.number][key]
-            line += f"{before:>14,}  {100 * (own[key] / before - 1):+.1f} %"
+            line += f"{before:>16,}  {100 * (own[key] / before - 1):+.1f} %"
         shown.append(line)
     return "Cost of one image:\n" + "\n".join(shown)

@@ -15,7 +15,7 @@ from typing import Any
 from roadmap.errors import Problem, unknown
 from roadmap.record import Record
 from roadmap.spec import fingerprint
-from steps.roadmaps import Roadmap, Row
+from steps.path import Roadmap, Row
 
 REFERENCE = "timm:"
 
@@ -39,13 +39,16 @@ class Selection:
 def select(roadmap: Roadmap, records: Sequence[Record], data: str | None = None) -> Selection:
     """Sort records under the rows of a roadmap; `data` is a data set's name or fingerprint.
 
-    Raises Problem where there are records of several data sets and none is asked for.
+    A record belongs to every row whose spec it has, whatever row it was started as. Raises Problem
+    where there are records of several data sets and none is asked for.
     """
     recipe = fingerprint(roadmap.rows[-1].spec.recipe)
+    variants = {count: _numbered(roadmap, count) for count in set(map(classes, records))}
     found, notes = _distinct(
         record
         for record in records
         if record.label.roadmap == roadmap.name
+        or _rows_of(record, variants)
         or (is_reference(record) and record.identity.recipe == recipe)
     )
     name = _data_set(found, data, roadmap.data)
@@ -53,16 +56,17 @@ def select(roadmap: Roadmap, records: Sequence[Record], data: str | None = None)
     others = Counter(data_name(record) for record in found if record not in mine)
     notes += [f"left out: {_count(n)} on data set {other!r}" for other, n in sorted(others.items())]
 
-    variants = {classes(record): _numbered(roadmap, classes(record)) for record in mine}
-    reasons = [_misfit(record, variants[classes(record)], recipe) for record in mine]
+    reasons = [_misfit(record, variants, recipe) for record in mine]
     fitting = [record for record, reason in zip(mine, reasons, strict=True) if reason is None]
     notes += _left_out(mine, reasons)
     fitting, versions = _one_version(fitting)
 
     rows, references = defaultdict(list), defaultdict(list)
     for record in sorted(fitting, key=lambda record: record.identity.seed):
-        key = (record.label.row, record.identity.spec)
-        (references[key] if is_reference(record) else rows[record.label.row]).append(record)
+        if is_reference(record):
+            references[record.label.row, record.identity.spec].append(record)
+        for number in _rows_of(record, variants):
+            rows[number].append(record)
     return Selection(
         data=data_name(mine[0]) if mine else name,
         sizes=_sizes((fitting or mine)[0].data) if mine else "",
@@ -120,16 +124,21 @@ def _data_set(records: Iterable[Record], asked: str | None, default: str | None)
     return names.pop()
 
 
-def _misfit(record: Record, rows: dict[str, Row], recipe: str) -> str | None:
+def _rows_of(record: Record, variants: dict[int, dict[str, Row]]) -> list[str]:
+    rows = variants[classes(record)].values()
+    return [row.number for row in rows if row.spec.fingerprint == record.identity.spec]
+
+
+def _misfit(record: Record, variants: dict[int, dict[str, Row]], recipe: str) -> str | None:
     """Why a record does not belong here, or None."""
     identity = record.identity
     if is_reference(record):
         return None if identity.recipe == recipe else "with another recipe than the last row's"
-    row = rows.get(record.label.row)
+    if _rows_of(record, variants):
+        return None
+    row = variants[classes(record)].get(record.label.row)
     if row is None:
         return "of rows that this roadmap does not have"
-    if identity.spec == row.spec.fingerprint:
-        return None
     same = (("network", identity.network, row.spec.network),
             ("recipe", identity.recipe, row.spec.recipe))  # fmt: skip
     other = " and ".join(name for name, mine, its in same if mine != fingerprint(its))

@@ -13,7 +13,7 @@ from roadmap.cost import cost
 from roadmap.paper import paper_rows
 from roadmap.record import Record
 from roadmap.spec import Recipe
-from steps.roadmaps import Roadmap
+from steps.path import Roadmap
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +161,7 @@ def _twice(references: Sequence[TableRow]) -> list[str]:
 def _mixtures(runs: Sequence[Record]) -> list[str]:
     """One note per circumstance in which the averaged runs differ."""
     circumstances = {"hardware": [run.provenance.hardware for run in runs],
+                     "commit": [run.provenance.commit or "unknown" for run in runs],
                      "threads": [str(run.provenance.threads) for run in runs]}  # fmt: skip
     for library in sorted({name for run in runs for name in run.provenance.versions}):
         versions = [run.provenance.versions.get(library, "unknown") for run in runs]

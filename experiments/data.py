@@ -81,7 +81,11 @@ def _from_array(images: numpy.ndarray, index: int) -> Image.Image:
 
 
 def _from_file(samples: Samples, index: int) -> Image.Image:
-    return Image.open(samples[index][0]).convert("RGB")
+    path = samples[index][0]
+    try:
+        return Image.open(path).convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise OSError(f"image {path} cannot be read: {error}") from error
 
 
 class TrainViews(Dataset):

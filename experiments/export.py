@@ -20,6 +20,8 @@ def export(request: Request, target: Path, *, timm_names: bool = False) -> None:
     """
     if request.finished() is None:
         raise Problem(f"{request.name} is not trained yet; its run would lie in {request.folder}")
+    if not (request.folder / "last.ckpt").exists():
+        raise Problem(f"{request.name} has no weights: {request.folder} holds no last.ckpt")
     saved = torch.load(request.folder / "last.ckpt", map_location="cpu", weights_only=True)
     prefix = "network."
     weights = {

@@ -5,6 +5,7 @@ No torch here, so that a folder that does not fit is named at once.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from roadmap.spec import fingerprint
 
 SPLITS = ("train", "val")
 ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+
+UNCOMPRESSED = (".ppm", ".pgm", ".bmp", ".tif", ".tiff")
 
 Samples = tuple[tuple[Path, int], ...]
 
@@ -27,12 +30,10 @@ class Folder:
 
     @property
     def fingerprint(self) -> str:
-        """12 hexadecimal digits over the name and the size in bytes of every image."""
+        """12 hexadecimal digits over every image's name and size, or uncompressed ones' bytes."""
         return fingerprint(
             {
-                split: [
-                    [str(path.relative_to(self.root)), path.stat().st_size] for path, _ in pairs
-                ]
+                split: [[str(path.relative_to(self.root)), _content(path)] for path, _ in pairs]
                 for split, pairs in self.samples.items()
             }
         )
@@ -62,14 +63,23 @@ def read_folder(root: Path) -> Folder:
     return Folder(root=root, classes=names, samples=samples)
 
 
+def _content(path: Path) -> int | str:
+    """What tells an image from another of its name: its size, or where that is fixed its bytes."""
+    if path.suffix.lower() in UNCOMPRESSED:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    return path.stat().st_size
+
+
 def _classes(split: Path) -> list[str]:
-    return sorted(each.name for each in split.iterdir() if each.is_dir())
+    found = (each for each in split.iterdir() if each.is_dir() and not each.name.startswith("."))
+    return sorted(each.name for each in found)
 
 
 def _samples(split: Path, classes: tuple[str, ...]) -> Samples:
     found: list[tuple[Path, int]] = []
     for label, name in enumerate(classes):
-        paths = sorted(path for path in (split / name).rglob("*") if path.suffix.lower() in ENDINGS)
+        files = (path for path in (split / name).rglob("*") if path.is_file())
+        paths = sorted(path for path in files if path.suffix.lower() in ENDINGS)
         if not paths:
             raise Problem(f"class folder {split / name} has no images ({', '.join(ENDINGS)})")
         found += [(path, label) for path in paths]

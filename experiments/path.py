@@ -17,6 +17,7 @@ from experiments.progress import Display, Event
 from experiments.request import Request
 from roadmap.errors import Problem
 from roadmap.record import Record
+from roadmap.spec import Reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +33,13 @@ def run_all(requests: Sequence[Request], *, jobs: int, machine: Machine, command
 
     Raises Problem at once where a request does not fit, before anything is trained.
     """
+    for request in requests:
+        request.check()
     records = {request: request.finished() for request in requests}
     missing = [request for request in requests if records[request] is None]
     if not missing:
         return Outcome(records=tuple(records.values()), failures={})
+    _check_references(missing)
     failures: dict[str, str] = {}
     with Display(len(missing)) as display:
         if jobs == 1 or len(missing) == 1:
@@ -47,10 +51,20 @@ def run_all(requests: Sequence[Request], *, jobs: int, machine: Machine, command
                 records[request] = result
                 display.over(request.name, summary(result))
             else:
-                failures[request.name] = f"{type(result).__name__}: {result}"
+                kind = "" if isinstance(result, Problem) else f"{type(result).__name__}: "
+                failures[request.name] = f"{kind}{result}"
                 display.over(request.name, f"failed, {failures[request.name]}")
     finished = tuple(record for record in records.values() if record)
     return Outcome(records=finished, failures=failures)
+
+
+def _check_references(missing: Sequence[Request]) -> None:
+    references = [each.spec.network for each in missing if isinstance(each.spec.network, Reference)]
+    if references:  # timm's names are known to timm alone, which takes seconds to load
+        from roadmap.network import check_reference
+
+        for reference in references:
+            check_reference(reference)
 
 
 def summary(record: Record) -> str:
@@ -72,8 +86,6 @@ def _here(missing: Sequence[Request], machine: Machine, command: str, display: D
     for request in missing:
         try:
             yield request, train(request, machine=machine, command=command, tell=display.tell)
-        except Problem:
-            raise
         except Exception as error:
             yield request, error
 

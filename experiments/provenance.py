@@ -9,21 +9,23 @@ from pathlib import Path
 
 import torch
 
+from experiments.machine import Machine
 from roadmap.record import Provenance
 
 PACKAGES = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy", "pillow")
 
 
-def describe_machine(threads: int, command: str, started: str, finished: str) -> Provenance:
-    """The provenance of a run that has just finished here."""
+def describe_machine(machine: Machine, command: str, started: str) -> Provenance:
+    """The provenance of a run that starts here now; it is not finished yet."""
     versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     return Provenance(
         command=command,
         started=started,
-        finished=finished,
+        finished="",
         commit=_commit(),
         hardware=_hardware(),
-        threads=threads,
+        threads=machine.threads,
+        workers=machine.workers,
         versions=versions,
     )
 
@@ -45,12 +47,13 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """The git commit of this code, with `-dirty` where files differ; empty outside a checkout."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return described.stdout.strip()
+    """The commit of this code's own checkout, `-dirty` where files differ; empty without one."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return ""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip()

@@ -6,20 +6,32 @@ A request is plain data that another process, or another machine, can be handed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from experiments.sources import Source, read_source
 from roadmap.edit import replace
+from roadmap.errors import Problem
 from roadmap.record import Identity, Label, Record, read_record
 from roadmap.spec import Reference, Spec, fingerprint
-from steps.roadmaps import Roadmap, load_roadmap
+from steps.path import Roadmap
+from steps.roadmaps import load_roadmap
+
+
+class _Plain:
+    """Travels to another process as its declared fields alone: what is derived is derived there.
+
+    A spec can hold functions of a user's steps file, which no other process could import.
+    """
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Settings:
+class Settings(_Plain):
     """What all rows of one call share: roadmap, steps file, data, overrides, folder of runs."""
 
     roadmap: str
@@ -31,17 +43,22 @@ class Settings:
     @cached_property
     def source(self) -> Source:
         """The data set, checked."""
-        return read_source(self.data or load_roadmap(self.roadmap, steps=self.steps).data)
+        return read_source(self._loaded.data if self.data is None else self.data)
+
+    @cached_property
+    def _loaded(self) -> Roadmap:
+        return load_roadmap(self.roadmap, steps=self.steps)
 
     @cached_property
     def path(self) -> Roadmap:
         """The roadmap with the overrides and the data's class count in every spec."""
-        loaded = load_roadmap(self.roadmap, steps=self.steps)
-        return loaded.overridden(self.overrides).with_classes(self.source.classes)
+        if "network.classes" in self.overrides:
+            raise Problem("network.classes comes from the data; it cannot be set")
+        return self._loaded.overridden(self.overrides).with_classes(self.source.classes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Request:
+class Request(_Plain):
     """One run of one row; `row` may be `timm:NAME`, a timm model under the last row's recipe."""
 
     settings: Settings
@@ -97,6 +114,15 @@ class Request:
     def folder(self) -> Path:
         """Where the run lives."""
         return self.settings.runs / self.identity.run
+
+    def check(self) -> None:
+        """Raise Problem for what can be seen to be wrong before anything is opened or built."""
+        batch, images = self.spec.recipe.batch, self.settings.source.images
+        if batch > images:
+            raise Problem(f"recipe.batch {batch} is larger than the {images} training images")
+        runs = self.settings.runs
+        if runs.exists() and not runs.is_dir():
+            raise Problem(f"folder of runs {runs} is a file")
 
     def finished(self) -> Record | None:
         """The run's record, if there is one."""

@@ -6,6 +6,7 @@ import datetime
 import logging
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytorch_lightning as lightning
@@ -45,7 +46,7 @@ def train(request: Request, *, machine: Machine, command: str, tell: Tell) -> Re
 
 
 def _train(request: Request, machine: Machine, command: str, tell: Tell) -> Record:
-    started, clock = _now(), time.monotonic()
+    clock, provenance = time.monotonic(), describe_machine(machine, command, _now())
     spec, folder, name = request.spec, request.folder, request.name
     recipe = spec.recipe
 
@@ -65,6 +66,7 @@ def _train(request: Request, machine: Machine, command: str, tell: Tell) -> Reco
         steps_per_epoch=len(loader),
         seed=request.seed,
     )
+    found = _cost(spec, network)
     history = History(folder / "metrics.jsonl", images=len(loader) * recipe.batch)
     trainer = _trainer(recipe.epochs, folder, [history, Watch(name, history, tell)])
     last, status = folder / "last.ckpt", "finished"
@@ -92,13 +94,13 @@ def _train(request: Request, machine: Machine, command: str, tell: Tell) -> Reco
         top1=final.get("top1"),
         top5=final.get("top5"),
         loss=final.get("loss"),
-        **_cost(spec, network),
+        **found,
         images_per_second=history.images_per_second(),
         wall_seconds=round(sum(row["seconds"] for row in rows) or time.monotonic() - clock, 1),
         data=data.describe(),
         spec=to_dict(spec),
         history=rows,
-        provenance=describe_machine(machine.threads, command, started, _now()),
+        provenance=replace(provenance, finished=_now()),
     )
 
 

@@ -17,11 +17,12 @@ from roadmap.errors import Problem
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A data set by name, with the fingerprint of its images and its number of classes."""
+    """A data set by name: its images' fingerprint, its classes, its number of training images."""
 
     name: str
     fingerprint: str
     classes: int
+    images: int
     origin: Fractals | Folder
 
 
@@ -33,13 +34,18 @@ def read_source(name: str | None) -> Source:
     if name == "fractals":
         origin = Fractals()
         return Source(
-            name=name, fingerprint=origin.fingerprint, classes=origin.categories, origin=origin
+            name=name,
+            fingerprint=origin.fingerprint,
+            classes=origin.categories,
+            images=origin.categories * origin.train,
+            origin=origin,
         )
     folder = read_folder(Path(name))
     return Source(
         name=folder.root.resolve().name,
         fingerprint=folder.fingerprint,
         classes=len(folder.classes),
+        images=len(folder.samples["train"]),
         origin=folder,
     )
 

@@ -6,6 +6,8 @@ mixup soft labels (batch, classes).
 
 from __future__ import annotations
 
+import math
+
 import pytorch_lightning as lightning
 import torch
 from timm.data import Mixup
@@ -87,12 +89,14 @@ class Classification(lightning.LightningModule):
             **accuracy,
             "learning_rate": self.optimizers().param_groups[0]["lr"],
         }
+        if not all(math.isfinite(each) for each in self.summary.values()):
+            raise Diverged(f"the validation loss is {self.summary['loss']}")
         for metric in (self.train_loss, self.validation, self.validation_loss):
             metric.reset()
 
 
 class Diverged(Exception):
-    """The training loss is no finite number."""
+    """The loss is no finite number."""
 
 
 def mixup(recipe: Recipe, classes: int) -> Mixup | None:

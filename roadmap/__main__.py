@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from analysis.table import Table
     from experiments.request import Settings
     from roadmap.record import Record
-    from steps.roadmaps import Roadmap
+    from steps.path import Roadmap
 
 DONE, FAILED, WRONG = 0, 1, 2
 
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.command(options)
     except Problem as problem:
         print(f"roadmap: {problem}", file=sys.stderr)
+        return WRONG
+    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        print(f"roadmap: {error.filename}: {error.strerror}", file=sys.stderr)
         return WRONG
     except KeyboardInterrupt:
         print("roadmap: stopped; the same command goes on from here", file=sys.stderr)
@@ -114,12 +118,12 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="NAME", help="which data set, where there are several")
+    parser.add_argument("--data", metavar="DIR", help="which data set, where there are several")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
 
 
 def _natural(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**31:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
 
@@ -138,6 +142,8 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
         key, equals, text = each.partition("=")
         if not equals or not key:
             raise Problem(f"--set {each!r} must be KEY=VALUE, as in recipe.epochs=3")
+        if key in found:
+            raise Problem(f"--set {key} is given twice")
         found[key] = scalar(text)
     return found
 
@@ -193,7 +199,11 @@ def _run(options: argparse.Namespace) -> int:
 
     path = _load(options)
     numbers = [row.number for row in path if options.branches or not row.is_branch]
-    rows = options.rows.split(",") if options.rows else numbers
+    rows = numbers if options.rows is None else options.rows.split(",")
+    if options.rows is not None and options.branches:
+        raise Problem("--rows names the rows; --branches adds to all of them: give one of the two")
+    if len(set(rows)) < len(rows):
+        raise Problem(f"--rows {options.rows} names a row twice")
     return _run_rows(options, rows, range(options.seeds), jobs=options.jobs or default_jobs())
 
 
@@ -211,7 +221,7 @@ def _run_rows(
         machine = replace(machine, threads=options.threads)
     if options.workers is not None:
         machine = replace(machine, workers=options.workers)
-    command = "roadmap " + " ".join(sys.argv[1:])
+    command = shlex.join(["roadmap", *sys.argv[1:]])
     outcome = run_all(requests, jobs=jobs, machine=machine, command=command)
     if outcome.records:
         _report(settings)
@@ -230,8 +240,10 @@ def _report(settings: Settings) -> None:
     from analysis.table import tabulate
     from roadmap.record import read_records
 
-    records = read_records(settings.runs).records
-    table = tabulate(settings.path, records, data=settings.source.fingerprint)
+    found = read_records(settings.runs)
+    for message in found.broken:
+        print(f"roadmap: {message}", file=sys.stderr)
+    table = tabulate(settings.path, found.records, data=settings.source.fingerprint)
     print(render(table, "terminal"))
 
 
@@ -245,7 +257,16 @@ def _table(options: argparse.Namespace) -> int:
 def _tabulated(options: argparse.Namespace) -> Table:
     from analysis.table import tabulate
 
-    return tabulate(_load(options), _records(options), data=options.data)
+    return tabulate(_load(options), _records(options), data=_data(options))
+
+
+def _data(options: argparse.Namespace) -> str | None:
+    """The data set asked for: a name in the records, or a folder, told by its fingerprint."""
+    if options.data is None or not Path(options.data).is_dir():
+        return options.data
+    from experiments.sources import read_source
+
+    return read_source(options.data).fingerprint
 
 
 def _records(options: argparse.Namespace) -> Sequence[Record]:
@@ -285,7 +306,7 @@ def _collect(options: argparse.Namespace) -> int:
     from roadmap.record import write_record
 
     path = _load(options)
-    chosen = select(path, _records(options), options.data)
+    chosen = select(path, _records(options), _data(options))
     runs = [
         run for each in (chosen.rows, chosen.references) for found in each.values() for run in found
     ]

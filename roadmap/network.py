@@ -169,9 +169,10 @@ class RoadmapNetwork(nn.Module):
     def initialize(self) -> None:
         """Draw the weights anew from torch's global generator, by the spec's rule.
 
-        `kaiming_normal`: He's for convolutions (fan-out), torch's default for the classifier, as
-        for ResNet. `truncated_normal`: standard deviation 0.02 for convolutions and linear layers,
-        biases 0, as in the released ConvNeXt. Norms start as the identity in both.
+        `kaiming_normal`: He's for convolutions (fan-out as torch counts it, not divided by groups),
+        torch's default for the classifier, as for ResNet and ResNeXt. `truncated_normal`: standard
+        deviation 0.02 for convolutions and linear layers, biases 0, as in the released ConvNeXt.
+        Norms start as the identity in both.
         """
         for module in self.modules():
             self._initialize(module)
@@ -193,14 +194,21 @@ def build(network: Network | Reference, image_size: int = 224) -> nn.Module:
     """
     if isinstance(network, Network):
         return RoadmapNetwork(network)
+    check_reference(network)
+    config = timm.get_pretrained_cfg(network.timm)
+    options = {"img_size": image_size} if config and config.fixed_input_size else {}
+    options["num_classes"] = network.classes
+    try:
+        return timm.create_model(network.timm, drop_path_rate=network.drop_path, **options)
+    except TypeError:  # a few of timm's models have no stochastic depth
+        return timm.create_model(network.timm, **options)
+
+
+def check_reference(network: Reference) -> None:
+    """Raise Problem if timm has no model of this name, with some of those it has."""
     if not timm.is_model(network.timm):
         near = ", ".join(timm.list_models(f"*{network.timm.split('_')[0]}*")[:5])
         raise Problem(f"timm has no model {network.timm!r}" + (f"; near: {near}" if near else ""))
-    config = timm.get_pretrained_cfg(network.timm)
-    size = {"img_size": image_size} if config and config.fixed_input_size else {}
-    return timm.create_model(
-        network.timm, num_classes=network.classes, drop_path_rate=network.drop_path, **size
-    )
 
 
 def sequence(layers: Layers) -> nn.Sequential:

@@ -62,6 +62,7 @@ class Provenance:
     commit: str
     hardware: str
     threads: int
+    workers: int | None = None
     versions: dict[str, str]
 
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from roadmap.spec import Block, Convolution, Network, Recipe, Reference, Spec, Stem, Unit
 
 
-def lines(spec: Spec) -> list[str]:
-    """The whole spec, a line per fact; fields that say nothing here (None, off) are left out."""
-    if isinstance(spec.network, Reference):
-        network = [f"network: timm {spec.network.timm}"]
-    else:
-        network = list(_network(spec.network))
-    return [*network, *_recipe(spec.recipe)]
+def lines(thing: Spec | Network | Reference | Recipe) -> list[str]:
+    """A spec or a part of one, a line per fact; what says nothing (None, off) is left out."""
+    if isinstance(thing, Spec):
+        return lines(thing.network) + lines(thing.recipe)
+    if isinstance(thing, Reference):
+        return [f"network: timm {thing.timm}"]
+    return list(_network(thing) if isinstance(thing, Network) else _recipe(thing))
 
 
 def difference(before: Spec, after: Spec) -> list[str]:

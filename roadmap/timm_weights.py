@@ -14,10 +14,32 @@ from safetensors import SafetensorError
 from timm.models import load_state_dict
 from torch import Tensor
 
-from roadmap.edit import is_depthwise
 from roadmap.errors import Problem
 from roadmap.network import RoadmapNetwork
-from roadmap.spec import Network
+from roadmap.text import lines
+
+# What timm's two families are, in the lines of `roadmap.text`; what may differ within a family.
+FREE = ("depths", "widths", "drop path", "initialization", "classes", "layer scale")
+RESNET_FORM = (
+    "stem: 7×7 stride 2, batch norm, relu, max-pool",
+    "block, unit 1: 1×1, to narrow, batch norm, relu",
+    "block, unit 2: 3×3, to narrow, batch norm, relu",
+    "block, unit 3: 1×1, to wide, batch norm",
+    "block, shortcut where the shape changes: 1×1, batch norm",
+    "block, after the addition: relu",
+    "downsampling: in the first block of a stage",
+    "head: global average pool, linear",
+)
+CONVNEXT_FORM = (
+    "stem: 4×4 stride 4, bias, layer norm at its end",
+    "block, unit 1: 7×7 depthwise, same width, bias, layer norm",
+    "block, unit 2: 1×1, to wide, bias, gelu",
+    "block, unit 3: 1×1, to narrow, bias",
+    "block, shortcut where the shape changes: 1×1, layer norm",
+    "block, after the addition: nothing",
+    "downsampling: between stages, layer norm, then 2×2 stride 2, bias",
+    "head: global average pool, layer norm, linear",
+)
 
 # Our name → timm's, tried from top to bottom; {n+1} counts from one.
 RESNET = (
@@ -45,31 +67,25 @@ CONVNEXT = (
 
 def names(network: RoadmapNetwork) -> dict[str, str]:
     """Our parameter and buffer names → timm's; a Problem for a row without a counterpart."""
-    table = CONVNEXT if network.spec.downsampling else RESNET
-    if network.spec.downsampling is None and any(
-        is_depthwise(unit) for stage in network.spec.stages for unit in stage.block.units
-    ):
-        raise _no_counterpart(network.spec)
-    return {ours: _rename(ours, table, network.spec) for ours in network.state_dict()}
+    facts = {line for line in lines(network.spec) if not line.startswith(FREE)}
+    for form, table in ((RESNET_FORM, RESNET), (CONVNEXT_FORM, CONVNEXT)):
+        if facts == set(form):
+            return {ours: _rename(ours, table) for ours in network.state_dict()}
+    raise Problem(
+        "this network has no counterpart in timm; those of rows 00, 01 and 13 of the shipped "
+        "roadmaps have one"
+    )
 
 
-def _rename(ours: str, table: tuple[tuple[str, str], ...], spec: Network) -> str:
+def _rename(ours: str, table: tuple[tuple[str, str], ...]) -> str:
     for pattern, target in table:
         match = re.match(rf"{pattern}(?=\.|$)", ours)
         if match:
-            groups = [int(group) for group in match.groups()]
-            for place, number in enumerate(groups):
-                target = target.replace(f"{{{place}}}", str(number))
-                target = target.replace(f"{{{place}+1}}", str(number + 1))
+            for place, number in enumerate(match.groups()):
+                target = target.replace(f"{{{place}}}", number)
+                target = target.replace(f"{{{place}+1}}", str(int(number) + 1))
             return target + ours[match.end() :]
-    raise _no_counterpart(spec)
-
-
-def _no_counterpart(spec: Network) -> Problem:
-    return Problem(
-        "this network has no counterpart in timm; those of rows 00, 01 and 13 of resnet50 and "
-        "resnet200 have one"
-    )
+    raise AssertionError(f"{ours} has no name in timm")
 
 
 def to_timm(network: RoadmapNetwork) -> dict[str, Tensor]:

@@ -1,89 +1,31 @@
-"""A roadmap: rows of specs, each made from the row before by one or more steps.
+"""Roadmaps and recipes read from YAML: a base, its recipe, a list of rows naming steps.
 
-It is read from YAML: a base, its recipe, and a list of rows naming steps and parameters. Those
-shipped lie in `experiments/roadmaps/`, the recipes they name in `experiments/recipes/`.
+Those shipped lie in `experiments/roadmaps/`, the recipes they name in `experiments/recipes/`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import pydantic
+
 from roadmap import strict_yaml
-from roadmap.edit import edit_network, override
 from roadmap.errors import Problem, StepError, unknown
 from roadmap.paper import TABLES
-from roadmap.plan import plan
-from roadmap.spec import Recipe, Spec, from_dict
-from steps import STEPS
-from steps.resnet import resnet
+from roadmap.spec import Recipe, from_dict, problem_of
+from steps import BASE, STEPS
+from steps.path import Roadmap, Row
 from steps.step import Step, read_steps
 
 SHIPPED = ("tiny", "resnet50", "resnet200")
 KEYS = ("title", "paper", "base", "recipe", "data", "classes", "rows")
 
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One row: its number (`05`, `08-k5`), the step it is named after, its spec."""
-
-    number: str
-    step: str
-    title: str
-    group: str
-    explanation: str
-    spec: Spec
-    before: Row | None = field(default=None, repr=False)
-
-    @property
-    def is_branch(self) -> bool:
-        """True for a side branch, whose next row does not start from it."""
-        return "-" in self.number
-
-
-@dataclass(frozen=True, kw_only=True)
-class Roadmap:
-    """An ordered path of rows; `roadmap["05"]`, `roadmap["width"]` and iteration give rows.
-
-    `paper` names the paper's table to compare with, `data` the data set to train on by default.
-    """
-
-    name: str
-    title: str
-    paper: str | None
-    data: str | None
-    rows: tuple[Row, ...]
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self.rows)
-
-    def __getitem__(self, key: str) -> Row:
-        wanted = str(key).zfill(2)
-        for row in self.rows:
-            if wanted == row.number or (key == row.step and not row.is_branch):
-                return row
-        names = [row.step for row in self.rows if not row.is_branch]
-        choices = [*(row.number for row in self.rows), *names]
-        raise unknown(f"row of roadmap {self.name!r}:", key, choices)
-
-    def changed(self, change: Any) -> Roadmap:
-        """A copy in which `change` (Spec → Spec) was applied to every row's spec."""
-        rows: list[Row] = []
-        for row in self.rows:
-            before = rows[self.rows.index(row.before)] if row.before else None
-            rows.append(replace(row, spec=change(row.spec), before=before))
-        return replace(self, rows=tuple(rows))
-
-    def overridden(self, settings: Mapping[str, Any]) -> Roadmap:
-        """A copy with fields of every row's spec set by dotted key: `{"recipe.epochs": 3}`."""
-        return self.changed(lambda spec: override(spec, settings)) if settings else self
-
-    def with_classes(self, classes: int) -> Roadmap:
-        """A copy whose classifiers have this many classes."""
-        return self.changed(lambda spec: edit_network(spec, classes=classes))
+Steps = Mapping[str, Step]
 
 
 def load_roadmap(name: str | Path, *, steps: Path | None = None) -> Roadmap:
@@ -91,10 +33,7 @@ def load_roadmap(name: str | Path, *, steps: Path | None = None) -> Roadmap:
 
     Raises Problem naming file, line and key for anything that does not fit.
     """
-    path = _shipped(name) if str(name) in SHIPPED else Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        raise unknown("roadmap", str(name), [*SHIPPED, "FILE.yaml"])
-    return _read(strict_yaml.read(path), STEPS | _own(steps))
+    return _load(str(name), STEPS | _own(steps), Path(), ())
 
 
 def load_recipe(name: str | Path) -> Recipe:
@@ -111,10 +50,6 @@ def load_recipe(name: str | Path) -> Recipe:
         return from_dict(Recipe, document.data)
 
 
-def _shipped(name: str) -> Path:
-    return Path(str(resources.files("experiments") / "roadmaps" / f"{name}.yaml"))
-
-
 def _own(path: Path | None) -> dict[str, Step]:
     own = read_steps(path) if path else {}
     for name in own:
@@ -123,8 +58,21 @@ def _own(path: Path | None) -> dict[str, Step]:
     return own
 
 
-def _read(document: strict_yaml.Document, steps: Mapping[str, Step]) -> Roadmap:
-    data = document.data
+def _load(name: str, steps: Steps, folder: Path, within: tuple[Path, ...]) -> Roadmap:
+    """A roadmap by name; a file's own base may name another file, from its own folder."""
+    if name in SHIPPED:
+        path = Path(str(resources.files("experiments") / "roadmaps" / f"{name}.yaml"))
+    elif name.endswith((".yaml", ".yml")):
+        path = folder / name
+    else:
+        raise unknown("roadmap", name, [*SHIPPED, "FILE.yaml"])
+    if path.resolve() in within:
+        raise Problem(f"roadmap {path} starts from itself")
+    return _read(strict_yaml.read(path), steps, (*within, path.resolve()))
+
+
+def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]) -> Roadmap:
+    data, name = document.data, document.path.stem
     with document.at():
         for key in data:
             if key not in KEYS:
@@ -132,44 +80,81 @@ def _read(document: strict_yaml.Document, steps: Mapping[str, Step]) -> Roadmap:
         for key in ("base", "rows"):
             if key not in data:
                 raise Problem(f"key {key!r} is missing")
-    with document.at("data"):
-        default_data = from_dict(str | None, data.get("data"))
+    title = _text(document, "title") or name
+    paper = _text(document, "paper")
     with document.at("paper"):
-        paper = data.get("paper")
-        if paper is not None and paper not in TABLES:
+        if paper and paper not in TABLES:
             raise unknown("table of the paper", paper, TABLES)
-    with document.at("title"):
-        title = from_dict(str, data.get("title", document.path.stem))
-    with document.at("base"):
-        rows = [_base_row(data)]
+    rows = [_base_row(document, steps, within)]
     with document.at("rows"):
         if not isinstance(data["rows"], list):
             raise Problem("rows must be a list of steps")
     for index, entry in enumerate(data["rows"]):
         with document.at("rows", index):
             rows += _rows(entry, f"{index + 1:02}", rows, steps)
-    name = document.path.stem
-    return Roadmap(name=name, title=title, paper=paper, data=default_data, rows=tuple(rows))
+    default = _text(document, "data")
+    return Roadmap(name=name, title=title, paper=paper, data=default, rows=tuple(rows))
 
 
-def _base_row(data: Mapping[str, Any]) -> Row:
+def _text(document: strict_yaml.Document, key: str) -> str | None:
+    found = document.data.get(key)
+    with document.at(key):
+        if found is not None and not isinstance(found, str):
+            raise Problem(f"{key} must be text, got {found!r}")
+    return found
+
+
+def _base_row(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]) -> Row:
+    data = document.data
     base = data["base"]
-    if not isinstance(base, dict):
-        raise Problem("base must be {depths: […], width: …} or {roadmap: NAME, row: NUMBER}")
-    if "roadmap" in base:
-        start = load_roadmap(str(base["roadmap"]))[str(base.get("row", "00"))]
-        return replace(start, number="00", before=None)
-    if "recipe" not in data:
-        raise Problem("key 'recipe' is missing: the recipe of row 00")
-    step = Step(resnet, "ResNet", "baseline")
-    parameters = step.bind(base | {"classes": data.get("classes", 1000)})
-    return Row(
-        number="00", step=step.name, title=step.title, group=step.group,
-        explanation=step.explanation, spec=resnet(load_recipe(data["recipe"]), **parameters),
-    )  # fmt: skip
+    with document.at("base"):
+        if not isinstance(base, dict):
+            raise Problem("base must be {depths: […], width: …} or {roadmap: NAME, row: NUMBER}")
+        if "roadmap" in base:
+            return _row_elsewhere(document, base, steps, within)
+    with document.at("recipe"):
+        if "recipe" not in data:
+            raise Problem("key 'recipe' is missing: the recipe of row 00")
+        recipe = _recipe(data["recipe"])
+    with document.at("classes"):
+        classes = _typed("classes", int, data.get("classes", 1000))
+    with document.at("base"):
+        try:
+            spec = BASE.function(recipe, **BASE.bind(base | {"classes": classes}))
+        except pydantic.ValidationError as error:
+            raise Problem(f"base: {problem_of(error, None)}") from None
+        return Row(
+            number="00", step=BASE.name, title=BASE.title, group=BASE.group,
+            explanation=BASE.explanation, spec=spec,
+        ).checked()  # fmt: skip
 
 
-def _rows(entry: Any, number: str, rows: list[Row], steps: Mapping[str, Step]) -> Iterator[Row]:
+def _row_elsewhere(
+    document: strict_yaml.Document, base: dict, steps: Steps, within: tuple[Path, ...]
+) -> Row:
+    for key in base:
+        if key not in ("roadmap", "row"):
+            raise unknown("key of base:", key, ("roadmap", "row"))
+    for key in ("recipe", "classes"):
+        if key in document.data:
+            raise Problem(f"key {key!r} has no use here: the base row brings its own", keys=(key,))
+    start = _load(str(base["roadmap"]), steps, document.path.parent, within)
+    return replace(start[str(base.get("row", "00"))], number="00", before=None)
+
+
+def _typed(key: str, kind: Any, given: Any) -> Any:
+    try:
+        return from_dict(kind, given)
+    except Problem as problem:
+        raise Problem(f"{key}: {problem}") from None
+
+
+def _recipe(given: Any) -> Recipe:
+    """A recipe by its name or file, or written out in place."""
+    return load_recipe(given) if isinstance(given, str) else _typed("recipe", Recipe, given)
+
+
+def _rows(entry: Any, number: str, rows: list[Row], steps: Steps) -> Iterator[Row]:
     """The row that a list entry makes, then its side branches, all from the same row before."""
     if not isinstance(entry, dict):
         raise Problem(f"row {number} must be a mapping, as in 'kernel_size: {{kernel: 7}}'")
@@ -179,37 +164,37 @@ def _rows(entry: Any, number: str, rows: list[Row], steps: Mapping[str, Step]) -
     if not isinstance(branches, dict):
         raise Problem(f"row {number}: branches must be a mapping of names to steps")
     for name, branch in branches.items():
+        if not re.fullmatch(r"[a-z][a-z0-9]*", str(name)):
+            raise Problem(f"row {number}: branch {name!r} must be named as in k5: letters, digits")
         yield _row(branch, f"{number}-{name}", before, steps)
 
 
-def _row(uses: Any, number: str, before: Row, steps: Mapping[str, Step]) -> Row:
+def _row(uses: Any, number: str, before: Row, steps: Steps) -> Row:
     if not isinstance(uses, dict) or not uses:
         raise Problem(f"row {number} names no step")
     spec, titles = before.spec, []
     for name, parameters in uses.items():
         if name not in steps:
             raise unknown("step", name, steps)
-        step = steps[name]
-        bound = step.bind(_with_recipes(parameters, name))
+        bound = steps[name].bind(_with_recipe(parameters, name))
         try:
-            spec = step.apply(spec, **bound)
-            plan(spec.network, spec.recipe.image_size)
+            spec = steps[name].apply(spec, **bound)
         except Problem as problem:
-            text = str(problem) if name in str(problem) else f"step {name!r}: {problem}"
-            raise StepError(f"row {number}: {text}", keys=(name,)) from None
-        titles.append(step.title.format(**bound))
+            raise StepError(f"row {number}: {problem}", keys=(name,)) from None
+        titles.append(steps[name].title.format(**bound))
     first = steps[next(iter(uses))]
     return Row(
         number=number, step=first.name, title=titles[0], group=first.group,
-        explanation=first.explanation, spec=spec, before=before,
-    )  # fmt: skip
+        explanation="\n\n".join(steps[name].explanation for name in uses),
+        spec=spec, before=before,
+    ).checked()  # fmt: skip
 
 
-def _with_recipes(parameters: Any, step: str) -> dict[str, Any]:
+def _with_recipe(parameters: Any, step: str) -> dict[str, Any]:
     if parameters is None:
         return {}
     if not isinstance(parameters, dict):
         raise Problem(f"the parameters of step {step!r} must be a mapping, got {parameters!r}")
-    if isinstance(parameters.get("recipe"), str):
-        return parameters | {"recipe": load_recipe(parameters["recipe"])}
-    return parameters
+    return parameters | (
+        {"recipe": _recipe(parameters["recipe"])} if "recipe" in parameters else {}
+    )

@@ -4,6 +4,7 @@ import pytest
 
 from analysis.table import tabulate
 from roadmap.cost import cost
+from roadmap.edit import edit_units, is_spatial
 from roadmap.errors import Problem
 
 
@@ -79,11 +80,18 @@ def test_another_recipe_is_left_out_and_named(tiny, invented):
 
 
 def test_another_network_and_an_unknown_row_are_left_out(tiny, invented):
-    runs = [invented.record(tiny, "05", spec=tiny["06"].spec),
-            invented.record(tiny, "05", label_row="99")]  # fmt: skip
+    other = edit_units(tiny["05"].spec, is_spatial, kernel=5)
+    runs = [invented.record(tiny, "05", spec=other),
+            invented.record(tiny, "05", spec=other, seed=1, label_row="99")]  # fmt: skip
     notes = " ".join(tabulate(tiny, runs).notes)
     assert "another network than this roadmap's: 05 (1)" in notes
-    assert "of rows that this roadmap does not have: 99 (1)" in notes
+    assert "rows that this roadmap does not have: 99 (1)" in notes
+
+
+def test_a_run_belongs_to_the_rows_whose_spec_it_has_whatever_it_was_started_as(tiny, invented):
+    run = invented.record(tiny, "05", spec=tiny["06"].spec, top1=70.0)
+    rows = {row.row: row for row in tabulate(tiny, [run]).rows}
+    assert (rows["05"].n, rows["06"].n, rows["06"].top1) == (0, 1, 70.0)
 
 
 def test_a_run_counts_once(tiny, invented):

@@ -118,16 +118,67 @@ BAD = [
     (["train", "05", "--steps", "none.py"], "steps file none.py does not exist"),
     (["table", "--format", "word"], "unknown format 'word'"),
     (["table", "--runs", "nowhere"], "nowhere does not exist"),
+    (["train", ""], "unknown row of roadmap 'tiny': ''"),
+    (["run", "--rows", "05,"], "unknown row of roadmap 'tiny': ''"),
+    (["run", "--rows", "05,05"], "names a row twice"),
+    (["run", "--rows", "05", "--branches"], "give one of the two"),
+    (["run", "--seeds", "0"], "'0' is not a whole number of 1 or more"),
+    (["train", "05", "--seed", "9" * 30], "is not a whole number"),
+    (["train", "05", "--data", ""], "has no train/"),
+    (["train", "05", "--set", "recipe.epochs=3", "--set", "recipe.epochs=4"], "given twice"),
+    (["train", "05", "--set", "recipe.epochs=true"], "recipe.epochs: input should be a valid int"),
+    (["train", "05", "--set", "recipe.epochs={[1]: 2}"], "not readable as a value"),
+    (["train", "05", "--set", "recipe.image_size=3"], "row 03 (patchify_stem): stem.convolution"),
+    (["train", "05", "--set", "recipe.randaugment=foo"], "recipe.randaugment"),
+    (["train", "05", "--set", "recipe.betas=[1, 1]"], "recipe.betas.0"),
+    (["train", "05", "--set", "recipe.batch=7"], "batch 7 must be even for mixup and cutmix"),
+    (["train", "05", "--set", "recipe.batch=1"], "recipe.batch"),
+    (["train", "05", "--set", "recipe.batch=8192"], "larger than the 5000 training images"),
+    (["train", "05", "--set", "network.classes=7"], "network.classes comes from the data"),
+    (["train", "05", "--set", "network.downsampling.kernel=3"], "cannot be set"),
     (["fly"], "invalid choice: 'fly'"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(bad[0]) for bad in BAD])
 def test_bad_input_is_one_message_and_exit_code_2(arguments, message, tmp_path):
-    found = roadmap(*arguments, cwd=tmp_path)
-    assert found.returncode == 2
+    code = (
+        "import sys\nfrom roadmap.__main__ import main\ncode = 2\n"
+        "try:\n    code = main(sys.argv[1:])\n"
+        "finally:\n    assert 'torch' not in sys.modules\n"
+        "sys.exit(code)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert found.returncode == 2, found.stderr
     assert message in found.stderr
-    assert "Traceback" not in found.stderr
+    assert (
+        len([line for line in found.stderr.splitlines() if not line.startswith(("usage", " "))])
+        == 1
+    )
+    assert not found.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_in_the_wrong_place(tmp_path):
+    (tmp_path / "file").touch()
+    for arguments in (
+        ["train", "05", "--runs", "file"],
+        ["plot", "--out", "file"],
+        ["collect", "--runs", str(ROOT / "results" / "tiny"), "--out", "file"],
+    ):
+        found = roadmap(*arguments, cwd=tmp_path)
+        assert found.returncode == 2, arguments
+        assert "file" in found.stderr and "Traceback" not in found.stderr
+
+
+def test_a_model_that_timm_does_not_have_is_named_before_anything_is_trained(tmp_path):
+    found = roadmap("run", "--rows", "00,timm:no_such_model", cwd=tmp_path)
+    assert found.returncode == 2
+    assert "timm has no model 'no_such_model'" in found.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -142,7 +193,29 @@ def test_data_folders_that_do_not_fit(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+BASE = "base: {depths: [1, 1], width: 8}\nrecipe: tiny-old\n"
 BROKEN = [
+    ("", "a mapping (key: value) is expected"),
+    ("? [a, b]\n: 1\n", "mine.yaml:1: a key must be one word"),
+    ("rows: &x [*x]\n", "mine.yaml:1: a value contains itself"),
+    ("base: {roadmap: mine.yaml}\nrows: []\n", "starts from itself"),
+    (f"{BASE}title: 5\nrows: []\n", "mine.yaml:3: title must be text, got 5"),
+    (f"{BASE}classes: x\nrows: []\n", "mine.yaml:3: classes: "),
+    (f"{BASE}rows: 5\n", "mine.yaml:3: rows must be a list of steps"),
+    (
+        f"{BASE}rows:\n  - patchify_stem: {{patch: 0}}\n",
+        "mine.yaml:4: row 01: step 'patchify_stem'",
+    ),
+    (f"{BASE}rows:\n  - kernel_size: {{kernel: '7'}}\n", "mine.yaml:4: parameter 'kernel'"),
+    (f"{BASE}rows:\n  - kernel_size: 7\n", "mine.yaml:4: the parameters of step 'kernel_size'"),
+    (
+        f"{BASE}rows:\n  - gelu:\n    branches: {{'a/b': {{gelu: }}}}\n",
+        "branch 'a/b' must be named",
+    ),
+    ("base: {depths: [0, 1], width: 8}\nrecipe: tiny-old\nrows: []\n", "mine.yaml:1: base: depth"),
+    ("base: {depths: [1], width: 8}\nrecipe: 5\nrows: []\n", "mine.yaml:2: recipe: "),
+    ("base: {roadmap: tiny, row: 5, width: 9}\nrows: []\n", "unknown key of base: 'width'"),
+    ("base: {roadmap: tiny}\nrecipe: tiny-old\nrows: []\n", "mine.yaml:2: key 'recipe' has no use"),
     ("base: {depths: [1, 1], width: 8\n", "mine.yaml:2"),
     ("title: x\ntitle: y\n", "mine.yaml:2: key 'title' is given twice"),
     ("title: x\nrows: []\n", "key 'base' is missing"),
@@ -176,6 +249,47 @@ def test_broken_yaml_names_line_and_key(text, message, tmp_path):
     assert found.returncode == 2, found.stdout
     assert message in found.stderr
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def broken(:\n", "fails: SyntaxError"),
+        ("import sys\nsys.exit(3)\n", "fails: SystemExit: 3"),
+        ("x = 3\n", "has no function whose first parameter is 'spec'"),
+        ("def gelu(spec):\n    return spec\n", "'gelu' is a shipped step"),
+        ("def own(spec):\n    return None\n", "step 'own' must return a Spec, not NoneType"),
+        ("def own(spec):\n    return spec.nothing\n", "step 'own' fails: AttributeError"),
+        ("def own(spec, x):\n    return spec\n", "step 'own' needs the parameter 'x'"),
+        ("def own(spec, x: Nothing = 1):\n    return spec\n", "fails: NameError"),
+        (
+            "from roadmap.edit import insert_after, is_spatial\n"
+            "from roadmap.spec import Operation\n"
+            "def own(spec):\n"
+            "    made = Operation(operation='op', build=print, cost=lambda *_: {'macs': 1})\n"
+            "    return insert_after(spec, is_spatial, made)\n",
+            "row 01 (own): the cost of operation 'op' is {'macs': 1}",
+        ),
+    ],
+)
+def test_broken_steps_files_are_named(text, message, tmp_path):
+    (tmp_path / "own.py").write_text(text)
+    (tmp_path / "mine.yaml").write_text(f"{BASE}rows:\n  - own:\n")
+    found = roadmap("cost", "--roadmap", "mine.yaml", "--steps", "own.py", cwd=tmp_path)
+    assert found.returncode == 2, found.stderr
+    assert message in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_steps_file_may_use_dataclasses_and_parameters_without_annotations(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+        "@dataclass\nclass Some:\n    x: int = 1\n"
+        "def own(spec, x):\n    return spec\n"
+    )
+    (tmp_path / "mine.yaml").write_text(f"{BASE}rows:\n  - own: {{x: 3}}\n")
+    found = roadmap("cost", "--roadmap", "mine.yaml", "--steps", "own.py", cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
 
 
 def test_exponents_are_numbers(tmp_path):

@@ -9,10 +9,12 @@ from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from roadmap.cost import cost
+from roadmap.edit import edit_units
 from roadmap.errors import Problem
 from roadmap.network import build
 from roadmap.paper import UNREACHABLE, paper_rows
 from roadmap.timm_weights import load_timm, to_timm
+from steps.gelu import gelu
 from steps.roadmaps import SHIPPED, load_roadmap
 
 ROADMAPS = {name: load_roadmap(name) for name in SHIPPED}
@@ -153,8 +155,12 @@ def test_weights_that_do_not_fit(tmp_path, capsys):
     weights["fc.weight"] = torch.zeros(3, 3)
     with pytest.raises(Problem, match=r"fc\.weight has the shape \[3, 3\]"):
         load_timm(ours, weights)
-    with pytest.raises(Problem, match="no counterpart in timm"):
-        to_timm(build(ROADMAPS["tiny"]["08"].spec.network))
+    tiny = ROADMAPS["tiny"]
+    alike = edit_units(tiny["13"].spec, lambda unit: unit.activation, activation="relu")
+    relu = gelu(tiny["00"].spec)
+    for spec in (tiny["08"].spec, alike, relu):
+        with pytest.raises(Problem, match="no counterpart in timm"):
+            to_timm(build(spec.network))
     (tmp_path / "evil.pth").write_bytes(pickle.dumps({"state_dict": _Malicious()}, protocol=2))
     with pytest.raises(Problem, match="not readable as weights"):
         load_timm(ours, tmp_path / "evil.pth")

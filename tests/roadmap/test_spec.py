@@ -64,7 +64,7 @@ def test_bad_values_are_named(kind, data, message):
         ("recipe.epochs", 0, "recipe.epochs: .*greater than or equal to 1"),
         ("recipe.warmup_epochs", 300, "warmup_epochs 300 must be below epochs 300"),
         ("recipe", 3, "recipe is not one value; set one of: recipe.epochs"),
-        ("network.stages.0", 3, "network.stages"),
+        ("network.stages.0", 3, "network.stages.0 cannot be set"),
         ("nothing", 3, "valid: network, recipe"),
     ],
 )
@@ -81,6 +81,14 @@ def test_overrides_are_typed():
     for settings in (together, dict(reversed(together.items()))):
         assert override(spec, settings).recipe.epochs == 5
     assert override(spec, {"recipe.betas": [0.8, 0.9]}).recipe.betas == (0.8, 0.9)
+
+
+def test_epochs_alone_scale_what_is_counted_in_epochs():
+    old, new = (override(PATH[row].spec, {"recipe.epochs": 30}).recipe for row in ("00", "13"))
+    assert (old.epochs, old.step_epochs) == (30, 10)
+    assert (new.epochs, new.warmup_epochs) == (30, 2)
+    both = {"recipe.epochs": 30, "recipe.warmup_epochs": 5}
+    assert override(PATH["13"].spec, both).recipe.warmup_epochs == 5
 
 
 def test_editing_is_by_predicate_and_leaves_the_input():
