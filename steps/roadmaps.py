@@ -107,10 +107,15 @@ def _text(document: strict_yaml.Document, key: str) -> str | None:
 def _base_row(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]) -> Row:
     data = document.data
     base = data["base"]
+    elsewhere = isinstance(base, dict) and "roadmap" in base
+    for key in ("recipe", "classes") if elsewhere else ():
+        with document.at(key):
+            if key in data:
+                raise Problem(f"key {key!r} has no use here: the base row brings its own")
     with document.at("base"):
         if not isinstance(base, dict):
             raise Problem("base must be {depths: […], width: …} or {roadmap: NAME, row: NUMBER}")
-        if "roadmap" in base:
+        if elsewhere:
             return _row_elsewhere(document, base, steps, within)
     with document.at("recipe"):
         if "recipe" not in data:
@@ -135,9 +140,6 @@ def _row_elsewhere(
     for key in base:
         if key not in ("roadmap", "row"):
             raise unknown("key of base:", key, ("roadmap", "row"))
-    for key in ("recipe", "classes"):
-        if key in document.data:
-            raise Problem(f"key {key!r} has no use here: the base row brings its own", keys=(key,))
     start = _load(str(base["roadmap"]), steps, document.path.parent, within)
     return replace(start[str(base.get("row", "00"))], number="00", before=None)
 

@@ -130,7 +130,10 @@ BAD = [
     (["train", "05", "--set", "recipe.epochs={[1]: 2}"], "not readable as a value"),
     (["train", "05", "--set", "recipe.image_size=3"], "row 03 (patchify_stem): stem.convolution"),
     (["train", "05", "--set", "recipe.randaugment=foo"], "recipe.randaugment"),
-    (["train", "05", "--set", "recipe.betas=[1, 1]"], "recipe.betas.0"),
+    (
+        ["train", "05", "--set", "recipe.betas=[1, 1]"],
+        "recipe.betas: 0: input should be less than 1",
+    ),
     (["train", "05", "--set", "recipe.batch=7"], "batch 7 must be even for mixup and cutmix"),
     (["train", "05", "--set", "recipe.batch=1"], "recipe.batch"),
     (["train", "05", "--set", "recipe.batch=8192"], "larger than the 5000 training images"),
