@@ -6,7 +6,9 @@ Torch is loaded only where something is left to train.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -99,7 +101,12 @@ def _apart(
         events = manager.Queue()
         listener = threading.Thread(target=_listen, args=(events, display), daemon=True)
         listener.start()
-        with ProcessPoolExecutor(min(jobs, len(missing)), mp_context=context) as pool:
+        with ProcessPoolExecutor(
+            min(jobs, len(missing)),
+            mp_context=context,
+            initializer=_end_with,
+            initargs=(os.getpid(),),
+        ) as pool:
             yield from _collected(pool, missing, machine, command, events)
         events.put(None)
         listener.join()
@@ -118,6 +125,17 @@ def _collected(
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
+
+
+def _end_with(parent: int) -> None:
+    """Let this process end soon after its parent does, however that one was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _train_apart(request: Request, machine: Machine, command: str, events: Queue) -> Record:

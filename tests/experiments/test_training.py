@@ -153,9 +153,7 @@ def test_a_killed_run_goes_on_and_ends_at_the_same_bits(images, tmp_path):
          *(f"--set={key}={each}" for key, each in {**SHORT, "recipe.epochs": 4}.items())],
         cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    until = time.monotonic() + 120
-    while not (cut.folder / "last.ckpt").exists() and time.monotonic() < until:
-        time.sleep(0.02)
+    assert _waited_for((cut.folder / "last.ckpt").exists)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (cut.folder / "record.json").exists()
@@ -167,6 +165,30 @@ def test_a_killed_run_goes_on_and_ends_at_the_same_bits(images, tmp_path):
     expected = [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
                 for row in record.history]  # fmt: skip
     assert kept == expected
+
+
+def test_runs_end_with_the_program_that_started_them(images, tmp_path):
+    many = {**SHORT, "recipe.epochs": 500}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "roadmap", "run", "--rows", "00,04", "--jobs", "2", "--data",
+         str(images), "--runs", str(tmp_path), *(f"--set={key}={each}" for key, each in many.items())],
+        cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    files = _waited_for(lambda: list(tmp_path.glob("*/metrics.jsonl")))
+    process.kill()
+    process.wait()
+    time.sleep(5)
+    sizes = [file.stat().st_size for file in files]
+    time.sleep(5)
+    assert [file.stat().st_size for file in files] == sizes
+    assert not list(tmp_path.glob("*/record.json"))
+
+
+def _waited_for(found):
+    until = time.monotonic() + 120
+    while not found() and time.monotonic() < until:
+        time.sleep(0.02)
+    return found()
 
 
 @pytest.mark.parametrize(
