@@ -46,7 +46,7 @@ cost: $(READY)  ## what every row costs, exactly, without training
 	$(CLI) cost --roadmap $(ROADMAP) $(ARGUMENTS)
 
 test: $(READY) lint  ## the test suite, with real short trainings
-	$(PYTHON) -m pytest -n auto --dist worksteal
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --dist worksteal
 
 lint: $(READY)
 	$(PYTHON) -m ruff check .

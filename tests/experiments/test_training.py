@@ -168,10 +168,10 @@ def test_a_killed_run_goes_on_and_ends_at_the_same_bits(images, tmp_path):
 
 
 def test_runs_end_with_the_program_that_started_them(images, tmp_path):
-    many = {**SHORT, "recipe.epochs": 500}
+    many = [f"--set={key}={each}" for key, each in {**SHORT, "recipe.epochs": 500}.items()]
     process = subprocess.Popen(
         [sys.executable, "-m", "roadmap", "run", "--rows", "00,04", "--jobs", "2", "--data",
-         str(images), "--runs", str(tmp_path), *(f"--set={key}={each}" for key, each in many.items())],
+         str(images), "--runs", str(tmp_path), *many],
         cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     files = _waited_for(lambda: list(tmp_path.glob("*/metrics.jsonl")))
