@@ -48,10 +48,12 @@ def _cost_row(roadmap: Roadmap, row: Row, image_size: int) -> dict[str, Any]:
     }
 
 
-def cost_table(rows: list[dict[str, Any]], roadmap: Roadmap) -> str:
+def cost_table(rows: list[dict[str, Any]], roadmap: Roadmap, image_size: int | None = None) -> str:
     """The same as a table of at most 80 columns."""
+    spec = roadmap.rows[-1].spec
+    image_size, classes = image_size or spec.recipe.image_size, spec.network.classes
     small = max(row["gmacs"] for row in rows) < 1
-    lines = [f"{roadmap.title}: cost of one image, without running it", ""]
+    lines = [f"{roadmap.title}: cost of one image of {image_size} pixels, {classes} classes", ""]
     heading = (
         f"{'row':6} {'step':25} {'GMACs':>8} {'paper':>6}   {'parameters':>11} {'activations':>11}"
     )
@@ -66,7 +68,8 @@ def cost_table(rows: list[dict[str, Any]], roadmap: Roadmap) -> str:
         )
     lines += ["", "GMACs: 1e9 multiply-accumulates of convolution and linear weights."]
     if any(row["matches_paper"] is not None for row in rows):
-        lines.append("= agrees with the paper to its two decimals; ≠ does not:")
+        differing = any(row["matches_paper"] is False for row in rows)
+        lines.append("= agrees with the paper to its two decimals" + ("; ≠ does not:" * differing))
         lines += [f"  {row['row']}: {row['note']}" for row in rows if row["matches_paper"] is False]
     elif any(row["paper_gflops"] for row in rows):
         lines.append("paper: its own, larger network at 224 px with 1000 classes.")

@@ -65,4 +65,5 @@ def _costs(costs: dict, row: Row) -> str:
             before = costs[row.before.number][key]
             line += f"{before:>16,}  {100 * (own[key] / before - 1):+.1f} %"
         shown.append(line)
-    return "Cost of one image:\n" + "\n".join(shown)
+    size, classes = row.spec.recipe.image_size, row.spec.network.classes
+    return f"Cost of one image of {size} pixels, {classes} classes:\n" + "\n".join(shown)

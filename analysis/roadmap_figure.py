@@ -137,7 +137,12 @@ def write_figures(table: Table, folder: Path, paper: str | None) -> list[Path]:
     if paper is None:
         return files
     printed = paper_bars(paper)
-    files += save(draw(printed), folder, f"paper-{paper}", printed.caption)
+    files += save(
+        draw(printed, title=f"the paper: {printed.title}"),
+        folder,
+        f"paper-{paper}",
+        printed.caption,
+    )
     both = side_by_side(printed, ours, titles=(f"the paper: {printed.title}", ours.title))
     caption = f"Left: {printed.caption}\n\nRight: {ours.caption}"
     return files + save(both, folder, "roadmap-beside-paper", caption)

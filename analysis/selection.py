@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from roadmap.errors import Problem, unknown
+from roadmap.errors import Problem
 from roadmap.record import Record
 from roadmap.spec import fingerprint
 from steps.path import Roadmap, Row
@@ -114,8 +114,9 @@ def _data_set(records: Iterable[Record], asked: str | None, default: str | None)
     names = {data_name(record) for record in records}
     versions = {record.identity.data for record in records}
     if asked is not None:
+        known = ", ".join(sorted(names))
         if names and asked not in names | versions:
-            raise unknown("data set", asked, sorted(names))
+            raise Problem(f"no runs on the data set {asked!r}; there are runs on: {known}")
         return asked
     if default in names or not names:
         return default

@@ -166,7 +166,7 @@ def _cost(options: argparse.Namespace) -> int:
 
         print(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
-        print(cost_table(rows, path))
+        print(cost_table(rows, path, options.image_size))
     return DONE
 
 
@@ -278,6 +278,9 @@ def _records(options: argparse.Namespace) -> Sequence[Record]:
     found = read_records(options.runs)
     for message in found.broken:
         print(f"roadmap: {message}", file=sys.stderr)
+    if not found.records:
+        text = f"no finished runs in {options.runs}/ yet; train some with `roadmap run`"
+        print(f"roadmap: {text}", file=sys.stderr)
     return found.records
 
 

@@ -177,7 +177,7 @@ def _row(uses: Any, number: str, before: Row, steps: Steps) -> Row:
     spec, titles = before.spec, []
     for name, parameters in uses.items():
         if name not in steps:
-            raise unknown("step", name, steps)
+            raise unknown("step", name, [*steps, "your own with --steps FILE.py"])
         bound = steps[name].bind(_with_recipe(parameters, name))
         try:
             spec = steps[name].apply(spec, **bound)

@@ -14,7 +14,8 @@ def training_recipe(
 
     AdamW, a cosine schedule with warm-up, mixup, cutmix, RandAugment, random erasing, label
     smoothing and stochastic depth, as for vision transformers: much of what was put down to
-    architecture is training. Weights start from a truncated normal, an item of the same recipe.
+    architecture is training. In the paper weights start from a truncated normal, an item of the
+    same recipe.
     """
     spec = edit_network(spec, drop_path=drop_path, initialization=initialization)
     return replace(spec, recipe=recipe)

@@ -8,7 +8,7 @@ from roadmap.spec import Spec
 def width(spec: Spec, width: int) -> Spec:
     """Set the first stage's width; the others, and the stem, follow in proportion.
 
-    Spends on channels what depthwise convolution saved: 64 becomes 96, Swin-T's width.
+    Spends on channels what depthwise convolution saved: in the paper 64 becomes 96, as in Swin-T.
     """
     stages = spec.network.stages
     first = stages[0].width
