@@ -117,7 +117,7 @@ def test_several_data_sets_and_none_asked_for(resnet50, invented):
     runs = [invented.record(resnet50, "05", data=name, version=name) for name in ("cats", "dogs")]
     with pytest.raises(Problem, match="cats, dogs"):
         tabulate(resnet50, runs)
-    with pytest.raises(Problem, match="no runs on the data set 'dog'; there are runs on: cats, dogs"):
+    with pytest.raises(Problem, match="no runs on .* 'dog'; there are runs on: cats, dogs"):
         tabulate(resnet50, runs, data="dog")
     assert tabulate(resnet50, runs, data="dogs").data == "dogs"
     assert tabulate(resnet50, runs[:1]).data == "cats"
