@@ -32,9 +32,14 @@ def render(table: Table, format: str) -> str:
     `csv` and `json` hold plain numbers (percent, GMACs, parameters, images/s), nothing or null
     where missing, and no notes.
     """
+    check_format(format)
+    return FORMATS[format](table).rstrip("\n")
+
+
+def check_format(format: str) -> None:
+    """Raise Problem for what is none of FORMATS."""
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
-    return FORMATS[format](table).rstrip("\n")
 
 
 def _markdown(table: Table) -> str:

@@ -39,14 +39,14 @@ class Classification(lightning.LightningModule):
         self.mix = mixup(recipe, classes)
         self.soft_loss = SoftTargetCrossEntropy()
         self.hard_loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        self.train_loss = MeanMetric()
+        self.train_loss = MeanMetric(nan_strategy="disable")
         self.validation = MetricCollection(
             {
                 "top1": MulticlassAccuracy(classes, top_k=1, average="micro"),
                 "top5": MulticlassAccuracy(classes, top_k=min(5, classes), average="micro"),
             }
         )
-        self.validation_loss = MeanMetric()
+        self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN must show, not vanish
         self.summary: dict[str, float] = {}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

@@ -248,8 +248,9 @@ def _report(settings: Settings) -> None:
 
 
 def _table(options: argparse.Namespace) -> int:
-    from analysis.render import render
+    from analysis.render import check_format, render
 
+    check_format(options.format)
     print(render(_tabulated(options), options.format))
     return DONE
 

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
+from collections import Counter
 from pathlib import Path
 
 import numpy
@@ -165,6 +167,29 @@ def test_a_killed_run_goes_on_and_ends_at_the_same_bits(images, tmp_path):
     expected = [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
                 for row in record.history]  # fmt: skip
     assert kept == expected
+
+
+CIFAR = ROOT.parent / "shared" / "data" / "cifar10.zip"
+
+
+@pytest.mark.skipif(
+    not CIFAR.exists(), reason="needs cifar10.zip, which is not part of the project"
+)
+def test_real_photographs_in_a_folder(tmp_path):
+    with zipfile.ZipFile(CIFAR) as archive:
+        for split, count in (("train", 12), ("val", 4)):
+            names = [
+                name for name in archive.namelist() if f"/{split}/" in name and name[-1] != "/"
+            ]
+            taken = Counter()
+            for name in names:
+                taken[Path(name).parent] += 1
+                if taken[Path(name).parent] <= count:
+                    archive.extract(name, tmp_path)
+    asked = request(tmp_path / "cifar10", tmp_path / "runs", row="13")
+    record = trained(asked)
+    assert record.data == {"name": "cifar10", "classes": 10, "train": 120, "val": 40}
+    assert record.status == "finished"
 
 
 def test_runs_end_with_the_program_that_started_them(images, tmp_path):
