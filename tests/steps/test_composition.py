@@ -20,14 +20,16 @@ OLD, NEW = load_recipe("tiny-old"), load_recipe("tiny-enhanced")
 PARAMETERS = {
     "training_recipe": {"recipe": NEW, "drop_path": 0.1},
     "stage_ratio": {"depths": [1, 1, 2, 1]},
-    "width": {"width": 6},
+    "width": {"width": 16},
     "layer_scale": {"initial": 0.5},
 }
 ALL = tuple(STEPS)
 
 
 def base() -> Spec:
-    return resnet(OLD, depths=(1, 2, 1, 1), width=4, classes=3)
+    # Not narrower: with 4 channels oneDNN's convolutions (torch 2.14.1, AVX2) corrupt the heap in
+    # backward passes, as plain nn.Conv2d; `torch.backends.mkldnn.enabled = False` cures it.
+    return resnet(OLD, depths=(1, 2, 1, 1), width=8, classes=3)
 
 
 def compose(names) -> Spec:
@@ -42,7 +44,9 @@ orders = st.permutations(ALL).flatmap(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=80, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(orders)
 def test_any_subset_in_any_order_trains_or_names_what_it_needs(names):
     try:
