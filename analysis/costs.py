@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from roadmap.cost import cost
 from roadmap.paper import CLASSES, IMAGE_SIZE, TABLES, UNREACHABLE, paper_rows
 from steps.path import Roadmap, Row
-
-HEADINGS = ("row", "step", "GMACs", "paper", "", "params", "activations")
 
 
 def cost_rows(roadmap: Roadmap, image_size: int | None = None) -> list[dict[str, Any]]:
@@ -78,8 +77,6 @@ def cost_table(rows: list[dict[str, Any]], roadmap: Roadmap, image_size: int | N
 
 def _folded(line: str) -> str:
     """A line broken at spaces where it passes 80 columns."""
-    import textwrap
-
     return (
         "\n".join(textwrap.wrap(line, 80, subsequent_indent="      ")) if len(line) > 80 else line
     )
