@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from statistics import median
 
 import pytorch_lightning as lightning
 
@@ -33,10 +34,9 @@ class History(lightning.Callback):
         return found
 
     def images_per_second(self) -> float:
-        """Training images per second over all epochs: with augmentation, without validation."""
+        """Training images per second: with augmentation, without validation; median of epochs."""
         rows = self.rows()
-        seconds = sum(self.images / row["images_per_second"] for row in rows)
-        return round(self.images * len(rows) / seconds, 1) if rows else 0.0
+        return round(median(row["images_per_second"] for row in rows), 1) if rows else 0.0
 
     def on_train_start(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
         """Keep only the epochs that the checkpoint has behind it."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from queue import Queue
 
-from experiments.machine import Machine
+from experiments.machine import Machine, end_with
 from experiments.progress import Display, Event
 from experiments.request import Request
 from roadmap.errors import Problem
@@ -104,7 +103,7 @@ def _apart(
         with ProcessPoolExecutor(
             min(jobs, len(missing)),
             mp_context=context,
-            initializer=_end_with,
+            initializer=end_with,
             initargs=(os.getpid(),),
         ) as pool:
             yield from _collected(pool, missing, machine, command, events)
@@ -125,17 +124,6 @@ def _collected(
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
-
-
-def _end_with(parent: int) -> None:
-    """Let this process end soon after its parent does, however that one was killed."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _train_apart(request: Request, machine: Machine, command: str, events: Queue) -> Record:

@@ -15,7 +15,7 @@ from roadmap.record import Provenance
 PACKAGES = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy", "pillow")
 
 
-def describe_machine(machine: Machine, command: str, started: str) -> Provenance:
+def describe_machine(machine: Machine, images: str, command: str, started: str) -> Provenance:
     """The provenance of a run that starts here now; it is not finished yet."""
     versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     return Provenance(
@@ -26,6 +26,13 @@ def describe_machine(machine: Machine, command: str, started: str) -> Provenance
         hardware=_hardware(),
         threads=machine.threads,
         workers=machine.workers,
+        devices=machine.devices,
+        nodes=machine.nodes,
+        accumulate=machine.accumulate,
+        precision=machine.precision,
+        compiled=machine.compile,
+        sync_batchnorm=machine.sync_batchnorm,
+        images=images,
         versions=versions,
     )
 

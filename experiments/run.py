@@ -7,84 +7,113 @@ import logging
 import time
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytorch_lightning as lightning
 import torch
 from filelock import FileLock
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from experiments.data import evaluation_loader, open_data, train_loader
+from experiments.data import open_data
 from experiments.history import History
-from experiments.machine import Machine
+from experiments.log import logged
+from experiments.machine import Machine, as_it_began
+from experiments.order import Share
 from experiments.progress import Event, Tell
 from experiments.provenance import describe_machine
 from experiments.reference import measured_cost
 from experiments.request import Request
 from experiments.sources import cache_folder
-from experiments.task import Classification, Diverged
+from experiments.task import Classification, Diverged, scaled_rate
+from experiments.together import node_rank, train_together
+from experiments.views import Loading, choose_loading, evaluation_loader, train_loader
 from roadmap.cost import cost
 from roadmap.network import build
 from roadmap.record import Record, write_record
-from roadmap.spec import Network, Spec, to_dict
+from roadmap.spec import Network, Recipe, Spec, to_dict
 
 
 def train(request: Request, *, machine: Machine, command: str, tell: Tell) -> Record:
     """The record of this run: read if the run is finished, else trained, from its last epoch on.
 
-    Writes `runs/<identity>/` with `record.json`, `metrics.jsonl` and `last.ckpt`. Two processes
-    do not train the same run: the second waits and then finds the record.
+    Writes `runs/<identity>/` with `record.json`, `metrics.jsonl`, `log.txt`, `machine.yaml` and
+    `last.ckpt`. Two calls do not train the same run: the second waits and then finds the record.
     """
     folder = request.folder
     folder.mkdir(parents=True, exist_ok=True)
+    if node_rank() > 0:
+        return train_together(request, machine, command, tell)
     with FileLock(folder / "lock"):
         found = request.finished()
         if found is None:
-            found = _train(request, machine, command, tell)
-            write_record(found, folder / "record.json")
+            with logged(folder / "log.txt", tell) as tell:
+                machine = as_it_began(machine, folder)
+                start = train_together if machine.world > 1 else train_here
+                found = start(request, machine, command, tell)
+                write_record(found, folder / "record.json")
     return found
 
 
-def _train(request: Request, machine: Machine, command: str, tell: Tell) -> Record:
-    clock, provenance = time.monotonic(), describe_machine(machine, command, _now())
+def train_here(
+    request: Request, machine: Machine, command: str, tell: Tell, rank: int = 0
+) -> Record | None:
+    """Train in this process, the `rank`-th of the run's; the first makes the record."""
+    clock = time.monotonic()
     spec, folder, name = request.spec, request.folder, request.name
     recipe = spec.recipe
+    share = Share(rank=rank, world=machine.world, accumulate=machine.accumulate)
 
-    def drawing(done: int, total: int) -> None:
-        line = "drawing the fractals, once" if done == 1 else ""
-        tell(Event(run=name, done=done, total=total, state="drawing", line=line, preparing=True))
+    def preparing(line: str, done: int, total: int) -> None:
+        line = line if done == 1 else ""
+        state = line.partition(",")[0]
+        tell(Event(run=name, done=done, total=total, state=state, line=line, preparing=True))
 
-    data = open_data(request.settings.source, cache_folder(), drawing)
+    data = open_data(
+        request.settings.source, cache_folder(), partial(preparing, "drawing the fractals, once")
+    )
     torch.set_num_threads(machine.threads)
     torch.manual_seed(request.seed)
     network = build(spec.network, recipe.image_size).to(memory_format=torch.channels_last)
-    loader = train_loader(data, recipe, request.seed, machine.workers)
+    loading = choose_loading(data, recipe, machine)
+    if loading.held:
+        data = data.hold(partial(preparing, "decoding the images, once"))
+    loader = train_loader(data, recipe, request.seed, share=share, loading=loading)
     task = Classification(
         network,
         recipe,
         classes=data.source.classes,
-        steps_per_epoch=len(loader),
+        steps_per_epoch=loader.sampler.steps,
         seed=request.seed,
+        share=share,
     )
+    provenance = describe_machine(machine, str(loading), command, _now())
     found = _cost(spec, network)
-    history = History(folder / "metrics.jsonl", images=len(loader) * recipe.batch)
-    trainer = _trainer(recipe.epochs, folder, [history, Watch(name, history, tell)])
+    if machine.compile:
+        network.compile()
+    tell(Event(run=name, done=0, total=1, line=_plan(recipe, share, loading), preparing=True))
+    history = History(folder / "metrics.jsonl", images=loader.sampler.steps * recipe.batch)
+    callbacks = [history, Watch(name, history, tell)] if rank == 0 else []
+    trainer = _trainer(recipe.epochs, folder, machine, callbacks)
     last, status = folder / "last.ckpt", "finished"
     if last.exists():
         # Lightning asks for the first batches of a resumed run before it sets the epoch.
         saved = torch.load(last, weights_only=True)["loops"]["fit_loop"]["epoch_progress"]
-        loader.batch_sampler.set_epoch(saved["current"]["processed"])
+        loader.sampler.set_epoch(saved["current"]["processed"])
     with _quiet():
         try:
             trainer.fit(
                 task,
                 loader,
-                evaluation_loader(data, recipe, machine.workers),
+                evaluation_loader(data, recipe, share=share, loading=loading),
                 ckpt_path=str(last) if last.exists() else None,
                 weights_only=True,
             )
         except Diverged:
             status = "diverged"
+    if rank > 0:
+        return None
     rows = history.rows()
     final = rows[-1] if status == "finished" else {}
     return Record(
@@ -102,6 +131,18 @@ def _train(request: Request, machine: Machine, command: str, tell: Tell) -> Reco
         history=rows,
         provenance=replace(provenance, finished=_now()),
     )
+
+
+def _plan(recipe: Recipe, share: Share, loading: Loading) -> str:
+    """What a run is about to do, in a line."""
+    batch = f"batch {recipe.batch}"
+    if share.portions > 1:
+        part = recipe.batch // share.portions
+        batch += f" = {share.world} devices × {share.accumulate} portions × {part}"
+    rate = f"learning rate {scaled_rate(recipe):g}"
+    if recipe.batch != recipe.base_batch:
+        rate += f" = {recipe.learning_rate:g} × {recipe.batch} / {recipe.base_batch}"
+    return f"{batch}, {rate}, images {loading}"
 
 
 class Watch(lightning.Callback):
@@ -135,7 +176,9 @@ class Watch(lightning.Callback):
         self.tell(Event(run=self.name, done=trainer.global_step, total=total, **text))
 
 
-def _trainer(epochs: int, folder: Path, callbacks: list[lightning.Callback]) -> lightning.Trainer:
+def _trainer(
+    epochs: int, folder: Path, machine: Machine, callbacks: list[lightning.Callback]
+) -> lightning.Trainer:
     keep_last = ModelCheckpoint(
         dirpath=folder,
         filename="last",
@@ -143,16 +186,25 @@ def _trainer(epochs: int, folder: Path, callbacks: list[lightning.Callback]) -> 
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
+    together = {}
+    if machine.world > 1:
+        together = {"strategy": "ddp", "plugins": [LightningEnvironment()]}
     with _quiet():
         return lightning.Trainer(
             max_epochs=epochs,
             accelerator="auto",
-            devices=1,
+            devices=machine.devices,
+            num_nodes=machine.nodes,
+            precision={"32": "32-true", "bf16": "bf16-mixed"}[machine.precision],
+            accumulate_grad_batches=machine.accumulate,
+            sync_batchnorm=machine.sync_batchnorm,
+            use_distributed_sampler=False,  # the sampler knows its share
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             callbacks=[*callbacks, keep_last],
+            **together,
         )
 
 

@@ -15,11 +15,13 @@ from timm.loss import SoftTargetCrossEntropy
 from timm.optim import create_optimizer_v2
 from timm.scheduler import CosineLRScheduler, StepLRScheduler
 from timm.scheduler.scheduler import Scheduler
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from experiments.data import drawing_from
+from experiments.draws import draw_from, own_draws
+from experiments.order import NO_IMAGE, Share
 from roadmap.spec import Recipe
 
 
@@ -27,23 +29,33 @@ class Classification(lightning.LightningModule):
     """Trains `network` by `recipe`; every random draw of a step belongs to (seed, step).
 
     After each epoch `summary` holds train_loss, loss, top1 and top5 (percentages) and the learning
-    rate of the epoch's last step.
+    rate of the epoch's last step. With an average of the weights (`recipe.ema`) it is the average
+    that is validated. `share` is this process's part of every optimizer step.
     """
 
     def __init__(
-        self, network: nn.Module, recipe: Recipe, *, classes: int, steps_per_epoch: int, seed: int
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        *,
+        classes: int,
+        steps_per_epoch: int,
+        seed: int,
+        share: Share | None = None,
     ) -> None:
         super().__init__()
         self.network, self.recipe, self.seed = network, recipe, seed
-        self.steps_per_epoch = steps_per_epoch
+        self.averaged = average(network, recipe)
+        self.steps_per_epoch, self.share = steps_per_epoch, share or Share()
         self.mix = mixup(recipe, classes)
         self.soft_loss = SoftTargetCrossEntropy()
         self.hard_loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.train_loss = MeanMetric(nan_strategy="disable")
+        counted = {"average": "micro", "ignore_index": NO_IMAGE}
         self.validation = MetricCollection(
             {
-                "top1": MulticlassAccuracy(classes, top_k=1, average="micro"),
-                "top5": MulticlassAccuracy(classes, top_k=min(5, classes), average="micro"),
+                "top1": MulticlassAccuracy(classes, top_k=1, **counted),
+                "top5": MulticlassAccuracy(classes, top_k=min(5, classes), **counted),
             }
         )
         self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN must show, not vanish
@@ -62,9 +74,13 @@ class Classification(lightning.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """The loss of one step; stops the run with Diverged where it is not finite."""
         images, labels = batch
-        with drawing_from(self.seed, self.global_step):
+        portion = batch_idx % self.share.accumulate * self.share.world + self.share.rank
+        with own_draws():
+            draw_from(self.seed, self.global_step)  # mixup's ratio is the whole step's
             if self.mix:
                 images, labels = self.mix(images, labels)
+            if portion:  # drop path's draws are the portion's own
+                draw_from(self.seed, self.global_step, portion)
             logits = self.network(images.contiguous(memory_format=torch.channels_last))
         loss = self.soft_loss(logits, labels) if self.mix else self.hard_loss(logits, labels)
         if not torch.isfinite(loss):
@@ -72,12 +88,22 @@ class Classification(lightning.LightningModule):
         self.train_loss.update(loss.detach())
         return loss
 
+    def on_train_batch_end(self, outputs: object, batch: object, batch_idx: int) -> None:
+        """Take the optimizer's step into the averaged weights."""
+        if self.averaged is not None and (batch_idx + 1) % self.share.accumulate == 0:
+            self.averaged.update(self.network, step=self.global_step)
+
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Count correct images and sum the loss."""
+        """Count correct images and sum the loss; labels of NO_IMAGE do not count."""
         images, labels = batch
-        logits = self.network(images.contiguous(memory_format=torch.channels_last))
+        network = self.network if self.averaged is None else self.averaged.module.eval()
+        logits = network(images.contiguous(memory_format=torch.channels_last)).float()
         self.validation.update(logits, labels)
-        self.validation_loss.update(nn.functional.cross_entropy(logits, labels), len(labels))
+        there = labels != NO_IMAGE
+        losses = nn.functional.cross_entropy(
+            logits, labels, reduction="none", ignore_index=NO_IMAGE
+        )
+        self.validation_loss.update(losses, weight=there.float())
 
     def on_validation_epoch_end(self) -> None:
         """Sum up the epoch."""
@@ -99,6 +125,15 @@ class Diverged(Exception):
     """The loss is no finite number."""
 
 
+def average(network: nn.Module, recipe: Recipe) -> ModelEmaV3 | None:
+    """timm's exponential moving average of the weights, or None where the recipe has none."""
+    if not recipe.ema:
+        return None
+    averaged = ModelEmaV3(network, decay=recipe.ema)
+    averaged.requires_grad_(False)
+    return averaged
+
+
 def mixup(recipe: Recipe, classes: int) -> Mixup | None:
     """timm's mixup and cutmix, or None where the recipe has neither."""
     if not (recipe.mixup or recipe.cutmix):
@@ -112,16 +147,22 @@ def mixup(recipe: Recipe, classes: int) -> Mixup | None:
     )
 
 
+def scaled_rate(recipe: Recipe) -> float:
+    """The learning rate at the recipe's batch."""
+    return recipe.learning_rate * recipe.batch / recipe.base_batch
+
+
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """timm's optimizer at the learning rate scaled to the batch."""
     own = {"betas": recipe.betas} if recipe.optimizer == "adamw" else {}
     return create_optimizer_v2(
         network,
         opt={"sgd": "momentum", "adamw": "adamw"}[recipe.optimizer],
-        lr=recipe.learning_rate * recipe.batch / recipe.base_batch,
+        lr=scaled_rate(recipe),
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
         filter_bias_and_bn=not recipe.decay_norms_and_biases,
+        fused=True,
         **own,
     )
 

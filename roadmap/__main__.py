@@ -115,6 +115,26 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
     parser.add_argument("--threads", type=_positive, metavar="N", help="compute threads of a run")
     parser.add_argument("--workers", type=_natural, metavar="N", help="loading processes of a run")
+    parser.add_argument(
+        "--images",
+        choices=("auto", "memory", "stream"),
+        default="auto",
+        help="hold images in memory, or open them for every epoch (default: what fits)",
+    )
+    parser.add_argument("--devices", type=_positive, default=1, metavar="N", help="of each node")
+    parser.add_argument("--nodes", type=_positive, default=1, metavar="N", help="start on each")
+    parser.add_argument(
+        "--accumulate",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="portions of each step's batch on each device, one after the other",
+    )
+    parser.add_argument("--precision", choices=("32", "bf16"), default="32")
+    parser.add_argument("--compile", action="store_true", help="compile the network")
+    parser.add_argument(
+        "--sync-batchnorm", action="store_true", help="BatchNorm over all devices (GPUs)"
+    )  # fmt: skip
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
@@ -216,7 +236,16 @@ def _run_rows(
 
     settings = _settings(options)
     requests = [Request(settings=settings, row=row, seed=seed) for seed in seeds for row in rows]
-    machine = Machine.shared_by(jobs)
+    machine = Machine.shared_by(
+        jobs,
+        devices=options.devices,
+        nodes=options.nodes,
+        accumulate=options.accumulate,
+        precision=options.precision,
+        compile=options.compile,
+        sync_batchnorm=options.sync_batchnorm,
+        images=options.images,
+    )
     if options.threads:
         machine = replace(machine, threads=options.threads)
     if options.workers is not None:

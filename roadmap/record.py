@@ -54,7 +54,11 @@ class Label:
 
 @value
 class Provenance:
-    """Under what circumstances a run was made; times are UTC, ISO 8601."""
+    """Under what circumstances a run was made; times are UTC, ISO 8601.
+
+    `devices` on each of `nodes` shared every optimizer step, each in `accumulate` portions;
+    `images` says how they were loaded.
+    """
 
     command: str
     started: str
@@ -63,6 +67,13 @@ class Provenance:
     hardware: str
     threads: int
     workers: int | None = None
+    devices: int = 1
+    nodes: int = 1
+    accumulate: int = 1
+    precision: str = "32"
+    compiled: bool = False
+    sync_batchnorm: bool = False
+    images: str = ""
     versions: dict[str, str]
 
 

@@ -157,7 +157,8 @@ class Recipe:
     """How a network is trained. Learning rates are for a batch of `base_batch` images.
 
     The rate in use is `learning_rate × batch / base_batch`. Schedules move at every step. Decay and
-    warm-up are in epochs; `drop_path` and the initialization belong to the network.
+    warm-up are in epochs; `drop_path` and the initialization belong to the network. `ema` is the
+    decay of an average of the weights, which is then what is validated; 0 is none.
     """
 
     epochs: Positive
@@ -185,6 +186,7 @@ class Recipe:
     flip: Fraction = 0.5
     interpolation: Literal["bilinear", "bicubic"]
     evaluation_crop: Annotated[float, Field(gt=0, le=1)] = 0.875
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     def __post_init__(self) -> None:
         if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import random
 import re
 import signal
 import subprocess
@@ -20,23 +21,17 @@ from PIL import Image
 from safetensors.torch import load_file
 from timm.layers import DropPath
 
-from experiments.data import (
-    Epochs,
-    EvaluationViews,
-    Split,
-    TrainViews,
-    drawing_from,
-    evaluation_loader,
-    open_data,
-    train_loader,
-)
+from experiments.data import Split, open_data
+from experiments.draws import draw_from, own_draws
 from experiments.export import export
 from experiments.machine import Machine
+from experiments.order import Epochs, Share
 from experiments.path import run_all
 from experiments.request import Request, Settings
 from experiments.run import train
 from experiments.sources import read_source
 from experiments.task import make_optimizer, make_schedule, mixup
+from experiments.views import Evaluated, Loading, Streamed, evaluation_loader, train_loader
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from roadmap.network import build
@@ -139,7 +134,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(images, tmp_path
 def test_a_finished_run_is_not_trained_again(images, tmp_path, monkeypatch):
     asked = request(images, tmp_path)
     record = trained(asked)
-    monkeypatch.setattr("experiments.run._train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("experiments.run.train_here", lambda *_: pytest.fail("trained again"))
     assert trained(asked) == record
     outcome = run_all([asked], jobs=2, machine=ONE, command="")
     assert outcome.records == (record,) and not outcome.failures
@@ -294,17 +289,17 @@ def test_a_record_that_was_lost_after_the_last_epoch_is_written_again(images, tm
 def test_the_recipe_reaches_the_images_and_the_network():
     recipe = load_recipe("imagenet-enhanced")
     split = Split(image=lambda index: Image.new("RGB", (300, 260)), labels=numpy.zeros(1))
-    training = repr(TrainViews(split, recipe, 0).transform)
+    training = repr(Streamed(split, recipe, 0).transform)
     for part in (
         "RandomResizedCropAndInterpolation(size=(224, 224), scale=(0.08, 1.0)",
         "interpolation=bicubic", "RandomHorizontalFlip(p=0.5)", "RandAugment(n=2", "m=9",
         "mstd=0.5", "RandomErasing(p=0.25, mode=pixel",
     ):  # fmt: skip
         assert part in training, part
-    plain = repr(TrainViews(split, load_recipe("imagenet-old"), 0).transform)
+    plain = repr(Streamed(split, load_recipe("imagenet-old"), 0).transform)
     assert "RandAugment" not in plain and "RandomErasing" not in plain and "bilinear" in plain
     assert "ColorJitter" not in plain
-    evaluation = repr(EvaluationViews(split, recipe).transform)
+    evaluation = repr(Evaluated(split, recipe, hold=False).transform)
     assert "Resize(size=256, interpolation=bicubic" in evaluation
     assert "CenterCrop(size=(224, 224))" in evaluation
     mix = mixup(recipe, 10)
@@ -316,21 +311,23 @@ def test_the_recipe_reaches_the_images_and_the_network():
     assert len(rates) == 17 and rates[-1] == pytest.approx(0.1)
 
 
-def test_samples_do_not_depend_on_workers_and_draw_nothing_from_the_global_generators(images):
+def test_samples_depend_neither_on_workers_nor_on_the_way_and_draw_nothing_globally(images):
     data = open_data(read_source(str(images)), Path("unused"))
     recipe = replace(load_recipe("tiny-enhanced"), batch=8, image_size=32)
-    before = torch.get_rng_state(), numpy.random.get_state()[1].copy()
-    batches = {}
-    for workers in (0, 1, 2):
-        loader = train_loader(data, recipe, 3, workers)
-        loader.batch_sampler.set_epoch(1)
-        batches[workers] = list(loader)
-        assert len(list(evaluation_loader(data, recipe, workers))) == 1
-    for workers in (1, 2):
-        for one, two in zip(batches[0], batches[workers], strict=True):
-            assert torch.equal(one[0], two[0]) and torch.equal(one[1], two[1])
+    before = torch.get_rng_state(), numpy.random.get_state()[1].copy(), random.getstate()
+    ways = [Loading(held=held, workers=workers) for held in (True, False) for workers in (0, 2)]
+    batches = []
+    for loading in ways:
+        loader = train_loader(data.hold(), recipe, 3, share=Share(), loading=loading)
+        loader.sampler.set_epoch(1)
+        batches.append(list(loader))
+        assert len(list(evaluation_loader(data, recipe, share=Share(), loading=loading))) == 1
+    for others in batches[1:]:
+        for one, other in zip(batches[0], others, strict=True):
+            assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
     assert torch.equal(before[0], torch.get_rng_state())
     assert (before[1] == numpy.random.get_state()[1]).all()
+    assert before[2] == random.getstate()
 
 
 def test_an_epoch_is_every_image_once_in_an_order_of_its_own():
@@ -350,7 +347,8 @@ def test_drawing_from_a_key_is_repeatable_and_leaves_no_trace():
     state = torch.get_rng_state()
     found = []
     for key in ((1, 2), (1, 2), (2, 1)):
-        with drawing_from(*key):
+        with own_draws():
+            draw_from(*key)
             found.append((torch.rand(3).tolist(), numpy.random.rand(3).tolist()))
     assert found[0] == found[1] != found[2]
     assert torch.equal(state, torch.get_rng_state())

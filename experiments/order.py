@@ -1,0 +1,99 @@
+"""Which images make up which batch, on which device: for training and for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+import numpy
+from torch.utils.data import Sampler
+
+from roadmap.errors import Problem
+
+Key = tuple[int, int]  # epoch, index
+NO_IMAGE = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """One process's part of every optimizer step: `rank` of `world`, in `accumulate` portions."""
+
+    rank: int = 0
+    world: int = 1
+    accumulate: int = 1
+
+    @property
+    def portions(self) -> int:
+        """Into how many batches a step is cut, over all processes."""
+        return self.world * self.accumulate
+
+
+class Epochs(Sampler):
+    """Batches of (epoch, index) in an order drawn from (seed, epoch); no smaller last one.
+
+    `batch` is the whole optimizer step's. However it is shared out, each step sees the same images,
+    and images that mixup pairs (the first with the last, and so on) stay in one portion.
+    """
+
+    def __init__(self, size: int, batch: int, seed: int, share: Share | None = None) -> None:
+        share = share or Share()
+        if size < batch:
+            raise Problem(f"recipe.batch {batch} is larger than the {size} training images")
+        if batch % (2 * share.portions) and share.portions > 1:
+            text = f"{share.world} devices in {share.accumulate} portions of an even size each"
+            raise Problem(f"recipe.batch {batch} cannot be shared out: {text}")
+        self.size, self.batch, self.seed, self.share, self.epoch = size, batch, seed, share, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch the next iteration is; called by Lightning."""
+        self.epoch = epoch
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps in an epoch."""
+        return self.size // self.batch
+
+    def __len__(self) -> int:
+        return self.steps * self.share.accumulate
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        epoch = self.epoch
+        order = numpy.random.default_rng((self.seed, epoch)).permutation(self.size)
+        for step in range(self.steps):
+            whole = order[step * self.batch : (step + 1) * self.batch]
+            for portion in range(self.share.accumulate):
+                part = _part(whole, portion * self.share.world + self.share.rank, self.share)
+                yield [(epoch, index) for index in part.tolist()]
+
+
+def _part(whole: numpy.ndarray, number: int, share: Share) -> numpy.ndarray:
+    if share.portions == 1:
+        return whole
+    half = len(whole) // share.portions // 2
+    start, end = number * half, (number + 1) * half
+    return numpy.concatenate([whole[start:end], whole[len(whole) - end : len(whole) - start]])
+
+
+class Once(Sampler):
+    """Batches of indices in which each image is once in one process.
+
+    Every process has as many batches of the same size, as processes that wait for one another need;
+    NO_IMAGE fills up.
+    """
+
+    def __init__(self, size: int, batch: int, share: Share) -> None:
+        self.size, self.share = size, share
+        self.batch = min(batch, self._each())
+
+    def _each(self) -> int:
+        return ceil(self.size / self.share.world)
+
+    def __len__(self) -> int:
+        return ceil(self._each() / self.batch)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for start in range(0, self._each(), self.batch):
+            places = range(start, min(start + self.batch, self._each()))
+            indices = (place * self.share.world + self.share.rank for place in places)
+            yield [index if index < self.size else NO_IMAGE for index in indices]
