@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from pathlib import Path
 from statistics import median
 
+import numpy
 import pytorch_lightning as lightning
 
 
 class History(lightning.Callback):
     """Appends each epoch's summary, images/s and seconds to a file of JSON lines.
 
-    `images` is the number of training images in an epoch. Lines of epochs that a resumed run
-    trains again are dropped first, a torn last line too.
+    `images` is the number of training images in an epoch, `validated` of validation images. Lines
+    of epochs that a resumed run trains again are dropped first, a torn last line too.
     """
 
-    def __init__(self, path: Path, images: int) -> None:
-        self.path, self.images = path, images
+    def __init__(self, path: Path, *, images: int, validated: int) -> None:
+        self.path, self.images, self.validated = path, images, validated
         self.validating = 0.0
 
     def rows(self) -> list[dict[str, float]]:
@@ -74,3 +76,14 @@ class History(lightning.Callback):
         }
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+        right = task.correct[: self.validated].numpy()
+        self.correct_path.write_text(base64.b64encode(numpy.packbits(right)).decode())
+
+    @property
+    def correct_path(self) -> Path:
+        """Where the last epoch's answers are kept, a bit an image."""
+        return self.path.with_name("correct.txt")
+
+    def correct(self) -> str:
+        """Which validation images were right after the last epoch: packed bits in base64."""
+        return self.correct_path.read_text() if self.correct_path.exists() else ""

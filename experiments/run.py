@@ -93,7 +93,11 @@ def train_here(
     if machine.compile:
         network.compile()
     tell(Event(run=name, done=0, total=1, line=_plan(recipe, share, loading), preparing=True))
-    history = History(folder / "metrics.jsonl", images=loader.sampler.steps * recipe.batch)
+    history = History(
+        folder / "metrics.jsonl",
+        images=loader.sampler.steps * recipe.batch,
+        validated=len(data.val),
+    )
     callbacks = [history, Watch(name, history, tell)] if rank == 0 else []
     trainer = _trainer(recipe.epochs, folder, machine, callbacks)
     last, status = folder / "last.ckpt", "finished"
@@ -123,6 +127,7 @@ def train_here(
         top1=final.get("top1"),
         top5=final.get("top5"),
         loss=final.get("loss"),
+        correct=history.correct() if final else "",
         **found,
         images_per_second=history.images_per_second(),
         wall_seconds=round(sum(row["seconds"] for row in rows) or time.monotonic() - clock, 1),

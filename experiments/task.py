@@ -28,9 +28,10 @@ from roadmap.spec import Recipe
 class Classification(lightning.LightningModule):
     """Trains `network` by `recipe`; every random draw of a step belongs to (seed, step).
 
-    After each epoch `summary` holds train_loss, loss, top1 and top5 (percentages) and the learning
-    rate of the epoch's last step. With an average of the weights (`recipe.ema`) it is the average
-    that is validated. `share` is this process's part of every optimizer step.
+    After each epoch `correct` tells which validation images are right and `summary` holds
+    train_loss, loss, top1 and top5 (percentages) and the learning rate of the epoch's last step.
+    With an average of the weights (`recipe.ema`) it is the average that is validated. `share` is
+    this process's part of every optimizer step.
     """
 
     def __init__(
@@ -60,6 +61,8 @@ class Classification(lightning.LightningModule):
         )
         self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN must show, not vanish
         self.summary: dict[str, float] = {}
+        self.hits: list[Tensor] = []  # of each validation batch, which images are right
+        self.correct = torch.empty(0, dtype=torch.bool)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The optimizer; its learning rate is set by the schedule before every step."""
@@ -99,6 +102,7 @@ class Classification(lightning.LightningModule):
         network = self.network if self.averaged is None else self.averaged.module.eval()
         logits = network(images.contiguous(memory_format=torch.channels_last)).float()
         self.validation.update(logits, labels)
+        self.hits.append(logits.argmax(1) == labels)
         there = labels != NO_IMAGE
         losses = nn.functional.cross_entropy(
             logits, labels, reduction="none", ignore_index=NO_IMAGE
@@ -115,10 +119,17 @@ class Classification(lightning.LightningModule):
             **accuracy,
             "learning_rate": self.optimizers().param_groups[0]["lr"],
         }
+        self.correct = in_order(self.all_gather(torch.cat(self.hits)), self.share.world)
+        self.hits.clear()
         if not all(math.isfinite(each) for each in self.summary.values()):
             raise Diverged(f"the validation loss is {self.summary['loss']}")
         for metric in (self.train_loss, self.validation, self.validation_loss):
             metric.reset()
+
+
+def in_order(hits: Tensor, world: int) -> Tensor:
+    """What `world` processes found, image by image as `Once` dealt them: (each × world,)."""
+    return hits.reshape(world, -1).T.flatten().cpu()
 
 
 class Diverged(Exception):

@@ -82,8 +82,10 @@ class Record:
     """One run. Accuracies are percentages of the last epoch, never of the best.
 
     `top1`, `top5` and `loss` are on the validation images; `images_per_second` counts training
-    images, augmentation included and validation left out; `metrics` is open for whatever else was
-    measured; `history` has one entry per epoch. A diverged run has no accuracy and no loss.
+    images, augmentation included and validation left out; `correct` says of each validation image
+    whether it was right, as bits, eight a byte from the highest, in base64; `metrics` is open for
+    whatever else was measured; `history` has one entry per epoch. A diverged run has no accuracy
+    and no loss.
     """
 
     identity: Identity
@@ -92,6 +94,7 @@ class Record:
     top1: float | None
     top5: float | None
     loss: float | None
+    correct: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
     macs: int
     params: int

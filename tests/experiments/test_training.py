@@ -1,5 +1,6 @@
 """Real, short trainings: a folder of images made here, a record at the end."""
 
+import base64
 import json
 import os
 import pickle
@@ -98,6 +99,13 @@ def test_a_run_leaves_one_whole_record(images, tmp_path):
     assert record.provenance.threads == 1
     assert record.provenance.versions["torch"].startswith("2.")
     assert read_records(tmp_path).records == (record,)
+
+
+def test_a_record_says_which_images_were_right(images, tmp_path):
+    record = trained(request(images, tmp_path))
+    bits = numpy.unpackbits(numpy.frombuffer(base64.b64decode(record.correct), dtype=numpy.uint8))
+    assert len(bits) == 16 and not bits[15]  # 15 images
+    assert record.top1 == pytest.approx(100 * bits.sum() / 15, abs=1e-3)
 
 
 def test_trained_weights_load_into_timm(images, tmp_path):
@@ -283,7 +291,8 @@ def test_a_record_that_was_lost_after_the_last_epoch_is_written_again(images, tm
     record = trained(asked)
     (asked.folder / "record.json").unlink()
     again = trained(asked)
-    assert (again.top1, again.loss, again.history) == (record.top1, record.loss, record.history)
+    for name in ("top1", "loss", "history", "correct"):
+        assert getattr(again, name) == getattr(record, name)
 
 
 def test_the_recipe_reaches_the_images_and_the_network():
