@@ -17,16 +17,14 @@ import numpy
 import torch
 from PIL import Image
 from timm.data.auto_augment import RandAugment, rand_augment_transform
-from timm.data.constants import IMAGENET_DEFAULT_MEAN as MEAN
-from timm.data.constants import IMAGENET_DEFAULT_STD as STD
 from timm.data.random_erasing import RandomErasing
 from timm.data.transforms import RandomResizedCropAndInterpolation
 from torch import Tensor
 
 from experiments import tables
+from experiments.data import Statistics
 from roadmap.spec import Recipe
 
-FILL = tuple(round(255 * each) for each in MEAN)
 ASPECT = (3 / 4, 4 / 3)
 
 Operation = Callable[..., Image.Image]  # one of timm's functions of an image
@@ -49,10 +47,11 @@ class Drawn:
 class Augmentation:
     """A recipe's training augmentation of images held as uint8."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+    def __init__(self, recipe: Recipe, statistics: Statistics) -> None:
+        self.recipe, self.statistics = recipe, statistics
+        self.fill = tuple(round(255 * each) for each in statistics.mean)
         self.resample = Image.Resampling[recipe.interpolation.upper()]
-        self.policy = _policy(recipe, self.resample)
+        self.policy = _policy(recipe, self.fill, self.resample)
         self.erasing = RandomErasing(recipe.erasing, mode="pixel", device="cpu")
 
     def draw(self, height: int, width: int) -> Drawn:
@@ -78,7 +77,7 @@ class Augmentation:
         made = numpy.empty((len(images), size, size, 3), dtype=numpy.uint8)
         for index, (image, each) in enumerate(zip(images, drawn, strict=True)):
             made[index] = self._changed(image, each)
-        batch = normalize(torch.from_numpy(made).permute(0, 3, 1, 2))
+        batch = normalize(torch.from_numpy(made).permute(0, 3, 1, 2), self.statistics)
         return erase(batch, drawn)
 
     def _changed(self, image: numpy.ndarray, drawn: Drawn) -> Image.Image:
@@ -92,13 +91,18 @@ class Augmentation:
             if operation in tables.TABLES:
                 picture = tables.apply(picture, operation, arguments)
             else:
-                picture = operation(picture, *arguments, resample=self.resample, fillcolor=FILL)
+                picture = operation(
+                    picture, *arguments, resample=self.resample, fillcolor=self.fill
+                )
         return picture
 
 
-def normalize(images: Tensor) -> Tensor:
-    """Values of 0 to 255 to ImageNet's mean and standard deviation, as timm's Normalize."""
-    mean, std = (torch.tensor(each, device=images.device)[:, None, None] for each in (MEAN, STD))
+def normalize(images: Tensor, statistics: Statistics) -> Tensor:
+    """Values of 0 to 255 to mean 0 and standard deviation 1 by channel, as timm's Normalize."""
+    mean, std = (
+        torch.tensor(each, device=images.device)[:, None, None]
+        for each in (statistics.mean, statistics.std)
+    )
     return images.float().div_(255).sub_(mean).div_(std)
 
 
@@ -116,13 +120,15 @@ def _sized(height: int, width: int) -> Tensor:
     return torch.empty(1).expand(3, height, width)
 
 
-def _policy(recipe: Recipe, resample: Image.Resampling) -> RandAugment | None:
+def _policy(
+    recipe: Recipe, fill: tuple[int, ...], resample: Image.Resampling
+) -> RandAugment | None:
     """timm's RandAugment with every operation only noted: policy(list) appends (operation, …)."""
     if recipe.randaugment is None:
         return None
     hints = {
         "translate_const": int(recipe.image_size * 0.45),
-        "img_mean": FILL,
+        "img_mean": fill,
         "interpolation": resample,
     }
     policy = rand_augment_transform(recipe.randaugment, hints)

@@ -15,7 +15,9 @@ from timm.data import auto_augment as timm_operations
 from torch import Tensor
 
 from experiments import pixels, tables
-from experiments.augmentation import FILL, Augmentation, Drawn, Operation, erase, normalize
+from experiments.augmentation import Augmentation, Drawn, Operation, erase, normalize
+from experiments.data import Statistics
+from roadmap.spec import Recipe
 
 
 def apply(augmentation: Augmentation, images: Sequence[Tensor], drawn: Sequence[Drawn]) -> Tensor:
@@ -28,13 +30,13 @@ def apply(augmentation: Augmentation, images: Sequence[Tensor], drawn: Sequence[
             for index, each in enumerate(drawn)
             if layer < len(each.operations)
         ]
-        _operate(batch, members, recipe.interpolation)
-    return erase(normalize(batch), drawn)
+        _operate(batch, members, augmentation)
+    return erase(normalize(batch, augmentation.statistics), drawn)
 
 
-def is_supported(augmentation: Augmentation) -> bool:
-    """Whether every operation that could be drawn has its counterpart here."""
-    policy = augmentation.policy
+def is_supported(recipe: Recipe) -> bool:
+    """Whether every operation that the recipe can draw has its counterpart here."""
+    policy = Augmentation(recipe, Statistics()).policy
     return policy is None or all(each.aug_fn.args[0] in GROUPS for each in policy.ops)
 
 
@@ -54,31 +56,32 @@ def _cropped(images: Sequence[Tensor], drawn: Sequence[Drawn], size: int, kind: 
 Calls = Sequence[tuple[Operation, tuple]]
 
 
-def _tabled(images: Tensor, calls: Calls, _kind: str) -> Tensor:
+def _tabled(images: Tensor, calls: Calls, _how: Augmentation) -> Tensor:
     """Operations that change a value whatever is around it: timm's own, on a ramp of all values."""
     found = numpy.stack([tables.table(operation, *given) for operation, given in calls])
     return pixels.look_up(images, torch.from_numpy(found).float().to(images.device)[:, None])
 
 
-def _moved(images: Tensor, calls: Calls, kind: str) -> Tensor:
+def _moved(images: Tensor, calls: Calls, how: Augmentation) -> Tensor:
     height, width = images.shape[2:]
     matrices = [MATRICES[operation](*given, width, height) for operation, given in calls]
-    return pixels.affine(images, matrices, kind, torch.tensor(FILL, device=images.device))
+    fill = torch.tensor(how.fill, device=images.device)
+    return pixels.affine(images, matrices, how.recipe.interpolation, fill)
 
 
-def _blended(other: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Calls, str], Tensor]:
-    def blended(images: Tensor, calls: Calls, _kind: str) -> Tensor:
+def _blended(other: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Calls, Augmentation], Tensor]:
+    def blended(images: Tensor, calls: Calls, _how: Augmentation) -> Tensor:
         factors = torch.tensor([arguments[0] for _, arguments in calls], device=images.device)
         return pixels.blend(images, other(images), factors)
 
     return blended
 
 
-def _stretched(images: Tensor, _calls: Calls, _kind: str) -> Tensor:
+def _stretched(images: Tensor, _calls: Calls, _how: Augmentation) -> Tensor:
     return pixels.stretch(images)
 
 
-def _equalized(images: Tensor, _calls: Calls, _kind: str) -> Tensor:
+def _equalized(images: Tensor, _calls: Calls, _how: Augmentation) -> Tensor:
     return pixels.equalize(images)
 
 
@@ -100,7 +103,7 @@ MATRICES: dict[Operation, Callable[..., tuple[float, ...]]] = {
 }
 
 # Which operations are done together, and how.
-GROUPS: dict[Operation, tuple[str, Callable[[Tensor, Calls, str], Tensor]]] = {
+GROUPS: dict[Operation, tuple[str, Callable[[Tensor, Calls, Augmentation], Tensor]]] = {
     timm_operations.invert: ("table", _tabled),
     timm_operations.posterize: ("table", _tabled),
     timm_operations.solarize: ("table", _tabled),
@@ -121,11 +124,11 @@ GROUPS: dict[Operation, tuple[str, Callable[[Tensor, Calls, str], Tensor]]] = {
 }
 
 
-def _operate(batch: Tensor, members: list[tuple[int, Operation, tuple]], kind: str) -> None:
+def _operate(batch: Tensor, members: list[tuple[int, Operation, tuple]], how: Augmentation) -> None:
     """Change, in place, the images that have an operation."""
     groups = defaultdict(list)
     for index, operation, arguments in members:
         groups[GROUPS[operation]].append((index, operation, arguments))
     for (_, change), group in groups.items():
         where = torch.tensor([index for index, *_ in group], device=batch.device)
-        batch[where] = change(batch[where], [tuple(call) for _, *call in group], kind)
+        batch[where] = change(batch[where], [tuple(call) for _, *call in group], how)

@@ -6,14 +6,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 from PIL import Image
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from experiments import fractals
-from experiments.folder import Samples
+from experiments.folder import Folder, Samples
 from experiments.sources import Source
+from roadmap.spec import Recipe
+
+if TYPE_CHECKING:
+    from experiments.timm_data import TimmData
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """Mean and standard deviation of red, green and blue, on a scale of 0 to 1."""
+
+    mean: tuple[float, ...] = IMAGENET_DEFAULT_MEAN
+    std: tuple[float, ...] = IMAGENET_DEFAULT_STD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +42,7 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def hold(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Split:
+    def hold(self, progress: Progress = lambda done, total: None) -> Split:
         """The same images, decoded once and kept."""
         if self.arrays is not None:
             return self
@@ -46,6 +61,19 @@ class Split:
         sizes = [3 * width * height for width, height in (self.image(i).size for i in some)]
         return round(numpy.mean(sizes) * len(self))
 
+    def statistics(self, most: int = 2000) -> Statistics:
+        """Of all pixels of at most `most` images from all over the split."""
+        places = range(0, len(self), max(1, len(self) // most))
+        count, total, squares = 0, numpy.zeros(3), numpy.zeros(3)
+        for index in places:
+            pixels = numpy.asarray(self.image(index)).reshape(-1, 3) / 255
+            count += len(pixels)
+            total += pixels.sum(0)
+            squares += (pixels**2).sum(0)
+        mean = total / count
+        std = numpy.sqrt(numpy.maximum(squares / count - mean**2, 1e-6))
+        return Statistics(mean=tuple(mean.round(4).tolist()), std=tuple(std.round(4).tolist()))
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
@@ -55,12 +83,16 @@ class DataSet:
     train: Split
     val: Split
 
-    def hold(self, progress: Callable[[int, int], None] = lambda done, total: None) -> DataSet:
+    def hold(self, progress: Progress = lambda done, total: None) -> DataSet:
         """The data set with its images decoded and kept."""
         total = len(self.train) + len(self.val)
         train = self.train.hold(lambda done, _: progress(done, total))
         val = self.val.hold(lambda done, _: progress(len(self.train) + done, total))
         return replace(self, train=train, val=val)
+
+    def statistics(self, recipe: Recipe) -> Statistics:
+        """What the recipe normalizes by: ImageNet's statistics, or the training images' own."""
+        return self.train.statistics() if recipe.statistics == "data" else Statistics()
 
     def describe(self) -> dict[str, Any]:
         """The part of a record that is about data."""
@@ -69,24 +101,37 @@ class DataSet:
 
 
 def open_data(
-    source: Source, cache: Path, progress: Callable[[int, int], None] | None = None
+    source: Source, cache: Path, progress: Progress = lambda done, total: None
 ) -> DataSet:
     """Open a source: the embedded images are made on first use and kept in `cache`."""
-    if isinstance(source.origin, fractals.Fractals):
-        arrays = fractals.load(source.origin, cache=cache, progress=progress)
-        splits = {
-            split: Split(image=partial(_from_array, images), labels=labels, arrays=images)
-            for split, (images, labels) in arrays.items()
-        }
-    else:
+    origin = source.origin
+    if isinstance(origin, fractals.Fractals):
+        arrays = fractals.load(origin, cache=cache, progress=progress)
+        splits = {split: _held(*found) for split, found in arrays.items()}
+    elif isinstance(origin, Folder):
         splits = {
             split: Split(
                 image=partial(_from_file, samples),
                 labels=numpy.array([label for _, label in samples]),
             )
-            for split, samples in source.origin.samples.items()
+            for split, samples in origin.samples.items()
         }
+    else:
+        splits = {split: _from_timm(origin, split, progress) for split in origin.splits}
     return DataSet(source=source, **splits)
+
+
+def _held(arrays: Sequence[numpy.ndarray], labels: numpy.ndarray) -> Split:
+    return Split(image=partial(_from_array, arrays), labels=labels, arrays=arrays)
+
+
+def _from_timm(origin: TimmData, split: str, progress: Progress) -> Split:
+    labels = origin.labels[split]
+    if labels is None:
+        return _held(*origin.read(split, progress))
+    from experiments.timm_data import open_image
+
+    return Split(image=partial(open_image, origin.splits[split]), labels=labels)
 
 
 def _from_array(images: Sequence[numpy.ndarray], index: int) -> Image.Image:
@@ -94,8 +139,8 @@ def _from_array(images: Sequence[numpy.ndarray], index: int) -> Image.Image:
 
 
 def _from_file(samples: Samples, index: int) -> Image.Image:
-    path = samples[index][0]
+    file = samples[index][0]
     try:
-        return Image.open(path).convert("RGB")
+        return Image.open(file.open()).convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:
-        raise OSError(f"image {path} cannot be read: {error}") from error
+        raise OSError(f"image {file} cannot be read: {error}") from error

@@ -1,28 +1,53 @@
-"""A user's own images, `DIR/train/<class>/<image>` and `DIR/val/…`, listed and checked.
+"""A user's own images, `train/<class>/<image>` and `val/…`, in a directory or a tar of one.
 
-No torch here, so that a folder that does not fit is named at once.
+They are listed and checked here without torch, so that what does not fit is named at once.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
+import os
+import tarfile
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from roadmap.errors import Problem
 from roadmap.spec import fingerprint
 
 SPLITS = ("train", "val")
 ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
-
 UNCOMPRESSED = (".ppm", ".pgm", ".bmp", ".tif", ".tiff")
 
-Samples = tuple[tuple[Path, int], ...]
+
+@dataclass(frozen=True)
+class File:
+    """An image: `size` bytes from `offset` of the file at `path`; `name` is train/<class>/…"""
+
+    name: str
+    path: Path
+    size: int
+    offset: int = 0
+
+    def open(self) -> BinaryIO:
+        """The image's bytes as a file."""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            return io.BytesIO(file.read(self.size))
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.name}" if self.path.suffix == ".tar" else str(self.path)
+
+
+Samples = tuple[tuple[File, int], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
-    """An image folder's classes and, per split, its (path, class index) pairs in name order."""
+    """An image folder's classes and, per split, its (file, class index) pairs in name order."""
 
     root: Path
     classes: tuple[str, ...]
@@ -30,25 +55,82 @@ class Folder:
 
     @property
     def fingerprint(self) -> str:
-        """12 hexadecimal digits over every image's name and size, or uncompressed ones' bytes."""
+        """12 hexadecimal digits over every image's name and size, or uncompressed ones' bytes.
+
+        The same for a folder and for a tar of it.
+        """
         return fingerprint(
             {
-                split: [[str(path.relative_to(self.root)), _content(path)] for path, _ in pairs]
+                split: [[file.name, _content(file)] for file, _ in pairs]
                 for split, pairs in self.samples.items()
             }
         )
 
 
 def read_folder(root: Path) -> Folder:
-    """List an image folder; raises Problem naming what is missing or differs between the splits."""
-    if not root.is_dir():
-        raise Problem(f"data directory {root} does not exist; valid: 'fractals' or a directory")
-    for split in SPLITS:
-        if not (root / split).is_dir():
-            raise Problem(
-                f"data directory {root} has no {split}/; it needs train/<class>/ and val/<class>/"
-            )
-    classes = {split: _classes(root / split) for split in SPLITS}
+    """List a directory or a tar; raises Problem naming what is missing or differs in a split."""
+    if root.is_dir():
+        classes = {split: _directories(root, split) for split in SPLITS}
+        files = (file for split in SPLITS for file in _files(root, split))
+    else:
+        files = list(_members(root))
+        classes = {
+            split: sorted({_class(each) for each in files if each.name.startswith(f"{split}/")})
+            for split in SPLITS
+        }
+        for split in SPLITS:
+            if not classes[split]:
+                raise _no_split(root, split)
+    _check(root, classes)
+    grouped = defaultdict(list)
+    for file in files:
+        if PurePosixPath(file.name).suffix.lower() in ENDINGS:
+            grouped[file.name.partition("/")[0], _class(file)].append(file)
+    names = tuple(classes["train"])
+    samples = {split: _samples(root, split, names, grouped) for split in SPLITS}
+    return Folder(root=root, classes=names, samples=samples)
+
+
+def _directories(root: Path, split: str) -> list[str]:
+    if not (root / split).is_dir():
+        raise _no_split(root, split)
+    found = (root / split).iterdir()
+    return sorted(each.name for each in found if each.is_dir() and not each.name.startswith("."))
+
+
+def _files(root: Path, split: str) -> Iterable[File]:
+    for folder, _, names in os.walk(root / split, followlinks=True):
+        inside = Path(folder).relative_to(root)
+        for name in names:
+            path = Path(folder, name)
+            if len(inside.parts) > 1 and path.is_file():
+                yield File(str(PurePosixPath(*inside.parts, name)), path, path.stat().st_size)
+
+
+def _members(archive: Path) -> Iterable[File]:
+    """The files in a tar, which may hold train/ and val/ within one folder."""
+    try:
+        with tarfile.open(archive, "r:") as opened:
+            members = [each for each in opened if each.isfile()]
+    except (tarfile.TarError, OSError) as error:
+        text = f"{archive} is no plain tar ({error}); a compressed one must be unpacked first"
+        raise Problem(f"data {text}") from None
+    for each in members:
+        parts = [part for part in PurePosixPath(each.name).parts if part != "."]
+        parts = parts if parts[0] in SPLITS else parts[1:]
+        if len(parts) > 2 and parts[0] in SPLITS:
+            yield File("/".join(parts), archive, each.size, each.offset_data)
+
+
+def _class(file: File) -> str:
+    return file.name.split("/", 2)[1]
+
+
+def _no_split(root: Path, split: str) -> Problem:
+    return Problem(f"data {root} has no {split}/; it needs train/<class>/ and val/<class>/")
+
+
+def _check(root: Path, classes: dict[str, list[str]]) -> None:
     for one, other in (SPLITS, SPLITS[::-1]):
         extra = sorted(set(classes[one]) - set(classes[other]))
         if extra:
@@ -57,33 +139,30 @@ def read_folder(root: Path) -> Folder:
                 f"{other} has: {_shortened(classes[other])}"
             )
     if len(classes["train"]) < 2:
-        raise Problem(f"data directory {root / 'train'} needs at least two class folders")
-    names = tuple(classes["train"])
-    samples = {split: _samples(root / split, names) for split in SPLITS}
-    return Folder(root=root, classes=names, samples=samples)
+        raise Problem(f"data {root / 'train'} needs at least two class folders")
 
 
-def _content(path: Path) -> int | str:
-    """What tells an image from another of its name: its size, or where that is fixed its bytes."""
-    if path.suffix.lower() in UNCOMPRESSED:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    return path.stat().st_size
-
-
-def _classes(split: Path) -> list[str]:
-    found = (each for each in split.iterdir() if each.is_dir() and not each.name.startswith("."))
-    return sorted(each.name for each in found)
-
-
-def _samples(split: Path, classes: tuple[str, ...]) -> Samples:
-    found: list[tuple[Path, int]] = []
+def _samples(
+    root: Path,
+    split: str,
+    classes: tuple[str, ...],
+    grouped: dict[tuple[str, str], list[File]],
+) -> Samples:
+    found: list[tuple[File, int]] = []
     for label, name in enumerate(classes):
-        files = (path for path in (split / name).rglob("*") if path.is_file())
-        paths = sorted(path for path in files if path.suffix.lower() in ENDINGS)
-        if not paths:
-            raise Problem(f"class folder {split / name} has no images ({', '.join(ENDINGS)})")
-        found += [(path, label) for path in paths]
+        files = sorted(grouped[split, name], key=lambda file: PurePosixPath(file.name))
+        if not files:
+            where = root / split / name
+            raise Problem(f"class folder {where} has no images ({', '.join(ENDINGS)})")
+        found += [(file, label) for file in files]
     return tuple(found)
+
+
+def _content(file: File) -> int | str:
+    """What tells an image from another of its name: its size, or where that is fixed its bytes."""
+    if PurePosixPath(file.name).suffix.lower() in UNCOMPRESSED:
+        return hashlib.sha256(file.open().read()).hexdigest()
+    return file.size
 
 
 def _shortened(names: list[str]) -> str:

@@ -32,18 +32,22 @@ class _Plain:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Settings(_Plain):
-    """What all rows of one call share: roadmap, steps file, data, overrides, folder of runs."""
+    """What all rows of one call share: roadmap, steps file, data, overrides, folder of runs.
+
+    `data_root` is where timm keeps the data sets that it knows by name.
+    """
 
     roadmap: str
     steps: Path | None = None
     data: str | None = None
+    data_root: Path | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     runs: Path = Path("runs")
 
     @cached_property
     def source(self) -> Source:
         """The data set, checked."""
-        return read_source(self._loaded.data if self.data is None else self.data)
+        return read_source(self._loaded.data if self.data is None else self.data, self.data_root)
 
     @cached_property
     def _loaded(self) -> Roadmap:

@@ -1,6 +1,6 @@
 """Where images come from, before any is opened: enough to check, to identify and to count.
 
-No torch here: bad data is named, and finished runs are found, without waiting for it.
+No torch here but for timm's own data sets: bad data is named without waiting for it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,20 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from experiments.folder import Folder, read_folder
 from experiments.fractals import Fractals
 from roadmap.errors import Problem
+
+if TYPE_CHECKING:
+    from experiments.timm_data import TimmData
+
+PREFIXES = ("torch", "hfds", "hfids", "tfds", "wds")
+CHOICES = (
+    "'fractals', a directory or a .tar with train/ and val/, or a data set of timm's "
+    f"({'/…, '.join(PREFIXES)}/…)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +33,18 @@ class Source:
     fingerprint: str
     classes: int
     images: int
-    origin: Fractals | Folder
+    origin: Fractals | Folder | TimmData
 
 
 @cache
-def read_source(name: str | None) -> Source:
-    """The embedded `fractals`, or the image folder at that path; a Problem if it does not fit."""
+def read_source(name: str | None, root: Path | None = None) -> Source:
+    """The embedded `fractals`, an image folder or a tar of one, or a data set of timm's.
+
+    `root` is where timm looks for its own and downloads them to. Raises Problem for what does not
+    fit.
+    """
     if name is None:
-        raise Problem("this roadmap has no data of its own; give --data: 'fractals' or a directory")
+        raise Problem(f"this roadmap has no data of its own; give --data: {CHOICES}")
     if name == "fractals":
         origin = Fractals()
         return Source(
@@ -40,13 +54,27 @@ def read_source(name: str | None) -> Source:
             images=origin.categories * origin.train,
             origin=origin,
         )
-    folder = read_folder(Path(name))
+    path = Path(name)
+    if path.is_dir() or path.is_file():
+        folder = read_folder(path)
+        return Source(
+            name=folder.root.resolve().name.removesuffix(".tar"),
+            fingerprint=folder.fingerprint,
+            classes=len(folder.classes),
+            images=len(folder.samples["train"]),
+            origin=folder,
+        )
+    if name.partition("/")[0].lower() not in PREFIXES or "/" not in name:
+        raise Problem(f"data {name} does not exist; valid: {CHOICES}")
+    from experiments.timm_data import read_timm_data
+
+    data = read_timm_data(name, root or cache_folder() / "datasets")
     return Source(
-        name=folder.root.resolve().name,
-        fingerprint=folder.fingerprint,
-        classes=len(folder.classes),
-        images=len(folder.samples["train"]),
-        origin=folder,
+        name=name,
+        fingerprint=data.fingerprint,
+        classes=data.classes,
+        images=data.images,
+        origin=data,
     )
 
 

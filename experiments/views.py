@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from experiments import batched
 from experiments.augmentation import Augmentation, normalize
-from experiments.data import DataSet, Split
+from experiments.data import DataSet, Split, Statistics
 from experiments.draws import draw_from, own_draws
 from experiments.machine import Machine
 from experiments.order import NO_IMAGE, Epochs, Key, Once, Share
@@ -53,7 +53,7 @@ def choose_loading(data: DataSet, recipe: Recipe, machine: Machine) -> Loading:
     held = fits if machine.images == "auto" else machine.images == "memory"
     if not held:
         return Loading(held=False, workers=machine.workers)
-    if torch.cuda.is_available() and batched.is_supported(Augmentation(recipe)):
+    if torch.cuda.is_available() and batched.is_supported(recipe):
         free, _total = torch.cuda.mem_get_info()
         if needed <= free / 4:
             return Loading(held=True, on_gpu=True)
@@ -68,7 +68,7 @@ def _memory() -> int:
 class Streamed(Dataset):
     """Training batches whose images are opened, and augmented by timm, one by one."""
 
-    def __init__(self, split: Split, recipe: Recipe, seed: int) -> None:
+    def __init__(self, split: Split, recipe: Recipe, seed: int, statistics: Statistics) -> None:
         self.split, self.seed = split, seed
         self.transform = create_transform(
             recipe.image_size,
@@ -80,6 +80,8 @@ class Streamed(Dataset):
             interpolation=recipe.interpolation,
             re_prob=recipe.erasing,
             re_mode="pixel",
+            mean=statistics.mean,
+            std=statistics.std,
         )
 
     def __getitem__(self, keys: Sequence[Key]) -> Batch:
@@ -97,9 +99,15 @@ class Held(Dataset):
     """The same batches from images held in memory, or on a GPU."""
 
     def __init__(
-        self, split: Split, recipe: Recipe, seed: int, device: torch.device | None = None
+        self,
+        split: Split,
+        recipe: Recipe,
+        seed: int,
+        statistics: Statistics,
+        device: torch.device | None = None,
     ) -> None:
-        self.split, self.seed, self.augmentation = split, seed, Augmentation(recipe)
+        self.split, self.seed = split, seed
+        self.augmentation = Augmentation(recipe, statistics)
         self.tensors = None
         if device is not None:
             self.tensors = [
@@ -129,8 +137,8 @@ def _labels(split: Split, keys: Sequence[Key]) -> Tensor:
 class Evaluated(Dataset):
     """Batches of resized, centre-cropped images; those held are resized and cropped once."""
 
-    def __init__(self, split: Split, recipe: Recipe, *, hold: bool) -> None:
-        self.split, self.size = split, recipe.image_size
+    def __init__(self, split: Split, recipe: Recipe, statistics: Statistics, *, hold: bool) -> None:
+        self.split, self.statistics = split, statistics
         self.transform = create_transform(
             recipe.image_size,
             interpolation=recipe.interpolation,
@@ -151,7 +159,7 @@ class Evaluated(Dataset):
             images = torch.stack([self._made(index) for index in there])
         else:
             images = self.kept[there]
-        return normalize(images.permute(0, 3, 1, 2)), torch.tensor(labels)
+        return normalize(images.permute(0, 3, 1, 2), self.statistics), torch.tensor(labels)
 
 
 def train_loader(
@@ -159,11 +167,11 @@ def train_loader(
 ) -> DataLoader:
     """Batches of augmented training images, the same however they are loaded."""
     device = torch.device("cuda") if loading.on_gpu else None
-    views = (
-        Held(data.train, recipe, seed, device)
-        if loading.held
-        else Streamed(data.train, recipe, seed)
-    )
+    statistics = data.statistics(recipe)
+    if loading.held:
+        views: Dataset = Held(data.train, recipe, seed, statistics, device)
+    else:
+        views = Streamed(data.train, recipe, seed, statistics)
     return _loader(views, Epochs(len(data.train), recipe.batch, seed, share), loading)
 
 
@@ -171,7 +179,7 @@ def evaluation_loader(
     data: DataSet, recipe: Recipe, *, share: Share, loading: Loading
 ) -> DataLoader:
     """Batches of all validation images, each exactly once over all processes."""
-    views = Evaluated(data.val, recipe, hold=loading.held)
+    views = Evaluated(data.val, recipe, data.statistics(recipe), hold=loading.held)
     batch = max(recipe.batch // share.portions, 128)
     return _loader(views, Once(len(data.val), batch, share), loading)
 

@@ -99,7 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     export = add("export", _export, "a finished run's weights as a safetensors file")
     export.add_argument("row", metavar="ROW", help="05, width, 08-k5 or timm:NAME")
     export.add_argument("--seed", type=_natural, default=0, metavar="N")
-    export.add_argument("--data", metavar="DIR", help="the data that it was trained on")
+    export.add_argument("--data", metavar="DATA", help="the data that it was trained on")
+    export.add_argument("--data-root", type=Path, metavar="DIR", help="where timm's data lie")
     export.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
     export.add_argument("--timm", action="store_true", help="with timm's names: rows 00, 01, 13")
     export.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
@@ -111,7 +112,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_running(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="DIR", help="fractals, or a folder with train/ and val/")
+    parser.add_argument(
+        "--data",
+        metavar="DATA",
+        help="fractals, a folder or .tar with train/ and val/, or timm's torch/cifar10, hfds/…",
+    )
+    parser.add_argument(
+        "--data-root", type=Path, metavar="DIR", help="where timm's data sets lie or are put"
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
     parser.add_argument("--threads", type=_positive, metavar="N", help="compute threads of a run")
     parser.add_argument("--workers", type=_natural, metavar="N", help="loading processes of a run")
@@ -138,7 +146,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="DIR", help="which data set, where there are several")
+    parser.add_argument("--data", metavar="DATA", help="which data set, where there are several")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
 
 
@@ -205,6 +213,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         roadmap=options.roadmap,
         steps=options.steps,
         data=options.data,
+        data_root=options.data_root,
         overrides=_overrides(options),
         runs=options.runs,
     )
@@ -291,8 +300,8 @@ def _tabulated(options: argparse.Namespace) -> Table:
 
 
 def _data(options: argparse.Namespace) -> str | None:
-    """The data set asked for: a name in the records, or a folder, told by its fingerprint."""
-    if options.data is None or not Path(options.data).is_dir():
+    """The data set asked for: a name in the records, or files, told by their fingerprint."""
+    if options.data is None or not Path(options.data).exists():
         return options.data
     from experiments.sources import read_source
 

@@ -158,7 +158,8 @@ class Recipe:
 
     The rate in use is `learning_rate × batch / base_batch`. Schedules move at every step. Decay and
     warm-up are in epochs; `drop_path` and the initialization belong to the network. `ema` is the
-    decay of an average of the weights, which is then what is validated; 0 is none.
+    decay of an average of the weights, which is then what is validated; 0 is none. Images are
+    normalized by the `statistics` of ImageNet or of the training data.
     """
 
     epochs: Positive
@@ -186,6 +187,7 @@ class Recipe:
     flip: Fraction = 0.5
     interpolation: Literal["bilinear", "bicubic"]
     evaluation_crop: Annotated[float, Field(gt=0, le=1)] = 0.875
+    statistics: Literal["imagenet", "data"] = "imagenet"
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from timm.layers import DropPath
 
-from experiments.data import Split, open_data
+from experiments.data import Split, Statistics, open_data
 from experiments.draws import draw_from, own_draws
 from experiments.export import export
 from experiments.machine import Machine
@@ -47,23 +47,6 @@ SHORT = {
     "recipe.image_size": 32,
     "recipe.learning_rate": 1e-3,
 }
-
-
-@pytest.fixture(scope="session")
-def images(tmp_path_factory):
-    """Three classes of 32-pixel images that differ in their stripes; 12 for training, 5 for val."""
-    root = tmp_path_factory.mktemp("images")
-    generator = numpy.random.default_rng(0)
-    for split, count in (("train", 12), ("val", 5)):
-        for label, name in enumerate(("a", "b", "c")):
-            folder = root / split / name
-            folder.mkdir(parents=True)
-            for number in range(count):
-                wave = numpy.sin(numpy.arange(32) * (0.3 + 0.5 * label) + generator.random() * 6)
-                pixels = 128 + 80 * wave[:, None, None] + generator.normal(0, 20, (32, 32, 3))
-                saved = Image.fromarray(numpy.clip(pixels, 0, 255).astype(numpy.uint8))
-                saved.save(folder / f"{number}.png")
-    return root
 
 
 def request(images, runs, row="05", seed=0, **overrides):
@@ -298,17 +281,17 @@ def test_a_record_that_was_lost_after_the_last_epoch_is_written_again(images, tm
 def test_the_recipe_reaches_the_images_and_the_network():
     recipe = load_recipe("imagenet-enhanced")
     split = Split(image=lambda index: Image.new("RGB", (300, 260)), labels=numpy.zeros(1))
-    training = repr(Streamed(split, recipe, 0).transform)
+    training = repr(Streamed(split, recipe, 0, Statistics()).transform)
     for part in (
         "RandomResizedCropAndInterpolation(size=(224, 224), scale=(0.08, 1.0)",
         "interpolation=bicubic", "RandomHorizontalFlip(p=0.5)", "RandAugment(n=2", "m=9",
         "mstd=0.5", "RandomErasing(p=0.25, mode=pixel",
     ):  # fmt: skip
         assert part in training, part
-    plain = repr(Streamed(split, load_recipe("imagenet-old"), 0).transform)
+    plain = repr(Streamed(split, load_recipe("imagenet-old"), 0, Statistics()).transform)
     assert "RandAugment" not in plain and "RandomErasing" not in plain and "bilinear" in plain
     assert "ColorJitter" not in plain
-    evaluation = repr(Evaluated(split, recipe, hold=False).transform)
+    evaluation = repr(Evaluated(split, recipe, Statistics(), hold=False).transform)
     assert "Resize(size=256, interpolation=bicubic" in evaluation
     assert "CenterCrop(size=(224, 224))" in evaluation
     mix = mixup(recipe, 10)

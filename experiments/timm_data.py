@@ -1,0 +1,125 @@
+"""Any data set that timm's `create_dataset` takes by name: torch/…, hfds/…, hfids/…, tfds/…, wds/…
+
+Those that can only be read in order (hfids, tfds, wds) are read once, unshuffled, and held in
+memory; the others are opened image by image.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+from PIL import Image
+from timm.data import create_dataset
+from torch.utils.data import Dataset, IterableDataset
+
+from roadmap.errors import Problem
+from roadmap.spec import fingerprint
+
+SPLITS = {"train": ("train",), "val": ("validation", "val", "test")}  # by whichever name it goes
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TimmData:
+    """Both splits of a data set of timm's, as timm opens them."""
+
+    name: str
+    splits: dict[str, Dataset]
+    labels: dict[str, numpy.ndarray | None]  # None where only reading all would tell
+
+    @property
+    def images(self) -> int:
+        """Training images."""
+        return len(self.splits["train"])
+
+    @property
+    def classes(self) -> int:
+        """Labels from 0 up."""
+        if (labels := self.labels["train"]) is not None:
+            return int(labels.max()) + 1
+        named = getattr(self.splits["train"].reader, "class_to_idx", None)
+        if not named:
+            raise Problem(f"data set {self.name} does not say what classes it has")
+        return len(named)
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits over name, sizes, labels and some of the images."""
+        parts: dict[str, Any] = {"name": self.name}
+        for split, opened in self.splits.items():
+            labels = self.labels[split]
+            known = None if labels is None else zlib.crc32(labels.astype("<i8").tobytes())
+            parts[split] = [len(opened), known, *map(zlib.crc32, _some(opened))]
+        return fingerprint(parts)
+
+    def read(self, split: str, progress: Progress) -> tuple[list[numpy.ndarray], numpy.ndarray]:
+        """All images and labels of a split that is read in order."""
+        opened, images, labels = self.splits[split], [], []
+        for image, label in opened:
+            images.append(numpy.asarray(image.convert("RGB")))
+            labels.append(int(label))
+            progress(len(images), max(len(opened), len(images)))
+        return images, numpy.array(labels)
+
+
+def read_timm_data(name: str, root: Path) -> TimmData:
+    """Open both splits, downloading to `root` where timm does; a Problem says what to do."""
+    root.mkdir(parents=True, exist_ok=True)
+    splits = {split: _open(name, root, names) for split, names in SPLITS.items()}
+    labels = {split: _labels(opened) for split, opened in splits.items()}
+    return TimmData(name=name, splits=splits, labels=labels)
+
+
+def _open(name: str, root: Path, names: Sequence[str]) -> Dataset:
+    """The split that has one of these names."""
+    faults = []
+    for split in names:
+        make = partial(create_dataset, name, root=str(root), split=split, is_training=False)
+        try:
+            try:
+                return make(download=True)
+            except TypeError:  # a kind that knows no downloading
+                return make()
+        except ImportError as error:
+            raise Problem(f"data set {name} needs a package: pip install {error.name}") from None
+        except (Exception, SystemExit) as error:
+            faults.append(" ".join(str(error).split())[:300] or type(error).__name__)
+    raise Problem(
+        f"data set {name} ({names[0]}) is not in {root} and could not be fetched or read: "
+        f"{faults[0]}; put it there yourself (--data-root DIR), or give a folder or a .tar"
+    )
+
+
+def _labels(opened: Dataset) -> numpy.ndarray | None:
+    if isinstance(opened, IterableDataset):
+        return None
+    for name in ("targets", "labels"):
+        if hasattr(opened, name):
+            return torch.as_tensor(getattr(opened, name)).numpy()
+    if hasattr(opened, "reader") and hasattr(opened.reader, "iter_targets"):
+        return numpy.array(list(opened.reader.iter_targets()))
+    return numpy.array([opened[index][1] for index in range(len(opened))])
+
+
+def _some(opened: Dataset) -> list[bytes]:
+    """The pixels of 16 images from all over a set that can be opened anywhere."""
+    if isinstance(opened, IterableDataset):
+        return []
+    places = range(0, len(opened), max(1, len(opened) // 16))
+    return [numpy.asarray(open_image(opened, index)).tobytes() for index in places]
+
+
+def open_image(opened: Dataset, index: int) -> Image.Image:
+    """One image as PIL RGB."""
+    reader = getattr(opened, "reader", None)
+    if reader is not None:  # timm's own __getitem__ replaces a broken image by the next
+        with reader[index][0] as file:
+            return Image.open(file).convert("RGB")
+    return opened[index][0].convert("RGB")

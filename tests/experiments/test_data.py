@@ -1,0 +1,223 @@
+"""Folders, tars, timm's data sets; batches, shares and evaluation, each image once."""
+
+import struct
+import tarfile
+
+import numpy
+import pytest
+import torch
+from PIL import Image
+
+from experiments.data import Split, Statistics, open_data
+from experiments.machine import Machine
+from experiments.order import NO_IMAGE, Epochs, Once, Share
+from experiments.sources import read_source
+from experiments.views import Evaluated, Held, Loading, Streamed, choose_loading
+from roadmap.edit import replace
+from roadmap.errors import Problem
+from steps.roadmaps import load_recipe
+
+
+def pictures(count, sizes=((40, 52), (64, 48), (37, 91))):
+    """Images of several sizes: smooth shapes, noise, one flat."""
+    generator = numpy.random.default_rng(0)
+    found = []
+    for number in range(count):
+        height, width = sizes[number % len(sizes)]
+        coarse = generator.integers(0, 256, (6, 6, 3), dtype=numpy.uint8)
+        smooth = numpy.asarray(Image.fromarray(coarse).resize((width, height), Image.BICUBIC))
+        noise = generator.integers(-20, 20, smooth.shape)
+        found.append((smooth + noise).clip(0, 255).astype(numpy.uint8))
+    found[0][:] = 77
+    return found
+
+
+def split_of(arrays):
+    return Split(
+        image=lambda index: Image.fromarray(arrays[index]),
+        labels=numpy.arange(len(arrays)),
+        arrays=arrays,
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"randaugment": None, "erasing": 0.0},
+        {"randaugment": None, "erasing": 1.0, "flip": 0.0},
+        {"interpolation": "bilinear"},
+        {"crop_scale": (0.5, 1.0), "randaugment": "rand-m3-mstd0.5-inc1"},
+        {"randaugment": "rand-m10-n4-p1-mstd101"},
+        {"randaugment": "rand-m7-n3-inc0", "statistics": "data"},
+        {},
+    ],
+    ids=str,
+)
+def test_held_images_are_augmented_to_the_bit_as_timm_does(changes):
+    """300 images each: opened one by one with timm, in memory, and as tensors on a device."""
+    recipe = replace(load_recipe("imagenet-enhanced"), image_size=40, **changes)
+    split = split_of(pictures(300))
+    statistics = split.statistics() if recipe.statistics == "data" else Statistics()
+    keys = [(epoch, index) for epoch in (0, 1) for index in range(0, 300, 2)]
+    streamed, labels = Streamed(split, recipe, 5, statistics)[keys]
+    for device in (None, torch.device("cpu")):
+        held, same = Held(split, recipe, 5, statistics, device)[keys]
+        assert torch.equal(held, streamed) and torch.equal(same, labels)
+    assert not torch.equal(streamed, Streamed(split, recipe, 6, statistics)[keys][0])
+
+
+def test_every_operation_of_randaugment_is_met_in_those_tests():
+    split, seen = split_of(pictures(300)), set()
+    held = Held(split, load_recipe("imagenet-enhanced"), 5, Statistics())
+    for index in range(300):
+        torch.manual_seed(index)
+        seen.update(
+            operation.__name__ for operation, _ in held.augmentation.draw(40, 40).operations
+        )
+    assert len(seen) == 15
+
+
+def test_held_evaluation_is_the_streamed_one():
+    recipe = replace(load_recipe("imagenet-old"), image_size=40)
+    split = split_of(pictures(9))
+    held, streamed = (Evaluated(split, recipe, Statistics(), hold=each) for each in (True, False))
+    for indices in ([0, 1, 2], [8, NO_IMAGE]):
+        one, other = held[indices], streamed[indices]
+        assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
+    assert held[[8, NO_IMAGE]][1].tolist() == [8, NO_IMAGE]
+
+
+@pytest.mark.parametrize("size", [1, 2, 15, 16, 17, 1001])
+@pytest.mark.parametrize("batch", [1, 4, 128])
+@pytest.mark.parametrize("world", [1, 2, 3, 8])
+def test_evaluation_counts_each_image_once(size, batch, world):
+    shares = [list(Once(size, batch, Share(rank=rank, world=world))) for rank in range(world)]
+    assert len({tuple(map(len, each)) for each in shares}) == 1  # as many batches, of one size
+    found = [index for each in shares for part in each for index in part if index != NO_IMAGE]
+    assert sorted(found) == list(range(size))
+
+
+@pytest.mark.parametrize(("world", "accumulate"), [(1, 4), (2, 1), (2, 2), (4, 1)])
+def test_a_step_sees_the_same_images_and_pairs_however_it_is_shared(world, accumulate):
+    whole = list(Epochs(70, 16, seed=1))
+    portions = [[] for _ in whole]
+    for rank in range(world):
+        share = Share(rank=rank, world=world, accumulate=accumulate)
+        batches = list(Epochs(70, 16, seed=1, share=share))
+        assert len(batches) == 4 * accumulate
+        for number, batch in enumerate(batches):
+            portions[number // accumulate].append(batch)
+    for step, parts in zip(whole, portions, strict=True):
+        assert sorted(key for part in parts for key in part) == sorted(step)
+        pairs = {frozenset(pair) for pair in zip(step, step[::-1], strict=True)}
+        for part in parts:
+            assert {frozenset(pair) for pair in zip(part, part[::-1], strict=True)} <= pairs
+
+
+def test_a_batch_that_cannot_be_shared_out_is_named():
+    with pytest.raises(Problem, match="batch 10 cannot be shared out: 2 devices in 2 portions"):
+        Epochs(70, 10, seed=0, share=Share(world=2, accumulate=2))
+
+
+def test_a_tar_is_the_folder_it_was_made_of(images, tmp_path):
+    plain, nested = tmp_path / "plain.tar", tmp_path / "nested.tar"
+    with tarfile.open(plain, "w") as archive:
+        for split in ("train", "val"):
+            archive.add(images / split, split)
+    with tarfile.open(nested, "w") as archive:
+        archive.add(images, "somewhere")
+    folder = open_data(read_source(str(images)), tmp_path)
+    for path in (plain, nested):
+        source = read_source(str(path))
+        assert source.fingerprint == folder.source.fingerprint
+        opened = open_data(source, tmp_path)
+        for index in (0, 20, 35):
+            one, other = opened.train.image(index), folder.train.image(index)
+            assert one.tobytes() == other.tobytes()
+        assert (opened.val.labels == folder.val.labels).all()
+
+
+def test_a_tar_that_does_not_fit_is_named(images, tmp_path):
+    packed = tmp_path / "packed.tar"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(images, "x")
+    with pytest.raises(Problem, match="no plain tar"):
+        read_source(str(packed))
+    half = tmp_path / "half.tar"
+    with tarfile.open(half, "w") as archive:
+        archive.add(images / "train", "train")
+    with pytest.raises(Problem, match="has no val/"):
+        read_source(str(half))
+
+
+def test_a_data_set_of_torchvision(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    generator = numpy.random.default_rng(0)
+    for split, count in (("train", 30), ("t10k", 7)):
+        pixels = generator.integers(0, 256, (count, 28, 28), dtype=numpy.uint8)
+        head = struct.pack(">4i", 2051, count, 28, 28)
+        (raw / f"{split}-images-idx3-ubyte").write_bytes(head + pixels.tobytes())
+        labels = (numpy.arange(count) % 3).astype(numpy.uint8)
+        head = struct.pack(">2i", 2049, count)
+        (raw / f"{split}-labels-idx1-ubyte").write_bytes(head + labels.tobytes())
+    source = read_source("torch/mnist", tmp_path)
+    assert (source.classes, source.images) == (3, 30)
+    data = open_data(source, tmp_path)
+    assert (len(data.val), data.train.image(0).mode) == (7, "RGB")
+    assert data.train.labels[:4].tolist() == [0, 1, 2, 0]
+    batch, labels = Held(data.hold().train, load_recipe("tiny-enhanced"), 0, Statistics())[
+        [(0, 1), (0, 2)]
+    ]
+    assert batch.shape == (2, 3, 48, 48) and labels.tolist() == [1, 2]
+
+
+def test_a_data_set_of_hugging_face(images, tmp_path):
+    pytest.importorskip("datasets")
+    source = read_source(f"hfds/{images}", tmp_path)
+    assert (source.classes, source.images) == (3, 36)
+    data = open_data(source, tmp_path)
+    folder = open_data(read_source(str(images)), tmp_path)
+    assert sorted(data.train.image(i).tobytes() for i in range(36)) == sorted(
+        folder.train.image(i).tobytes() for i in range(36)
+    )
+    assert len(data.val) == 15
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("torch/nothing", "Unknown torchvision dataset nothing"),
+        ("torch/image_folder", r"\(train\) is not in"),
+        ("wds/nothing", "."),
+        ("tfds/nothing", "pip install tensorflow"),
+    ],
+)
+def test_a_missing_data_set_says_what_to_do(name, message, tmp_path):
+    with pytest.raises(Problem, match=message) as found:
+        read_source(name, tmp_path)
+    assert name in str(found.value) and "\n" not in str(found.value)
+
+
+def test_images_are_held_where_they_fit(monkeypatch):
+    recipe = load_recipe("tiny-enhanced")
+    data = type("Data", (), {"train": split_of(pictures(30)), "val": split_of(pictures(30))})()
+    machine = Machine(threads=2, workers=1)
+    assert choose_loading(data, recipe, machine) == Loading(held=True, workers=0)
+    for images, held in (("stream", False), ("memory", True)):
+        given = Machine(threads=2, workers=1, images=images)
+        assert choose_loading(data, recipe, given).held is held
+    monkeypatch.setattr("experiments.views._memory", lambda: 4 * data.train.bytes)
+    assert choose_loading(data, recipe, machine) == Loading(held=False, workers=1)
+
+
+def test_channel_statistics_are_those_of_all_pixels():
+    arrays = pictures(9)
+    flat = numpy.concatenate([each.reshape(-1, 3) for each in arrays]) / 255
+    found = split_of(arrays).statistics()
+    assert found.mean == pytest.approx(flat.mean(0), abs=1e-4)
+    assert found.std == pytest.approx(flat.std(0), abs=1e-4)
+    recipe = replace(load_recipe("imagenet-old"), image_size=40, evaluation_crop=1.0)
+    views = Evaluated(split_of(arrays), recipe, found, hold=False)
+    batch = views[list(range(9))][0]
+    assert batch.mean((0, 2, 3)).abs().max() < 0.2 and abs(batch.std() - 1) < 0.2
