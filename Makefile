@@ -5,6 +5,7 @@ ROADMAP ?= tiny
 SEEDS ?= 1
 RUNS ?= runs
 FIGURES ?= figures
+BENCH ?= bench.json
 ARGUMENTS ?=
 
 ifeq ($(VENV),)
@@ -17,14 +18,14 @@ endif
 CLI = $(PYTHON) -m roadmap
 
 .DEFAULT_GOAL := help
-.PHONY: help setup roadmap table plots cost test lint format clean
+.PHONY: help setup roadmap table plots cost bench test lint format clean
 
 help:  ## this menu
 	@printf 'From ResNet to ConvNeXt, every step trainable.\n\n'
 	@printf '  %-16s%s\n' 'make step-05' 'train one row and show it beside the paper (about 2 minutes)'
 	@sed -n 's/^\([a-z]*\):.*## /\1 /p' Makefile | while read -r name text; do \
 		printf '  %-16s%s\n' "make $$name" "$$text"; done
-	@printf '\nROADMAP=%s (or resnet50, resnet200, FILE.yaml)  SEEDS=%s  RUNS=%s\n' \
+	@printf '\nROADMAP=%s (or cifar, resnet50, resnet200, FILE.yaml)  SEEDS=%s  RUNS=%s\n' \
 		'$(ROADMAP)' '$(SEEDS)' '$(RUNS)'
 	@printf 'ARGUMENTS="--data DIR" adds to the command line; see also: %s --help\n' '$(CLI)'
 
@@ -44,6 +45,9 @@ plots: $(READY)  ## Figure 2 from the paper's numbers and from yours: PDF, SVG, 
 
 cost: $(READY)  ## what every row costs, exactly, without training
 	$(CLI) cost --roadmap $(ROADMAP) $(ARGUMENTS)
+
+bench: $(READY)  ## speed against a bare loop, fvcore and timm (PEER=path/to/train.py)
+	$(PYTHON) -m experiments.benchmarks --out $(BENCH) $(if $(PEER),--peer $(PEER))
 
 test: $(READY) lint  ## the test suite, with real short trainings
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --dist worksteal

@@ -23,7 +23,8 @@ def export(request: Request, target: Path, *, timm_names: bool = False) -> None:
     if not (request.folder / "last.ckpt").exists():
         raise Problem(f"{request.name} has no weights: {request.folder} holds no last.ckpt")
     saved = torch.load(request.folder / "last.ckpt", map_location="cpu", weights_only=True)
-    prefix = "network."
+    averaged = request.spec.recipe.ema > 0
+    prefix = "averaged.module." if averaged else "network."  # those that were validated
     weights = {
         name.removeprefix(prefix): tensor.contiguous()
         for name, tensor in saved["state_dict"].items()

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import yaml
 
+from roadmap.errors import Problem
+
 Precision = Literal["32", "bf16"]
 Images = Literal["auto", "memory", "stream"]
 
@@ -44,6 +46,13 @@ class Machine:
             threads=each, workers=max(1, min(8, each // 2)), jobs=jobs, devices=devices, **how
         )
 
+    def check(self) -> None:
+        """Raise Problem for what this machine does not have."""
+        if (found := len(gpus())) and self.devices > found:
+            raise Problem(f"--devices {self.devices}: this machine has {found} GPUs")
+        if self.sync_batchnorm and not found:
+            raise Problem("--sync-batchnorm needs GPUs; on CPUs BatchNorm is per process")
+
     @property
     def world(self) -> int:
         """Processes that share a run."""
@@ -57,14 +66,31 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def default_jobs() -> int:
-    """Runs at a time: one where a GPU computes, else one a core, at most 8.
+def gpus() -> list[str]:
+    """The NVIDIA GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [each for each in visible.split(",") if each]
+    listed = Path("/proc/driver/nvidia/gpus")
+    return [str(number) for number in range(len(list(listed.iterdir())))] if listed.exists() else []
+
+
+def own_gpus(job: int, devices: int, available: list[str]) -> list[str] | None:
+    """The GPUs of one of several jobs, in turn; None where there are none."""
+    if not available:
+        return None
+    return [available[(job * devices + each) % len(available)] for each in range(devices)]
+
+
+def default_jobs(devices: int = 1) -> int:
+    """Runs at a time: where GPUs compute, as many as they can share out, else one a core, to 8.
 
     Small networks leave a second thread half idle: on two cores, two runs of one thread do about
     1.6 times as much as one run of two (docs/decisions.md).
     """
-    has_gpu = Path("/proc/driver/nvidia/gpus").exists() or platform.system() == "Darwin"
-    return 1 if has_gpu else min(8, cores())
+    if gpus():
+        return max(1, len(gpus()) // devices)
+    return 1 if platform.system() == "Darwin" else max(1, min(8, cores()) // devices)
 
 
 def end_with(parent: int) -> None:

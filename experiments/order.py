@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy
-from torch.utils.data import Sampler
 
 from roadmap.errors import Problem
 
@@ -29,7 +28,16 @@ class Share:
         return self.world * self.accumulate
 
 
-class Epochs(Sampler):
+def check_batch(batch: int, size: int, share: Share) -> None:
+    """Raise Problem where a step's batch has too few images, or cannot be shared out evenly."""
+    if batch > size:
+        raise Problem(f"recipe.batch {batch} is larger than the {size} training images")
+    if share.portions > 1 and batch % (2 * share.portions):
+        text = f"{share.world} devices × {share.accumulate} portions of an even size each"
+        raise Problem(f"recipe.batch {batch} cannot be shared out among {text}")
+
+
+class Epochs:
     """Batches of (epoch, index) in an order drawn from (seed, epoch); no smaller last one.
 
     `batch` is the whole optimizer step's. However it is shared out, each step sees the same images,
@@ -38,11 +46,7 @@ class Epochs(Sampler):
 
     def __init__(self, size: int, batch: int, seed: int, share: Share | None = None) -> None:
         share = share or Share()
-        if size < batch:
-            raise Problem(f"recipe.batch {batch} is larger than the {size} training images")
-        if batch % (2 * share.portions) and share.portions > 1:
-            text = f"{share.world} devices in {share.accumulate} portions of an even size each"
-            raise Problem(f"recipe.batch {batch} cannot be shared out: {text}")
+        check_batch(batch, size, share)
         self.size, self.batch, self.seed, self.share, self.epoch = size, batch, seed, share, 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -75,7 +79,7 @@ def _part(whole: numpy.ndarray, number: int, share: Share) -> numpy.ndarray:
     return numpy.concatenate([whole[start:end], whole[len(whole) - end : len(whole) - start]])
 
 
-class Once(Sampler):
+class Once:
     """Batches of indices in which each image is once in one process.
 
     Every process has as many batches of the same size, as processes that wait for one another need;

@@ -13,7 +13,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_complet
 from dataclasses import dataclass
 from queue import Queue
 
-from experiments.machine import Machine, end_with
+from experiments.machine import Machine, end_with, gpus, own_gpus
 from experiments.progress import Display, Event
 from experiments.request import Request
 from roadmap.errors import Problem
@@ -34,8 +34,9 @@ def run_all(requests: Sequence[Request], *, jobs: int, machine: Machine, command
 
     Raises Problem at once where a request does not fit, before anything is trained.
     """
+    machine.check()
     for request in requests:
-        request.check()
+        request.check(machine)
     records = {request: request.finished() for request in requests}
     missing = [request for request in requests if records[request] is None]
     if not missing:
@@ -100,11 +101,14 @@ def _apart(
         events = manager.Queue()
         listener = threading.Thread(target=_listen, args=(events, display), daemon=True)
         listener.start()
+        places = manager.Queue()
+        for job in range(jobs):
+            places.put(job)
         with ProcessPoolExecutor(
             min(jobs, len(missing)),
             mp_context=context,
-            initializer=end_with,
-            initargs=(os.getpid(),),
+            initializer=_settle,
+            initargs=(os.getpid(), places, machine.devices),
         ) as pool:
             yield from _collected(pool, missing, machine, command, events)
         events.put(None)
@@ -124,6 +128,14 @@ def _collected(
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
+
+
+def _settle(parent: int, places: Queue, devices: int) -> None:
+    """Let a job's process end with its parent, and see only its own share of the GPUs."""
+    end_with(parent)
+    own = own_gpus(places.get(), devices, gpus())
+    if own is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(own)
 
 
 def _train_apart(request: Request, machine: Machine, command: str, events: Queue) -> Record:

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from experiments.machine import Machine
+from experiments.order import Share, check_batch
 from experiments.sources import Source, read_source
 from roadmap.edit import replace
 from roadmap.errors import Problem
@@ -119,11 +121,10 @@ class Request(_Plain):
         """Where the run lives."""
         return self.settings.runs / self.identity.run
 
-    def check(self) -> None:
+    def check(self, machine: Machine) -> None:
         """Raise Problem for what can be seen to be wrong before anything is opened or built."""
-        batch, images = self.spec.recipe.batch, self.settings.source.images
-        if batch > images:
-            raise Problem(f"recipe.batch {batch} is larger than the {images} training images")
+        share = Share(world=machine.world, accumulate=machine.accumulate)
+        check_batch(self.spec.recipe.batch, self.settings.source.images, share)
         runs = self.settings.runs
         if runs.exists() and not runs.is_dir():
             raise Problem(f"folder of runs {runs} is a file")

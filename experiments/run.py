@@ -220,7 +220,9 @@ class _quiet:  # noqa: N801 - a context manager that reads as a word
         self.caught = warnings.catch_warnings()
         self.caught.__enter__()
         warnings.filterwarnings("ignore", module="pytorch_lightning")
-        logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+        for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
+            logging.getLogger(name).setLevel(logging.ERROR)
 
     def __exit__(self, *fault: object) -> None:
         self.caught.__exit__(*fault)

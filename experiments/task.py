@@ -103,11 +103,9 @@ class Classification(lightning.LightningModule):
         logits = network(images.contiguous(memory_format=torch.channels_last)).float()
         self.validation.update(logits, labels)
         self.hits.append(logits.argmax(1) == labels)
-        there = labels != NO_IMAGE
-        losses = nn.functional.cross_entropy(
-            logits, labels, reduction="none", ignore_index=NO_IMAGE
-        )
-        self.validation_loss.update(losses, weight=there.float())
+        there = labels != NO_IMAGE  # torchmetrics takes weights of 0 for 1 under this nan_strategy
+        losses = nn.functional.cross_entropy(logits[there], labels[there], reduction="none")
+        self.validation_loss.update(losses)
 
     def on_validation_epoch_end(self) -> None:
         """Sum up the epoch."""
@@ -119,7 +117,7 @@ class Classification(lightning.LightningModule):
             **accuracy,
             "learning_rate": self.optimizers().param_groups[0]["lr"],
         }
-        self.correct = in_order(self.all_gather(torch.cat(self.hits)), self.share.world)
+        self.correct = in_order(gathered(torch.cat(self.hits), self.share.world))
         self.hits.clear()
         if not all(math.isfinite(each) for each in self.summary.values()):
             raise Diverged(f"the validation loss is {self.summary['loss']}")
@@ -127,9 +125,18 @@ class Classification(lightning.LightningModule):
             metric.reset()
 
 
-def in_order(hits: Tensor, world: int) -> Tensor:
-    """What `world` processes found, image by image as `Once` dealt them: (each × world,)."""
-    return hits.reshape(world, -1).T.flatten().cpu()
+def gathered(hits: Tensor, world: int) -> list[Tensor]:
+    """What each of `world` processes found."""
+    if world == 1:
+        return [hits]
+    found = [torch.empty_like(hits) for _ in range(world)]
+    torch.distributed.all_gather(found, hits)
+    return found
+
+
+def in_order(found: list[Tensor]) -> Tensor:
+    """What the processes found, image by image as `Once` dealt them to them: (each × world,)."""
+    return torch.stack(found, dim=1).flatten().cpu()
 
 
 class Diverged(Exception):

@@ -162,14 +162,26 @@ class Evaluated(Dataset):
         return normalize(images.permute(0, 3, 1, 2), self.statistics), torch.tensor(labels)
 
 
+class Plain(Dataset):
+    """Training batches without augmentation: cut as for evaluation."""
+
+    def __init__(self, evaluated: Evaluated) -> None:
+        self.evaluated = evaluated
+
+    def __getitem__(self, keys: Sequence[Key]) -> Batch:
+        return self.evaluated[[index for _, index in keys]]
+
+
 def train_loader(
     data: DataSet, recipe: Recipe, seed: int, *, share: Share, loading: Loading
 ) -> DataLoader:
     """Batches of augmented training images, the same however they are loaded."""
     device = torch.device("cuda") if loading.on_gpu else None
     statistics = data.statistics(recipe)
-    if loading.held:
-        views: Dataset = Held(data.train, recipe, seed, statistics, device)
+    if recipe.crop_scale is None:
+        views: Dataset = Plain(Evaluated(data.train, recipe, statistics, hold=loading.held))
+    elif loading.held:
+        views = Held(data.train, recipe, seed, statistics, device)
     else:
         views = Streamed(data.train, recipe, seed, statistics)
     return _loader(views, Epochs(len(data.train), recipe.batch, seed, share), loading)

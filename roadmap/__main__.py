@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         added.add_argument(
             "--roadmap", default="tiny", metavar="NAME",
-            help="tiny (default), resnet50, resnet200 or a YAML file",
+            help="tiny (default), cifar, resnet50, resnet200 or a YAML file",
         )  # fmt: skip
         added.add_argument("--steps", type=Path, metavar="FILE.py", help="your own steps")
         added.add_argument(
@@ -233,7 +233,9 @@ def _run(options: argparse.Namespace) -> int:
         raise Problem("--rows names the rows; --branches adds to all of them: give one of the two")
     if len(set(rows)) < len(rows):
         raise Problem(f"--rows {options.rows} names a row twice")
-    return _run_rows(options, rows, range(options.seeds), jobs=options.jobs or default_jobs())
+    return _run_rows(
+        options, rows, range(options.seeds), jobs=options.jobs or default_jobs(options.devices)
+    )
 
 
 def _run_rows(

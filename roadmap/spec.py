@@ -159,7 +159,8 @@ class Recipe:
     The rate in use is `learning_rate × batch / base_batch`. Schedules move at every step. Decay and
     warm-up are in epochs; `drop_path` and the initialization belong to the network. `ema` is the
     decay of an average of the weights, which is then what is validated; 0 is none. Images are
-    normalized by the `statistics` of ImageNet or of the training data.
+    normalized by the `statistics` of ImageNet or of the training data. Without a `crop_scale`
+    training images are cut as those of the evaluation are: no augmentation but mixup.
     """
 
     epochs: Positive
@@ -183,7 +184,7 @@ class Recipe:
     mixup_switch: Fraction = 0.5
     randaugment: Annotated[str, Field(pattern=r"^rand(-[a-z]+[0-9.]+)*$")] | None = None
     erasing: Fraction = 0.0
-    crop_scale: tuple[Fraction, Fraction] = (0.08, 1.0)
+    crop_scale: tuple[Fraction, Fraction] | None = (0.08, 1.0)
     flip: Fraction = 0.5
     interpolation: Literal["bilinear", "bicubic"]
     evaluation_crop: Annotated[float, Field(gt=0, le=1)] = 0.875
@@ -199,7 +200,12 @@ class Recipe:
             raise ValueError(f"batch {self.batch} must be even for mixup and cutmix")
         if self.schedule == "step" and self.step_epochs == 0:
             raise ValueError("step_epochs 0 must be above 0 for schedule 'step'")
-        if self.crop_scale[0] > self.crop_scale[1] or self.crop_scale[0] == 0:
+        if self.crop_scale is None:
+            if self.flip or self.randaugment or self.erasing:
+                raise ValueError(
+                    "crop_scale null is for no augmentation: flip, randaugment, erasing 0"
+                )
+        elif self.crop_scale[0] > self.crop_scale[1] or self.crop_scale[0] == 0:
             raise ValueError(f"crop_scale {list(self.crop_scale)} must rise and stay above 0")
 
 

@@ -22,7 +22,7 @@ from steps import BASE, STEPS
 from steps.path import Roadmap, Row
 from steps.step import Step, read_steps
 
-SHIPPED = ("tiny", "resnet50", "resnet200")
+SHIPPED = ("tiny", "cifar", "resnet50", "resnet200")
 KEYS = ("title", "paper", "base", "recipe", "data", "classes", "rows")
 
 Steps = Mapping[str, Step]

@@ -1,10 +1,21 @@
 """The shipped recipes against the paper's, constant by constant."""
 
+import re
+import shlex
+from itertools import product
+from pathlib import Path
+
 import pytest
 
+from roadmap.__main__ import _parser
 from roadmap.errors import Problem
 from steps.roadmaps import load_recipe
 
+ROOT = Path(__file__).parents[2]
+WHOLE = (
+    "epochs: 3\nimage_size: 32\nbatch: 8\noptimizer: sgd\nlearning_rate: 1e-3\nbase_batch: 8\n"
+    "weight_decay: 0\nschedule: cosine\ninterpolation: bilinear\n"
+)
 OLD = {
     "epochs": 90, "image_size": 224, "batch": 256, "optimizer": "sgd", "learning_rate": 0.1,
     "base_batch": 256, "momentum": 0.9, "weight_decay": 1e-4, "decay_norms_and_biases": True,
@@ -30,8 +41,9 @@ def test_constants_are_the_papers(name, table):
     assert {key: getattr(recipe, key) for key in table} == table
 
 
-def test_the_tiny_pair_has_every_part_of_the_papers():
-    for tiny, full in (("tiny-old", "imagenet-old"), ("tiny-enhanced", "imagenet-enhanced")):
+def test_the_small_pairs_have_every_part_of_the_papers():
+    for tiny, full in product(("tiny", "cifar"), ("old", "enhanced")):
+        tiny, full = f"{tiny}-{full}", f"imagenet-{full}"
         small, large = load_recipe(tiny), load_recipe(full)
         for part in ("optimizer", "schedule", "interpolation", "decay_norms_and_biases", "flip"):
             assert getattr(small, part) == getattr(large, part)
@@ -51,9 +63,27 @@ def test_the_tiny_pair_has_every_part_of_the_papers():
     [
         ("epochs: 3\nepoch: 4\n", "mine.yaml:2: unknown key 'epoch'; did you mean 'epochs'"),
         ("epochs: three\n", "mine.yaml:1: epochs: .*valid integer"),
+        ("epochs: 3\nbatch: 8\nepochs: 4\n", "mine.yaml:3: key 'epochs' is given twice"),
+        (WHOLE + "erasing: 2\n", "mine.yaml:10: erasing: .*less than or equal to 1"),
+        (WHOLE + "mixup: yes\n", "mine.yaml:10: mixup: .*valid number"),
+        (WHOLE + "crop_scale: null\n", "mine.yaml:1: crop_scale null"),
+        (WHOLE, None),
     ],
 )
 def test_a_recipe_that_does_not_fit_is_named_with_file_and_line(text, message, tmp_path):
     (tmp_path / "mine.yaml").write_text(text)
+    if message is None:
+        assert load_recipe(tmp_path / "mine.yaml").learning_rate == 0.001
+        return
     with pytest.raises(Problem, match=message):
         load_recipe(tmp_path / "mine.yaml")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments" / "recipes").glob("*.yaml")))
+def test_each_recipe_opens_with_what_it_reproduces(path):
+    head = "".join(line for line in path.read_text().splitlines(True) if line.startswith("#"))
+    for part in ("# Reproduces:", "# Command:", "# Hours:", "# Expected:"):
+        assert part in head
+    command = re.search(r"# Command: +(roadmap .*)", head)[1]
+    command = command.replace("IMAGENET", "fractals").replace("torch/cifar10", "fractals")
+    _parser().parse_args(shlex.split(command)[1:])

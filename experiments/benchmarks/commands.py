@@ -1,0 +1,64 @@
+"""What the commands take: seconds, memory, and how a path grows with rows and seeds."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy
+from PIL import Image
+
+from experiments.benchmarks.measure import Found, timed
+from roadmap.record import read_records, write_record
+
+RECORDS = Path(__file__).parents[2] / "results" / "tiny"
+COMMANDS = {
+    "roadmap --help": (("--help",), "aim < 0.3 s"),
+    "roadmap cost": (("cost", "--roadmap", "resnet50"), ""),
+    "roadmap table": (("table", "--runs", str(RECORDS)), ""),
+}
+
+
+def commands(trials: int) -> Iterator[Found]:
+    """Seconds and peak memory of commands that train nothing."""
+    for name, (command, aim) in COMMANDS.items():
+        yield from _both(name, [timed("-m", "roadmap", *command) for _ in range(trials)], aim)
+    with tempfile.TemporaryDirectory() as folder:
+        for record in read_records(RECORDS).records:
+            path = Path(folder, record.identity.run, "record.json")
+            path.parent.mkdir(exist_ok=True)
+            write_record(record, path)
+        command = ("-m", "roadmap", "run", "--runs", folder, "--seeds", "3")
+        found = [timed(*command) for _ in range(trials)]
+        yield from _both("roadmap run, nothing to do", found, "aim < 3 s")
+
+
+def _both(name: str, found: list[tuple[float, float]], aim: str = "") -> Iterator[Found]:
+    seconds, memory = zip(*found, strict=True)
+    yield Found(name=name, unit="s", trials=seconds, aim=aim)
+    yield Found(name=f"{name}: peak memory", unit="MB", trials=memory)
+
+
+def growth() -> Iterator[Found]:
+    """Seconds of a path over 1, 2 and 4 rows, and 1, 2 and 4 seeds: one short epoch each."""
+    with tempfile.TemporaryDirectory() as folder:
+        _images(Path(folder, "images"))
+        for rows, seeds in (("01", 1), ("01,08", 1), ("01,08,10,13", 1), ("01", 2), ("01", 4)):
+            runs = Path(folder, f"{rows}-{seeds}")
+            command = ["-m", "roadmap", "run", "--rows", rows, "--seeds", str(seeds)]
+            command += ["--runs", str(runs), "--data", f"{folder}/images", "--jobs", "1"]
+            command += ["--set", "recipe.epochs=2", "--set", "recipe.batch=32"]
+            name = f"path of {rows.count(',') + 1} rows × {seeds} seeds"
+            yield from _both(name, [timed(*command)])
+
+
+def _images(root: Path) -> None:
+    """A folder of two classes of noise, 64 images for training and 8 to validate."""
+    generator = numpy.random.default_rng(0)
+    for split, count in (("train", 32), ("val", 4)):
+        for name in ("a", "b"):
+            (root / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.integers(0, 256, (48, 48, 3), dtype=numpy.uint8)
+                Image.fromarray(pixels).save(root / split / name / f"{number}.png")

@@ -1,0 +1,61 @@
+"""The cost of all rows of the paper's two paths, against fvcore on real tensors."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator
+
+import torch
+
+from experiments.benchmarks.measure import Found, ratio, timed
+from roadmap.cost import cost
+from roadmap.network import build
+from steps.path import Row
+from steps.roadmaps import load_roadmap
+
+PATHS = ("resnet50", "resnet200")
+PROCESS = """
+from steps.roadmaps import load_roadmap
+from roadmap.cost import cost
+for path in ("resnet50", "resnet200"):
+    for row in load_roadmap(path):
+        cost(row.spec.network, 224)
+"""
+
+
+def costs(trials: int) -> Iterator[Found]:
+    """Seconds for 34 rows: ours as a process and as a call; fvcore once, on one image each."""
+    whole = [timed("-c", PROCESS) for _ in range(trials)]
+    seconds = tuple(each for each, _ in whole)
+    yield Found(name="cost of 34 rows, a process", unit="s", trials=seconds, aim="aim < 0.5 s")
+    yield Found(name="its peak memory", unit="MB", trials=tuple(each for _, each in whole))
+    rows = [row for path in PATHS for row in load_roadmap(path)]
+    ours = tuple(_ours(rows) for _ in range(trials))
+    theirs = _fvcore(rows)
+    yield Found(name="cost of 34 rows, a call", unit="s", trials=ours)
+    yield Found(name="fvcore on 34 networks, built before", unit="s", trials=(theirs,))
+    yield ratio("fvcore / our process", [theirs] * trials, seconds, "aim ≥ 100")
+    yield ratio("fvcore / our call", [theirs] * trials, ours, "aim ≥ 100")
+
+
+def _ours(rows: list[Row]) -> float:
+    start = time.perf_counter()
+    for row in rows:
+        cost(row.spec.network, 224)
+    return time.perf_counter() - start
+
+
+def _fvcore(rows: list[Row]) -> float:
+    from fvcore.nn import FlopCountAnalysis
+
+    total, image = 0.0, torch.zeros(1, 3, 224, 224)
+    for row in rows:
+        network = build(row.spec.network).eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            start = time.perf_counter()
+            counter = FlopCountAnalysis(network, image)
+            counter.unsupported_ops_warnings(False).uncalled_modules_warnings(False).total()
+            total += time.perf_counter() - start
+    return total

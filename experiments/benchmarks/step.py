@@ -1,0 +1,96 @@
+"""Where the time of a training step goes, and the floor that arithmetic and memory set."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from experiments.benchmarks.measure import Found
+from experiments.task import make_optimizer
+from roadmap.cost import cost
+from roadmap.network import build
+from steps.roadmaps import load_roadmap
+
+KINDS = {  # by the words in an operator's name; the first that fits
+    "convolution": ("convolution", "mkldnn", "bmm", "addmm", "mm"),
+    "norm": ("norm",),
+    "activation": ("relu", "gelu", "threshold"),
+    "optimizer": ("adam", "sgd"),
+}
+
+
+def where_the_time_goes(steps: int) -> Iterator[Found]:
+    """Milliseconds a step by kind of operator, on one thread, and the floors beside them."""
+    torch.set_num_threads(1)
+    multiplied, copied = _matrix_rate(), _copy_rate()
+    yield Found(name="matrix product, float32", unit="GMAC/s", trials=(multiplied / 1e9,))
+    yield Found(name="memory, read and written", unit="GB/s", trials=(copied / 1e9,))
+    for row in ("01", "08", "13"):
+        spec = load_roadmap("tiny")[row].spec
+        batch, size = spec.recipe.batch, spec.recipe.image_size
+        found = _profiled(spec, steps)
+        total = sum(found.values())
+        for kind, seconds in sorted(found.items(), key=lambda each: -each[1]):
+            share = f"{100 * seconds / total:.0f} %"
+            yield Found(name=f"row {row}: {kind}", unit="ms", trials=(1000 * seconds,), aim=share)
+        walked = cost(spec.network, size)
+        by_macs = 3 * batch * walked.macs / multiplied  # forward, and backward twice as much
+        # a convolution's, its norm's and its activation's output, each written and read once, twice
+        by_bytes = 4 * 2 * 3 * 2 * batch * walked.activations / copied
+        floors = (("of MACs", by_macs), ("of bytes", by_bytes))
+        for name, floor in floors:
+            share = f"{100 * floor / total:.0f} % of {1000 * total:.0f} ms"
+            yield Found(
+                name=f"row {row}: floor {name}", unit="ms", trials=(1000 * floor,), aim=share
+            )
+
+
+def _profiled(spec, steps: int) -> dict[str, float]:
+    recipe = spec.recipe
+    torch.manual_seed(0)
+    network = build(spec.network, recipe.image_size).to(memory_format=torch.channels_last).train()
+    optimizer = make_optimizer(network, recipe)
+    images = torch.randn(recipe.batch, 3, recipe.image_size, recipe.image_size)
+    images = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(0, spec.network.classes, (recipe.batch,))
+
+    def step() -> None:
+        loss = torch.nn.functional.cross_entropy(network(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    for _ in range(3):
+        step()
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        for _ in range(steps):
+            step()
+    found: dict[str, float] = defaultdict(float)
+    for event in profiled.key_averages():
+        name = event.key.lower()
+        kind = next((k for k, words in KINDS.items() if any(w in name for w in words)), "the rest")
+        found[kind] += event.self_cpu_time_total / 1e6 / steps
+    return found
+
+
+def _matrix_rate(size: int = 1024) -> float:
+    """Multiply-accumulates a second of a square product; the best of five."""
+    one = torch.randn(size, size)
+    return size**3 / min(_seconds(lambda: one @ one) for _ in range(5))
+
+
+def _copy_rate(size: int = 1 << 26) -> float:
+    """Bytes a second read and written; the best of five."""
+    one = torch.zeros(size // 4)
+    other = torch.ones_like(one)
+    return 2 * size / min(_seconds(lambda: one.copy_(other)) for _ in range(5))
+
+
+def _seconds(run) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start

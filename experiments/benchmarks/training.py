@@ -1,0 +1,127 @@
+"""The runner against a bare PyTorch loop, and what augmentation costs, beside timm's."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from experiments.benchmarks.measure import Found, in_turn, ratio
+from experiments.data import DataSet, Statistics, open_data
+from experiments.fractals import Fractals
+from experiments.machine import Machine, cores
+from experiments.order import Epochs, Share
+from experiments.request import Request, Settings
+from experiments.run import train_here
+from experiments.sources import Source, cache_folder
+from experiments.task import make_optimizer, mixup
+from experiments.views import Held, Streamed, choose_loading, train_loader
+from roadmap.network import build
+
+ROWS = ("01", "08", "13")
+EPOCHS = 3  # the first warms up
+PLAIN = {  # no augmentation at all
+    "recipe.crop_scale": None,
+    "recipe.flip": 0.0,
+    "recipe.randaugment": None,
+    "recipe.erasing": 0.0,
+    "recipe.mixup": 0.0,
+    "recipe.cutmix": 0.0,
+}
+
+
+class Small(Settings):
+    """The embedded data, 2,000 images of it, so that an epoch is short."""
+
+    @cached_property
+    def source(self) -> Source:
+        """20 categories × 100 images."""
+        origin = Fractals(categories=20, train=100, val=10)
+        return Source(
+            name="fractals", fingerprint=origin.fingerprint, classes=20, images=2000, origin=origin
+        )
+
+
+def against_a_bare_loop(trials: int) -> Iterator[Found]:
+    """Images/s of the runner over those of a loop with nothing in it but the training."""
+    machine = Machine(threads=cores(), workers=0)
+    for row in ROWS:
+        for name, overrides in (("plain", PLAIN), ("enhanced", {})):
+            settings = Small(roadmap="tiny", overrides={"recipe.epochs": EPOCHS, **overrides})
+            request = Request(settings=settings, row=row, seed=0)
+            runner, loop = in_turn(
+                trials, lambda r=request: _runner(r, machine), lambda r=request: _loop(r, machine)
+            )
+            yield Found(name=f"row {row}, {name}: runner", unit="img/s", trials=tuple(runner))
+            yield Found(name=f"row {row}, {name}: bare loop", unit="img/s", trials=tuple(loop))
+            yield ratio(f"row {row}, {name}: runner / bare loop", runner, loop, "aim ≥ 0.97")
+
+
+def _runner(request: Request, machine: Machine) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Small(roadmap="tiny", overrides=request.settings.overrides, runs=Path(folder))
+        request = Request(settings=settings, row=request.row, seed=0)
+        request.folder.mkdir(parents=True)
+        record = train_here(request, machine, "make bench", lambda event: None)
+    return max(epoch["images_per_second"] for epoch in record.history[1:])
+
+
+def _loop(request: Request, machine: Machine) -> float:
+    """The plainest loop over the same batches, network and optimizer; its best epoch."""
+    spec, data = request.spec, _data(request)
+    recipe = spec.recipe
+    torch.set_num_threads(machine.threads)
+    torch.manual_seed(0)
+    network = build(spec.network, recipe.image_size).to(memory_format=torch.channels_last)
+    optimizer, mix = make_optimizer(network, recipe), mixup(recipe, data.source.classes)
+    loading = choose_loading(data, recipe, machine)
+    views = train_loader(data, recipe, 0, share=Share(), loading=loading).dataset
+    order = Epochs(len(data.train), recipe.batch, 0)
+    found = []
+    network.train()
+    for epoch in range(EPOCHS):
+        order.set_epoch(epoch)
+        start = time.perf_counter()
+        for keys in order:
+            images, labels = views[keys]
+            if mix:
+                images, labels = mix(images, labels)
+            loss = torch.nn.functional.cross_entropy(
+                network(images.contiguous(memory_format=torch.channels_last)), labels
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        found.append(order.steps * recipe.batch / (time.perf_counter() - start))
+    return max(found[1:])
+
+
+def _data(request: Request) -> DataSet:
+    return open_data(request.settings.source, cache_folder())
+
+
+def augmentation_beside_timms(trials: int) -> Iterator[Found]:
+    """Milliseconds an image on one thread, and over timm's own transforms, opened one by one."""
+    settings = Small(roadmap="tiny")
+    request = Request(settings=settings, row="05", seed=0)
+    data, recipe = _data(request), request.spec.recipe
+    torch.set_num_threads(1)
+    held, timms = (kind(data.train, recipe, 0, Statistics()) for kind in (Held, Streamed))
+    ours, theirs = in_turn(
+        trials, lambda: _a_pass(held, recipe.batch), lambda: _a_pass(timms, recipe.batch)
+    )
+    yield Found(name="augmentation, held in memory", unit="ms", trials=tuple(ours))
+    yield Found(name="augmentation, timm's transforms", unit="ms", trials=tuple(theirs))
+    yield ratio("augmentation: held / timm's", ours, theirs)
+
+
+def _a_pass(views: Held | Streamed, batch: int) -> float:
+    images = 1024
+    start = time.perf_counter()
+    for first in range(0, images, batch):
+        views[[(0, index) for index in range(first, first + batch)]]
+    return 1000 * (time.perf_counter() - start) / images

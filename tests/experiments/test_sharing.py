@@ -1,0 +1,165 @@
+"""One optimizer step shared out: in portions, among processes; other ways to compute a run."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+
+from experiments.machine import Machine, as_it_began, default_jobs, own_gpus
+from experiments.path import run_all
+from experiments.request import Request, Settings
+from experiments.run import train
+from experiments.task import in_order
+from experiments.together import _first_host, _meeting_point, train_together
+from roadmap.errors import Problem
+
+ONE = Machine(threads=1, workers=0)
+CALM = {  # row 13 with nothing drawn by portion: mixup's ratio is drawn by step
+    "recipe.epochs": 3,
+    "recipe.batch": 12,
+    "recipe.image_size": 32,
+    "network.drop_path": 0.0,
+    "recipe.learning_rate": 1e-3,
+    "recipe.base_batch": 12,
+}
+
+
+def trained(images, runs, machine, row="13", **overrides):
+    settings = Settings(
+        roadmap="tiny", data=str(images), overrides={**CALM, **overrides}, runs=runs
+    )
+    request = Request(settings=settings, row=row, seed=0)
+    record = train(request, machine=machine, command="test", tell=lambda event: None)
+    saved = torch.load(request.folder / "last.ckpt", weights_only=True)["state_dict"]
+    shutil.rmtree(runs)
+    return record, saved
+
+
+@pytest.fixture(scope="module")
+def alone(images, tmp_path_factory):
+    return trained(images, tmp_path_factory.mktemp("alone"), ONE)
+
+
+def assert_the_same(found, expected):
+    """Every weight within 2e-4, losses within 1e-4, the same images right; sums round elsewhere.
+
+    AdamW divides small gradients by small gradients, so that rounding shows.
+    """
+    for name, weight in expected[1].items():
+        assert torch.allclose(found[1][name], weight, atol=2e-4, rtol=0), name
+    for one, other in zip(found[0].history, expected[0].history, strict=True):
+        for key in ("train_loss", "loss"):
+            assert one[key] == pytest.approx(other[key], abs=1e-4)
+    assert (found[0].top1, found[0].correct) == (expected[0].top1, expected[0].correct)
+
+
+@pytest.mark.parametrize("accumulate", [2, 3, 6])
+def test_portions_make_the_same_steps_as_the_whole_batch(images, tmp_path, alone, accumulate):
+    found = trained(images, tmp_path / "runs", replace(ONE, accumulate=accumulate))
+    assert_the_same(found, alone)
+    assert found[0].provenance.accumulate == accumulate
+
+
+def test_two_processes_make_the_same_steps_as_one(images, tmp_path, alone):
+    """15 validation images, an odd number, each counted once."""
+    found = trained(images, tmp_path / "runs", replace(ONE, devices=2))
+    assert_the_same(found, alone)
+    assert found[0].provenance.devices == 2
+
+
+def test_two_processes_in_portions_with_every_part_of_the_recipe_and_batchnorm(images, tmp_path):
+    machine = replace(ONE, devices=2, accumulate=3)
+    record, _ = trained(images, tmp_path / "runs", machine, row="05", **{"network.drop_path": 0.2})
+    assert record.status == "finished" and len(record.history) == 3
+
+
+def test_a_process_that_fails_ends_the_others(images, tmp_path):
+    shutil.copytree(images, tmp_path / "images")
+    (tmp_path / "images" / "train" / "a" / "3.png").write_bytes(b"broken")
+    settings = Settings(
+        roadmap="tiny", data=str(tmp_path / "images"), overrides=CALM, runs=tmp_path / "runs"
+    )
+    request = Request(settings=settings, row="13", seed=0)
+    with pytest.raises(OSError, match="3.png cannot be read"):
+        train(request, machine=replace(ONE, devices=2), command="test", tell=lambda event: None)
+    assert "3.png cannot be read" in (request.folder / "log.txt").read_text()
+
+
+def test_what_does_not_fit_the_machine_is_said_before_anything_starts(
+    images, tmp_path, monkeypatch
+):
+    settings = Settings(roadmap="tiny", data=str(images), overrides=CALM, runs=tmp_path / "runs")
+    request = Request(settings=settings, row="13", seed=0)
+    shared = {"jobs": 1, "command": "test"}
+    with pytest.raises(Problem, match="batch 12 cannot be shared out among 5 devices"):
+        run_all([request], machine=replace(ONE, devices=5), **shared)
+    with pytest.raises(Problem, match="needs GPUs"):
+        run_all([request], machine=replace(ONE, sync_batchnorm=True), **shared)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
+    with pytest.raises(Problem, match="--devices 3: this machine has 2 GPUs"):
+        run_all([request], machine=replace(ONE, devices=3), **shared)
+    assert default_jobs() == 2 and default_jobs(devices=2) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_jobs_share_out_the_gpus():
+    assert [own_gpus(job, 1, ["0", "2"]) for job in range(3)] == [["0"], ["2"], ["0"]]
+    assert [own_gpus(job, 2, list("0123")) for job in range(2)] == [["0", "1"], ["2", "3"]]
+    assert own_gpus(0, 1, []) is None
+
+
+def test_an_average_of_the_weights_is_what_is_validated(images, tmp_path, alone):
+    record, saved = trained(images, tmp_path / "runs", ONE, **{"recipe.ema": 0.9})
+    for name, weight in alone[1].items():
+        assert torch.equal(saved[name], weight), name  # averaging disturbs nothing
+    average = {name: saved[name.replace("network.", "averaged.module.", 1)] for name in alone[1]}
+    assert any(not torch.equal(average[name], saved[name]) for name in average)
+    assert record.loss != alone[0].loss
+
+
+def test_bfloat16_trains_close_to_float32(images, tmp_path, alone):
+    record, saved = trained(images, tmp_path / "runs", replace(ONE, precision="bf16"))
+    assert record.provenance.precision == "bf16"
+    assert all(each.dtype == torch.float32 for each in saved.values())
+    first = alone[0].history[0]["train_loss"]
+    assert record.history[0]["train_loss"] == pytest.approx(first, rel=0.05)
+    assert record.loss != alone[0].loss
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_network_trains_to_the_same_weights(images, tmp_path, alone):
+    found = trained(images, tmp_path / "runs", replace(ONE, compile=True))
+    assert set(found[1]) == set(alone[1]) and found[0].provenance.compiled
+    assert found[0].history[0]["train_loss"] == pytest.approx(
+        alone[0].history[0]["train_loss"], abs=1e-3
+    )
+
+
+def test_a_run_goes_on_computing_as_it_began(tmp_path):
+    began = as_it_began(replace(ONE, threads=3, accumulate=2), tmp_path)
+    (tmp_path / "last.ckpt").touch()
+    again = as_it_began(replace(ONE, workers=5), tmp_path)
+    assert again == replace(began, workers=5)
+
+
+def test_answers_are_put_in_the_order_of_the_images():
+    dealt = [torch.tensor([0, 2, 4]), torch.tensor([1, 3, -1])]
+    assert in_order(dealt).tolist() == [0, 1, 2, 3, 4, -1]
+
+
+def test_several_nodes_meet_where_the_cluster_says(monkeypatch, tmp_path, images):
+    settings = Settings(roadmap="tiny", data=str(images), overrides=CALM, runs=tmp_path)
+    request = Request(settings=settings, row="13", seed=0)
+    machine = replace(ONE, nodes=2)
+    for name in ("MASTER_ADDR", "MASTER_PORT", "SLURM_NODELIST"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Problem, match="MASTER_ADDR"):
+        train_together(request, machine, "test", lambda event: None)
+    monkeypatch.setenv("SLURM_NODELIST", "gpu[03-05,9]")
+    address, port = _meeting_point(request, machine)
+    assert address == "gpu03" and 20000 <= port < 40000 and _first_host("a7,b") == "a7"
+    assert _meeting_point(request, machine)[1] == port
+    monkeypatch.setenv("MASTER_ADDR", "10.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", "1234")
+    assert _meeting_point(request, machine) == ("10.0.0.1", 1234)
