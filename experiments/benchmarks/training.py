@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -110,12 +110,13 @@ def augmentation_beside_timms(trials: int) -> Iterator[Found]:
     request = Request(settings=settings, row="05", seed=0)
     data, recipe = _data(request), request.spec.recipe
     torch.set_num_threads(1)
-    held, timms = (kind(data.train, recipe, 0, Statistics()) for kind in (Held, Streamed))
-    ours, theirs = in_turn(
-        trials, lambda: _a_pass(held, recipe.batch), lambda: _a_pass(timms, recipe.batch)
-    )
+    kept = (data.train, recipe, 0, Statistics())
+    views = (Held(*kept), Streamed(*kept), Held(*kept, torch.device("cpu")))
+    passes = [partial(_a_pass, each, recipe.batch) for each in views]
+    ours, theirs, batched = in_turn(trials, *passes)
     yield Found(name="augmentation, held in memory", unit="ms", trials=tuple(ours))
     yield Found(name="augmentation, timm's transforms", unit="ms", trials=tuple(theirs))
+    yield Found(name="augmentation, as tensors (a GPU's way)", unit="ms", trials=tuple(batched))
     yield ratio("augmentation: held / timm's", ours, theirs)
 
 

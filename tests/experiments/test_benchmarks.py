@@ -16,7 +16,7 @@ def test_a_section_prints_and_saves_what_it_found(tmp_path):
         [*command, "--trials", "1", "--out", str(out)], capture_output=True, text=True, check=True
     )
     saved = json.loads(out.read_text())
-    ours, theirs, both = saved["found"]["augmentation"]
+    ours, theirs, _, both = saved["found"]["augmentation"]
     assert both["median"] == pytest.approx(ours["median"] / theirs["median"])
     assert saved["provenance"]["versions"]["torch"] and saved["provenance"]["hardware"]
     assert "augmentation: held / timm's" in done.stdout
