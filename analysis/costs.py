@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 from roadmap.cost import cost
-from roadmap.paper import CLASSES, IMAGE_SIZE, TABLES, UNREACHABLE, paper_rows
+from roadmap.paper import CLASSES, IMAGE_SIZE, TABLES, UNREACHABLE, printed
 from steps.path import Roadmap, Row
 
 
@@ -23,8 +23,7 @@ def cost_rows(roadmap: Roadmap, image_size: int | None = None) -> list[dict[str,
 def _cost_row(roadmap: Roadmap, row: Row, image_size: int) -> dict[str, Any]:
     network = row.spec.network
     found = cost(network, image_size)
-    paper = paper_rows(roadmap.paper).get(row.number) if roadmap.paper else None
-    paper = paper if paper and paper.step == row.step else None
+    paper = printed(roadmap.paper, row.number, row.step)
     comparable = (
         paper is not None
         and roadmap.name in TABLES

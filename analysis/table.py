@@ -10,7 +10,7 @@ from statistics import fmean, median, stdev
 
 from analysis.selection import select
 from roadmap.cost import cost
-from roadmap.paper import paper_rows
+from roadmap.paper import printed
 from roadmap.record import Record
 from roadmap.spec import Recipe
 from steps.path import Roadmap
@@ -73,14 +73,12 @@ def tabulate(roadmap: Roadmap, records: Sequence[Record], *, data: str | None = 
     chosen = select(roadmap, records, data)
     if chosen.classes is not None:
         roadmap = roadmap.with_classes(chosen.classes)
-    printed = paper_rows(roadmap.paper) if roadmap.paper else {}
     rows: dict[str, TableRow] = {}
     for row in roadmap:
         runs = chosen.rows.get(row.number, ())
         own = cost(row.spec.network, row.spec.recipe.image_size)
         before = rows[row.before.number].top1 if row.before else None
-        paper = printed.get(row.number)
-        paper = paper if paper and paper.step == row.step else None
+        paper = printed(roadmap.paper, row.number, row.step)
         mean = _mean(run.top1 for run in _finished(runs))
         rows[row.number] = TableRow(
             row=row.number,

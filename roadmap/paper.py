@@ -46,6 +46,12 @@ def paper_rows(table: str) -> dict[str, PaperRow]:
     }
 
 
+def printed(table: str | None, row: str, step: str) -> PaperRow | None:
+    """The paper's row of that number, if the step there is the same."""
+    found = paper_rows(table).get(row) if table else None
+    return found if found and found.step == step else None
+
+
 def _row(line: dict[str, str]) -> PaperRow:
     return PaperRow(
         table=line["table"],

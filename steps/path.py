@@ -63,7 +63,11 @@ class Roadmap:
             if wanted == row.number or (wanted == row.step and not row.is_branch):
                 return row
         names = [row.step for row in self.rows if not row.is_branch]
-        choices = [*(row.number for row in self.rows), *names]
+        numbers = [row.number for row in self.rows]
+        for number in numbers:
+            if number.endswith(f"-{key}"):
+                raise Problem(f"unknown row of roadmap {self.name!r}: {key!r}; it is {number!r}")
+        choices = [*numbers, *names]
         raise unknown(f"row of roadmap {self.name!r}:", key, choices)
 
     def changed(self, change: Callable[[Spec], Spec]) -> Roadmap:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from roadmap.__main__ import _parser
+from roadmap.__main__ import COMMANDS
 from roadmap.errors import Problem
+from roadmap.options import make_parser
 from steps.roadmaps import load_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -86,4 +87,4 @@ def test_each_recipe_opens_with_what_it_reproduces(path):
         assert part in head
     command = re.search(r"# Command: +(roadmap .*)", head)[1]
     command = command.replace("IMAGENET", "fractals").replace("torch/cifar10", "fractals")
-    _parser().parse_args(shlex.split(command)[1:])
+    make_parser(COMMANDS).parse_args(shlex.split(command)[1:])

@@ -1,0 +1,129 @@
+"""What the command line takes: its commands and their options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """The parser of all commands; each sets `command`, the function that runs it."""
+    parser = argparse.ArgumentParser(
+        prog="roadmap", description="From ResNet to ConvNeXt, every step trainable."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=commands_by_name[name])
+        added.add_argument(
+            "--roadmap", default="tiny", metavar="NAME",
+            help="tiny (default), cifar, resnet50, resnet200 or a YAML file",
+        )  # fmt: skip
+        added.add_argument("--steps", type=Path, metavar="FILE.py", help="your own steps")
+        added.add_argument(
+            "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+            help="a field of every row's spec, as in recipe.epochs=3",
+        )  # fmt: skip
+        return added
+
+    cost = add("cost", "what each row costs, exactly, without torch")
+    cost.add_argument("--json", action="store_true", help="a list of objects")
+    cost.add_argument("--image-size", type=_positive, metavar="N", help="pixels a side")
+    cost.add_argument("--classes", type=_positive, metavar="N", help="outputs of the classifier")
+
+    show = add("show", "what a row is: its step, spec, cost and the paper's numbers")
+    show.add_argument("row", metavar="ROW", help="05, width or 08-k5")
+
+    train = add("train", "train one row, or any timm model as a reference (timm:NAME)")
+    train.add_argument("row", metavar="ROW", help="05, width, 08-k5 or timm:NAME")
+    train.add_argument("--seed", type=_natural, default=0, metavar="N")
+    _add_running(train)
+
+    run = add("run", "train the whole path; what is finished is not trained again")
+    run.add_argument("--seeds", type=_positive, default=1, metavar="N", help="runs of each row")
+    run.add_argument("--rows", metavar="ROWS", help="only these: 00,05,timm:NAME")
+    run.add_argument("--branches", action="store_true", help="also the side branches, 08-k5 …")
+    run.add_argument(
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="runs at a time (default: one a core; 1 on a GPU)",
+    )
+    _add_running(run)
+
+    table = add("table", "accuracy and cost of every row, from the records")
+    _add_reading(table)
+    table.add_argument("--format", default="terminal", help="terminal, md, csv, latex or json")
+
+    plot = add("plot", "the paper's Figure 2: the paper's, yours, and both side by side")
+    _add_reading(plot)
+    plot.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
+
+    export = add("export", "a finished run's weights as a safetensors file")
+    export.add_argument("row", metavar="ROW", help="05, width, 08-k5 or timm:NAME")
+    export.add_argument("--seed", type=_natural, default=0, metavar="N")
+    export.add_argument("--data", metavar="DATA", help="the data that it was trained on")
+    export.add_argument("--data-root", type=Path, metavar="DIR", help="where timm's data lie")
+    export.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
+    export.add_argument("--timm", action="store_true", help="with timm's names: rows 00, 01, 13")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
+
+    collect = add("collect", "copy the records of a path, under readable names")
+    _add_reading(collect)
+    collect.add_argument("--out", type=Path, required=True, metavar="DIR")
+    return parser
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        metavar="DATA",
+        help="fractals, a folder or .tar with train/ and val/, or timm's torch/cifar10, hfds/…",
+    )
+    parser.add_argument(
+        "--data-root", type=Path, metavar="DIR", help="where timm's data sets lie or are put"
+    )
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
+    parser.add_argument("--threads", type=_positive, metavar="N", help="compute threads of a run")
+    parser.add_argument("--workers", type=_natural, metavar="N", help="loading processes of a run")
+    parser.add_argument(
+        "--images",
+        choices=("auto", "memory", "stream"),
+        default="auto",
+        help="hold images in memory, or open them for every epoch (default: what fits)",
+    )
+    parser.add_argument("--devices", type=_positive, default=1, metavar="N", help="of each node")
+    parser.add_argument("--nodes", type=_positive, default=1, metavar="N", help="start on each")
+    parser.add_argument(
+        "--accumulate",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="portions of each step's batch on each device, one after the other",
+    )
+    parser.add_argument("--precision", choices=("32", "bf16"), default="32")
+    parser.add_argument("--compile", action="store_true", help="compile the network")
+    parser.add_argument(
+        "--sync-batchnorm", action="store_true", help="BatchNorm over all devices (GPUs)"
+    )  # fmt: skip
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="DATA", help="which data set, where there are several")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
+
+
+def _natural(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if _natural(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
