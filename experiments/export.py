@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from safetensors.torch import save_file
 
+from experiments.checkpoint import newest, read_checkpoint
 from experiments.request import Request
 from roadmap.errors import Problem
 from roadmap.network import build
@@ -20,9 +20,10 @@ def export(request: Request, target: Path, *, timm_names: bool = False) -> None:
     """
     if request.finished() is None:
         raise Problem(f"{request.name} is not trained yet; its run would lie in {request.folder}")
-    if not (request.folder / "last.ckpt").exists():
+    path = newest(request.folder)
+    if path is None:
         raise Problem(f"{request.name} has no weights: {request.folder} holds no last.ckpt")
-    saved = torch.load(request.folder / "last.ckpt", map_location="cpu", weights_only=True)
+    saved = read_checkpoint(path)
     averaged = request.spec.recipe.ema > 0
     prefix = "averaged.module." if averaged else "network."  # those that were validated
     weights = {

@@ -11,6 +11,8 @@ from statistics import median
 import numpy
 import pytorch_lightning as lightning
 
+from roadmap.record import write_whole
+
 
 class History(lightning.Callback):
     """Appends each epoch's summary, images/s and seconds to a file of JSON lines.
@@ -21,7 +23,7 @@ class History(lightning.Callback):
 
     def __init__(self, path: Path, *, images: int, validated: int) -> None:
         self.path, self.images, self.validated = path, images, validated
-        self.validating = 0.0
+        self.validating, self.seen, self.started = 0.0, 0, 0.0
 
     def rows(self) -> list[dict[str, float]]:
         """The epochs so far."""
@@ -43,13 +45,23 @@ class History(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
         """Keep only the epochs that the checkpoint has behind it."""
         kept = [row for row in self.rows() if row["epoch"] < trainer.current_epoch]
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        write_whole(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+        self._start()
 
     def on_train_epoch_start(
         self, trainer: lightning.Trainer, task: lightning.LightningModule
     ) -> None:
         """Start the epoch's clock."""
-        self.started, self.validating = time.monotonic(), 0.0
+        self._start()
+
+    def _start(self) -> None:
+        self.started, self.validating, self.seen = time.monotonic(), 0.0, 0
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, task: lightning.LightningModule, *_: object
+    ) -> None:
+        """Count: a resumed run sees only the rest of its first epoch."""
+        self.seen += 1
 
     def on_validation_start(
         self, trainer: lightning.Trainer, task: lightning.LightningModule
@@ -68,16 +80,17 @@ class History(lightning.Callback):
     ) -> None:
         """Append the epoch's line."""
         seconds = time.monotonic() - self.started
+        seen = self.images * self.seen / trainer.num_training_batches
         row = {
             "epoch": trainer.current_epoch,
             **{key: round(found, 6) for key, found in task.summary.items()},
-            "images_per_second": round(self.images / (seconds - self.validating), 1),
+            "images_per_second": round(seen / (seconds - self.validating), 1),
             "seconds": round(seconds, 2),
         }
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         right = task.correct[: self.validated].numpy()
-        self.correct_path.write_text(base64.b64encode(numpy.packbits(right)).decode())
+        write_whole(self.correct_path, base64.b64encode(numpy.packbits(right)).decode())
 
     @property
     def correct_path(self) -> Path:

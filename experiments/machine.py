@@ -24,7 +24,8 @@ class Machine:
 
     `threads` compute and `workers` load images, in each of `devices` processes on each of `nodes`;
     an optimizer step is cut into `accumulate` portions a device. `images` are held in `memory` or
-    opened for every epoch (`stream`). `jobs` runs share the machine.
+    opened for every epoch (`stream`). `jobs` runs share the machine. A checkpoint is saved every
+    `save_every` seconds besides every epoch. Where another process is at the same run, `wait`.
     """
 
     threads: int
@@ -37,6 +38,8 @@ class Machine:
     compile: bool = False
     sync_batchnorm: bool = False
     images: Images = "auto"
+    save_every: float = 60.0
+    wait: bool = True
 
     @classmethod
     def shared_by(cls, jobs: int, *, devices: int = 1, **how: Any) -> Machine:

@@ -47,11 +47,17 @@ class Epochs:
     def __init__(self, size: int, batch: int, seed: int, share: Share | None = None) -> None:
         share = share or Share()
         check_batch(batch, size, share)
-        self.size, self.batch, self.seed, self.share, self.epoch = size, batch, seed, share, 0
+        self.size, self.batch, self.seed, self.share = size, batch, seed, share
+        self.epoch = self.done = 0
+
+    def go_on(self, epoch: int, done: int) -> None:
+        """Start within an epoch, `done` batches of which are behind."""
+        self.epoch, self.done = epoch, done
 
     def set_epoch(self, epoch: int) -> None:
-        """Which epoch the next iteration is; called by Lightning."""
-        self.epoch = epoch
+        """Which epoch the next iteration is; called by Lightning, also at a start within one."""
+        if epoch != self.epoch:
+            self.go_on(epoch, 0)
 
     @property
     def steps(self) -> int:
@@ -62,13 +68,13 @@ class Epochs:
         return self.steps * self.share.accumulate
 
     def __iter__(self) -> Iterator[list[Key]]:
-        epoch = self.epoch
+        epoch, done = self.epoch, self.done
         order = numpy.random.default_rng((self.seed, epoch)).permutation(self.size)
-        for step in range(self.steps):
+        for number in range(done, len(self)):
+            step, portion = divmod(number, self.share.accumulate)
             whole = order[step * self.batch : (step + 1) * self.batch]
-            for portion in range(self.share.accumulate):
-                part = _part(whole, portion * self.share.world + self.share.rank, self.share)
-                yield [(epoch, index) for index in part.tolist()]
+            part = _part(whole, portion * self.share.world + self.share.rank, self.share)
+            yield [(epoch, index) for index in part.tolist()]
 
 
 def _part(whole: numpy.ndarray, number: int, share: Share) -> numpy.ndarray:

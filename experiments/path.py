@@ -8,14 +8,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from queue import Queue
 
 from experiments.machine import Machine, end_with, gpus, own_gpus
 from experiments.progress import Display, Event
 from experiments.request import Request
+from experiments.signals import STOP, Stopped
+from experiments.together import served
 from roadmap.errors import Problem
 from roadmap.record import Record
 from roadmap.spec import Reference
@@ -27,6 +29,7 @@ class Outcome:
 
     records: tuple[Record, ...]
     failures: dict[str, str]
+    stopped: int = 0  # the signal that asked to stop
 
 
 def run_all(requests: Sequence[Request], *, jobs: int, machine: Machine, command: str) -> Outcome:
@@ -43,6 +46,7 @@ def run_all(requests: Sequence[Request], *, jobs: int, machine: Machine, command
         return Outcome(records=tuple(records.values()), failures={})
     _check_references(missing)
     failures: dict[str, str] = {}
+    STOP.listen()
     with Display(len(missing)) as display:
         if jobs == 1 or len(missing) == 1:
             found = _here(missing, machine, command, display)
@@ -52,12 +56,14 @@ def run_all(requests: Sequence[Request], *, jobs: int, machine: Machine, command
             if isinstance(result, Record):
                 records[request] = result
                 display.over(request.name, summary(result))
+            elif isinstance(result, Stopped):
+                display.over(request.name, str(result))
             else:
                 kind = "" if isinstance(result, Problem) else f"{type(result).__name__}: "
                 failures[request.name] = f"{kind}{result}"
                 display.over(request.name, f"failed, {failures[request.name]}")
     finished = tuple(record for record in records.values() if record)
-    return Outcome(records=finished, failures=failures)
+    return Outcome(records=finished, failures=failures, stopped=STOP.asked or 0)
 
 
 def _check_references(missing: Sequence[Request]) -> None:
@@ -86,6 +92,8 @@ def _here(missing: Sequence[Request], machine: Machine, command: str, display: D
     from experiments.run import train
 
     for request in missing:
+        if STOP.asked is not None:
+            return
         try:
             yield request, train(request, machine=machine, command=command, tell=display.tell)
         except Exception as error:
@@ -97,7 +105,7 @@ def _apart(
 ) -> Found:
     """Each run in one of `jobs` processes, which are started afresh so that no state is shared."""
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager:
+    with served(context) as manager:
         events = manager.Queue()
         listener = threading.Thread(target=_listen, args=(events, display), daemon=True)
         listener.start()
@@ -122,7 +130,7 @@ def _collected(
         pool.submit(_train_apart, request, machine, command, events): request for request in missing
     }
     try:
-        for future in as_completed(futures):
+        for future in _as_completed(pool, futures):
             error = future.exception()
             yield futures[future], error if error else future.result()
     except BaseException:
@@ -130,9 +138,24 @@ def _collected(
         raise
 
 
+def _as_completed(pool: Executor, futures: dict[Future, Request]) -> Iterator[Future]:
+    """The runs as they end. A signal to stop goes on to those that train, and ends the rest."""
+    waiting, told = set(futures), False
+    while waiting:
+        done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+        yield from (future for future in done if not future.cancelled())
+        waiting -= {future for future in waiting if future.cancelled()}
+        if STOP.asked is not None and not told:
+            told = True
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                os.kill(child.pid, STOP.asked)
+
+
 def _settle(parent: int, places: Queue, devices: int) -> None:
     """Let a job's process end with its parent, and see only its own share of the GPUs."""
     end_with(parent)
+    STOP.listen()
     own = own_gpus(places.get(), devices, gpus())
     if own is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(own)

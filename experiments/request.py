@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,12 @@ class Request(_Plain):
         """The run's record, if there is one."""
         path = self.folder / "record.json"
         return read_record(path) if path.exists() else None
+
+    def set_aside(self) -> None:
+        """Move what there is of the run to a name of its own beside it."""
+        if self.folder.exists():
+            number = next(n for n in count(1) if not self._aside(n).exists())
+            self.folder.rename(self._aside(number))
+
+    def _aside(self, number: int) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.aside-{number}")

@@ -8,16 +8,16 @@ import time
 import warnings
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from filelock import FileLock
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
+from experiments.checkpoint import Keep, ProvenFiles, check_identity, newest, read_checkpoint
 from experiments.data import open_data
 from experiments.history import History
+from experiments.lock import only_here
 from experiments.log import logged
 from experiments.machine import Machine, as_it_began
 from experiments.order import Share
@@ -25,6 +25,7 @@ from experiments.progress import Event, Tell
 from experiments.provenance import describe_machine
 from experiments.reference import measured_cost
 from experiments.request import Request
+from experiments.signals import STOP
 from experiments.sources import cache_folder
 from experiments.task import Classification, Diverged, scaled_rate
 from experiments.together import node_rank, train_together
@@ -45,7 +46,8 @@ def train(request: Request, *, machine: Machine, command: str, tell: Tell) -> Re
     folder.mkdir(parents=True, exist_ok=True)
     if node_rank() > 0:
         return train_together(request, machine, command, tell)
-    with FileLock(folder / "lock"):
+    with only_here(folder, request.name, machine.wait, tell):
+        STOP.check()
         found = request.finished()
         if found is None:
             with logged(folder / "log.txt", tell) as tell:
@@ -92,26 +94,31 @@ def train_here(
     found = _cost(spec, network)
     if machine.compile:
         network.compile()
-    tell(Event(run=name, done=0, total=1, line=_plan(recipe, share, loading), preparing=True))
+
+    def log(line: str) -> None:
+        tell(Event(run=name, done=0, total=1, line=line, preparing=True))
+
+    log(_plan(recipe, share, loading))
     history = History(
         folder / "metrics.jsonl",
         images=loader.sampler.steps * recipe.batch,
         validated=len(data.val),
     )
     callbacks = [history, Watch(name, history, tell)] if rank == 0 else []
-    trainer = _trainer(recipe.epochs, folder, machine, callbacks)
-    last, status = folder / "last.ckpt", "finished"
-    if last.exists():
-        # Lightning asks for the first batches of a resumed run before it sets the epoch.
-        saved = torch.load(last, weights_only=True)["loops"]["fit_loop"]["epoch_progress"]
-        loader.sampler.set_epoch(saved["current"]["processed"])
+    callbacks.append(Keep(folder, request.identity, STOP, machine.save_every))
+    trainer = _trainer(recipe.epochs, machine, callbacks)
+    last, status = newest(folder, log), "finished"
+    if last:
+        saved = read_checkpoint(last)
+        check_identity(saved, request.identity, last)
+        loader.sampler.go_on(*_position(saved))
     with _quiet():
         try:
             trainer.fit(
                 task,
                 loader,
                 evaluation_loader(data, recipe, share=share, loading=loading),
-                ckpt_path=str(last) if last.exists() else None,
+                ckpt_path=str(last) if last else None,
                 weights_only=True,
             )
         except Diverged:
@@ -136,6 +143,15 @@ def train_here(
         history=rows,
         provenance=replace(provenance, finished=_now()),
     )
+
+
+def _position(saved: dict[str, Any]) -> tuple[int, int]:
+    """Epoch, and batches done in it, at which a checkpoint was saved."""
+    progress = saved["loops"]["fit_loop"]
+    epoch = progress["epoch_progress"]["current"]
+    batches = progress["epoch_loop.batch_progress"]
+    whole = epoch["processed"] == epoch["started"]
+    return epoch["processed"], 0 if whole else batches["current"]["processed"]
 
 
 def _plan(recipe: Recipe, share: Share, loading: Loading) -> str:
@@ -182,18 +198,13 @@ class Watch(lightning.Callback):
 
 
 def _trainer(
-    epochs: int, folder: Path, machine: Machine, callbacks: list[lightning.Callback]
+    epochs: int, machine: Machine, callbacks: list[lightning.Callback]
 ) -> lightning.Trainer:
-    keep_last = ModelCheckpoint(
-        dirpath=folder,
-        filename="last",
-        every_n_epochs=1,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
+    plugins: list[Any] = [ProvenFiles()]
     together = {}
     if machine.world > 1:
-        together = {"strategy": "ddp", "plugins": [LightningEnvironment()]}
+        together["strategy"] = "ddp"
+        plugins.append(LightningEnvironment())
     with _quiet():
         return lightning.Trainer(
             max_epochs=epochs,
@@ -208,7 +219,9 @@ def _trainer(
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            callbacks=[*callbacks, keep_last],
+            enable_checkpointing=False,
+            callbacks=callbacks,
+            plugins=plugins,
             **together,
         )
 

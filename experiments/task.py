@@ -52,6 +52,7 @@ class Classification(lightning.LightningModule):
         self.soft_loss = SoftTargetCrossEntropy()
         self.hard_loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.train_loss = MeanMetric(nan_strategy="disable")
+        self.train_loss.persistent(mode=True)  # part of an epoch may lie before a checkpoint
         counted = {"average": "micro", "ignore_index": NO_IMAGE}
         self.validation = MetricCollection(
             {

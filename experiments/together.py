@@ -11,12 +11,15 @@ import os
 import re
 import socket
 import zlib
+from multiprocessing.context import BaseContext
+from multiprocessing.managers import SyncManager
 from multiprocessing.process import BaseProcess
 from queue import Empty, Queue
 
 from experiments.machine import Machine, end_with
 from experiments.progress import Event, Tell
 from experiments.request import Request
+from experiments.signals import STOP, ignore_signals
 from roadmap.errors import Problem
 from roadmap.record import Record
 
@@ -33,7 +36,7 @@ def train_together(request: Request, machine: Machine, command: str, tell: Tell)
     """
     address, port = _meeting_point(request, machine)
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager:
+    with served(context) as manager:
         messages = manager.Queue()
         members = []
         for local in range(machine.devices):
@@ -60,6 +63,7 @@ def _member(
     messages: Queue,
 ) -> None:
     end_with(parent)
+    STOP.listen()
     node = node_rank()
     os.environ.update(place, NODE_RANK=str(node), WORLD_SIZE=str(machine.world))
     rank = node * machine.devices + int(place["LOCAL_RANK"])
@@ -74,10 +78,21 @@ def _member(
         messages.put(record)
 
 
+def served(context: BaseContext) -> SyncManager:
+    """A manager, for queues between processes, that outlives signals meant for the runs."""
+    manager = SyncManager(ctx=context)
+    manager.start(initializer=ignore_signals)
+    return manager
+
+
 def _listen(members: list[BaseProcess], messages: Queue, tell: Tell) -> Record | None:
-    found = None
+    found, told = None, False
     while True:
         codes = [member.exitcode for member in members]
+        if STOP.asked is not None and not told:
+            told = True
+            for member in members:
+                os.kill(member.pid, STOP.asked)
         try:
             message = messages.get(timeout=0.2)
         except Empty:

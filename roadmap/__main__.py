@@ -138,17 +138,25 @@ def _run_rows(
         compile=options.compile,
         sync_batchnorm=options.sync_batchnorm,
         images=options.images,
+        save_every=options.save_every,
+        wait=not options.no_wait,
     )
     if options.threads:
         machine = replace(machine, threads=options.threads)
     if options.workers is not None:
         machine = replace(machine, workers=options.workers)
     command = shlex.join(["roadmap", *sys.argv[1:]])
+    if options.restart:
+        for request in requests:
+            request.set_aside()
     outcome = run_all(requests, jobs=jobs, machine=machine, command=command)
     if outcome.records:
         _report(settings)
     for name, failure in outcome.failures.items():
         print(f"roadmap: {name} failed: {failure}", file=sys.stderr)
+    if outcome.stopped:
+        print("roadmap: saved and stopped; the same command goes on from here", file=sys.stderr)
+        return 128 + outcome.stopped
     return FAILED if outcome.failures or _diverged(outcome.records) else DONE
 
 

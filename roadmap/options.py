@@ -111,6 +111,30 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         "--sync-batchnorm", action="store_true", help="BatchNorm over all devices (GPUs)"
     )  # fmt: skip
 
+    parser.add_argument(
+        "--save-every",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="a checkpoint this often, besides every epoch's (default 60)",
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="begin anew; what is there is kept aside"
+    )
+    parser.add_argument(
+        "--no-wait", action="store_true", help="do not wait for another process on the same run"
+    )  # fmt: skip
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
+    return found
+
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DATA", help="which data set, where there are several")

@@ -117,12 +117,20 @@ class Records:
 
 def write_record(record: Record, path: Path) -> None:
     """Write a record so that it is there whole or not at all."""
-    text = pydantic.TypeAdapter(Record).dump_json(record, indent=2).decode() + "\n"
+    write_whole(path, pydantic.TypeAdapter(Record).dump_json(record, indent=2).decode() + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or as it was: beside, flushed, renamed."""
     beside = path.with_suffix(f".{os.getpid()}.partial")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
     beside.replace(path)
 
 

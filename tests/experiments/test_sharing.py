@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from experiments.checkpoint import read_checkpoint
 from experiments.machine import Machine, as_it_began, default_jobs, own_gpus
 from experiments.path import run_all
 from experiments.request import Request, Settings
@@ -31,7 +32,7 @@ def trained(images, runs, machine, row="13", **overrides):
     )
     request = Request(settings=settings, row=row, seed=0)
     record = train(request, machine=machine, command="test", tell=lambda event: None)
-    saved = torch.load(request.folder / "last.ckpt", weights_only=True)["state_dict"]
+    saved = read_checkpoint(request.folder / "last.ckpt")["state_dict"]
     shutil.rmtree(runs)
     return record, saved
 

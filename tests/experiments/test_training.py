@@ -22,6 +22,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from timm.layers import DropPath
 
+from experiments.checkpoint import read_checkpoint
 from experiments.data import Split, Statistics, open_data
 from experiments.draws import draw_from, own_draws
 from experiments.export import export
@@ -61,7 +62,7 @@ def trained(asked):
 
 
 def weights(asked):
-    return torch.load(asked.folder / "last.ckpt", weights_only=True)["state_dict"]
+    return read_checkpoint(asked.folder / "last.ckpt")["state_dict"]
 
 
 def test_a_run_leaves_one_whole_record(images, tmp_path):

@@ -1,0 +1,51 @@
+"""A cluster's warning: SIGTERM or SIGUSR1 asks a run to save and stop at its next step."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+
+
+class Stopped(Exception):
+    """The run was asked to stop, and has saved; the same command goes on later."""
+
+    def __init__(self, number: int | None = None) -> None:
+        super().__init__(number)
+        self.number = number
+
+    def __str__(self) -> str:
+        name = signal.Signals(self.number).name if self.number else "a signal"
+        return f"saved and stopped by {name}"
+
+
+class Stop:
+    """Remembers that a stop was asked for; `asked` is the signal, or None."""
+
+    def __init__(self) -> None:
+        self.asked: int | None = None
+
+    def listen(self) -> None:
+        """Answer the signals, here and now, by remembering them; in the main thread alone."""
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                signal.signal(number, self._ask)
+
+    def check(self) -> None:
+        """Raise Stopped where a stop was asked for."""
+        if self.asked is not None:
+            raise Stopped(self.asked)
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        self.asked = number
+
+
+STOP = Stop()  # one for the process: a signal meant for it stops whatever it runs
+
+
+def ignore_signals() -> None:
+    """Let a process that only serves others go on until they are done."""
+    for number in (*SIGNALS, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,289 @@
+"""The promises of README's table: the real program, as a process of its own, is harmed."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments.checkpoint import BEFORE, LAST, newest, read_checkpoint
+from experiments.order import Epochs, Share
+
+ROOT = Path(__file__).parents[2]
+LONG = bool(os.environ.get("ROADMAP_LONG"))
+HARSH = (  # every kind of randomness there is: mixup, cutmix, erasing, drop path; and an average
+    "recipe.epochs=3", "recipe.batch=4", "recipe.image_size=32", "recipe.learning_rate=1e-3",
+    "recipe.mixup=0.8", "recipe.cutmix=1.0", "recipe.erasing=0.25", "network.drop_path=0.2",
+    "recipe.ema=0.9",
+)  # fmt: skip
+
+
+def command(images, runs, *more, row="13"):
+    given = [part for each in HARSH for part in ("--set", each)]
+    return [
+        sys.executable, "-m", "roadmap", "train", row, "--data", str(images), "--runs", str(runs),
+        "--threads", "1", "--workers", "2", "--images", "stream", *given, *more,
+    ]  # fmt: skip
+
+
+def start(*given):
+    return subprocess.Popen(
+        given, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(*given):
+    process = start(*given)
+    output, errors = process.communicate(timeout=300)
+    return process.returncode, output, errors
+
+
+def run_of(runs):
+    """The one run's folder, once there is one."""
+    found = [path for path in runs.glob("*") if path.is_dir() and "aside" not in path.name]
+    return found[0] if found else None
+
+
+def wait_for(condition, process, seconds=240):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def has_checkpoint(runs):
+    return lambda: bool(run_of(runs)) and (run_of(runs) / LAST).exists()
+
+
+def outcome(runs):
+    """All of a run that must be equal: weights, optimizer, average, metrics, results."""
+    folder = run_of(runs)
+    record = json.loads((folder / "record.json").read_text())
+    saved = read_checkpoint(folder / LAST)
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    for row in (*rows, *record["history"]):
+        del row["seconds"], row["images_per_second"]
+    kept = ("identity", "top1", "top5", "loss", "correct", "history", "metrics")
+    return {
+        "weights": saved["state_dict"],
+        "optimizer": saved["optimizer_states"],
+        "step": saved["global_step"],
+        "rows": rows,
+        **{key: record[key] for key in kept},
+    }
+
+
+def assert_equal(one, other, where=""):
+    assert type(one) is type(other), where
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_equal(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, list):
+        assert len(one) == len(other), where
+        for index, (first, second) in enumerate(zip(one, other, strict=True)):
+            assert_equal(first, second, f"{where}[{index}]")
+    else:
+        assert one == other, where
+
+
+@pytest.fixture(scope="module")
+def untouched(images, tmp_path_factory):
+    """What becomes of the run that nothing happens to."""
+    runs = tmp_path_factory.mktemp("untouched")
+    code, _, errors = finish(*command(images, runs))
+    assert code == 0, errors
+    return outcome(runs)
+
+
+@pytest.mark.parametrize("kills", [3] + ([1] * 10 + [4] * 5) * LONG)
+def test_a_run_killed_at_any_moment_ends_at_the_same_bits(images, tmp_path, untouched, kills):
+    """SIGKILL at random moments, `kills` times in one run; the same command goes on each time."""
+    given = command(images, tmp_path, "--save-every", "0")
+    moment = random.Random(time.time_ns())
+    for _ in range(kills):
+        process = start(*given)
+        wait_for(has_checkpoint(tmp_path), process)
+        time.sleep(moment.uniform(0, 6))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if (run_of(tmp_path) / "record.json").exists():
+            break
+    code, _, errors = finish(*given)
+    assert code == 0, errors
+    assert_equal(outcome(tmp_path), untouched)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_warning_saves_at_the_next_step_and_the_same_command_goes_on(
+    images, tmp_path, untouched, number
+):
+    """Seldom saving: what is not lost was saved by the warning."""
+    given = command(images, tmp_path)
+    process = start(*given)
+    log = "batch 4"
+    wait_for(lambda: run_of(tmp_path) and "learning rate" in _log(tmp_path), process)
+    wait_for(lambda: (run_of(tmp_path) / "metrics.jsonl").exists(), process)
+    time.sleep(1.0)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + number, errors
+    assert "the same command goes on from here" in errors and "Traceback" not in errors
+    assert log and read_checkpoint(run_of(tmp_path) / LAST)["global_step"] > 0
+    code, _, errors = finish(*given)
+    assert code == 0, errors
+    assert_equal(outcome(tmp_path), untouched)
+
+
+def _log(runs):
+    path = run_of(runs) / "log.txt"
+    return path.read_text() if path.exists() else ""
+
+
+def test_watching_does_not_disturb(images, tmp_path, untouched):
+    """Checkpoints after every step, images held, no loading processes: the same bits."""
+    given = command(images, tmp_path, "--save-every", "0", "--images", "memory", "--workers", "0")
+    code, _, errors = finish(*given)
+    assert code == 0, errors
+    assert_equal(outcome(tmp_path), untouched)
+
+
+@pytest.mark.parametrize("share", [Share(), Share(rank=1, world=2), Share(accumulate=2)])
+def test_an_epoch_gone_on_with_sees_the_rest_of_its_samples(share):
+    whole = Epochs(50, 8, seed=3, share=share)
+    whole.set_epoch(2)
+    expected = list(whole)
+    for done in range(len(whole) + 1):
+        rest = Epochs(50, 8, seed=3, share=share)
+        rest.go_on(2, done)
+        rest.set_epoch(2)  # as Lightning does
+        seen = expected[:done] + list(rest)
+        assert Counter(map(tuple, seen)) == Counter(map(tuple, expected))
+        rest.set_epoch(3)
+        assert len(list(rest)) == len(whole)
+
+
+@pytest.fixture
+def halted(images, tmp_path):
+    """A run that was stopped in its second epoch, with a checkpoint and one before it."""
+    process = start(*command(images, tmp_path, "--save-every", "0"))
+    wait_for(has_checkpoint(tmp_path), process)
+    wait_for(lambda: (run_of(tmp_path) / "metrics.jsonl").read_text(), process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    return tmp_path
+
+
+def _cut(content):
+    return content[: len(content) // 2]
+
+
+def _flip(content):
+    place = len(content) // 2
+    return content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+
+
+def _nothing(_content):
+    return b""
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(images, halted, untouched):
+    folder = run_of(halted)
+    whole = (folder / LAST).read_bytes()
+    for harm in (_cut, _flip, _nothing):
+        (folder / LAST).write_bytes(harm(whole))
+        said = []
+        assert newest(folder, said.append) == folder / BEFORE
+        assert "is damaged: its checksum does not fit" in said[0]
+    (folder / "last.partial").write_bytes(_cut(whole))
+    code, _, errors = finish(*command(images, halted))
+    assert code == 0 and "trying the one before" in errors
+    assert_equal(outcome(halted), untouched)
+
+
+def test_no_checkpoint_that_can_be_read_is_said_and_begun_anew_on_demand(images, halted, untouched):
+    folder = run_of(halted)
+    for name in (LAST, BEFORE):
+        (folder / name).write_bytes(b"nothing")
+    code, _, errors = finish(*command(images, halted))
+    assert code == 1 and "--restart begins the run anew" in errors
+    code, _, errors = finish(*command(images, halted, "--restart"))
+    assert code == 0, errors
+    assert_equal(outcome(halted), untouched)
+    aside = folder.with_name(f"{folder.name}.aside-1")
+    assert (aside / LAST).read_bytes() == b"nothing"
+
+
+def test_a_torn_line_of_metrics_is_repaired(images, halted, untouched):
+    with (run_of(halted) / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 1, "train_l')
+    code, _, errors = finish(*command(images, halted))
+    assert code == 0, errors
+    assert_equal(outcome(halted), untouched)
+
+
+def test_another_runs_checkpoint_is_refused_naming_what_differs(images, halted):
+    folder = run_of(halted)
+    other = command(images, halted, "--seed", "1")
+    process = start(*other)
+    wait_for(lambda: len(list(halted.glob("*/" + LAST))) == 2, process)
+    process.kill()
+    process.communicate()
+    theirs = next(path for path in halted.glob("*/" + LAST) if path.parent != folder)
+    shutil.copy(folder / LAST, theirs)
+    code, _, errors = finish(*other)
+    assert code == 1 and "is of another run: seed 0" in errors
+
+
+def test_a_second_process_waits_or_is_refused(images, tmp_path, untouched):
+    first = start(*command(images, tmp_path))
+    wait_for(lambda: run_of(tmp_path) and (run_of(tmp_path) / "holder.txt").exists(), first)
+    code, _, errors = finish(*command(images, tmp_path, "--no-wait"))
+    assert code == 1 and f"is being trained by process {first.pid} on" in errors
+    second = start(*command(images, tmp_path))
+    errors = second.communicate(timeout=300)[1]
+    assert f"waiting for process {first.pid}" in errors and second.returncode == 0
+    first.communicate(timeout=300)
+    assert first.returncode == 0
+    assert_equal(outcome(tmp_path), untouched)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk_leaves_the_last_checkpoint_and_records(images, tmp_path, untouched):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", small])
+    if mounted.returncode:
+        pytest.skip("no small file system can be mounted here")
+    try:
+        process = start(*command(images, small, "--save-every", "0"))
+        wait_for(has_checkpoint(small), process)
+        filler = small / "filler"
+        with filler.open("wb") as file:
+            try:
+                while True:
+                    file.write(bytes(1 << 16))
+                    file.flush()
+            except OSError:
+                pass
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 1
+        assert "No space left on device" in errors and "Traceback" not in errors
+        assert newest(run_of(small)) is not None
+        filler.unlink()
+        code, _, errors = finish(*command(images, small))
+        assert code == 0, errors
+        assert_equal(outcome(small), untouched)
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
