@@ -52,6 +52,12 @@ class Split:
             progress(index + 1, len(self))
         return replace(self, image=partial(_from_array, arrays), arrays=arrays)
 
+    def only(self, indices: Sequence[int]) -> Split:
+        """These images alone, in this order."""
+        arrays = None if self.arrays is None else [self.arrays[index] for index in indices]
+        image = partial(_from_some, self.image, tuple(indices))
+        return replace(self, image=image, labels=self.labels[list(indices)], arrays=arrays)
+
     @cached_property
     def bytes(self) -> int:
         """How much memory all images take, decoded; told by the size of 64 of them."""
@@ -82,6 +88,7 @@ class DataSet:
     source: Source
     train: Split
     val: Split
+    skipped: int = 0  # training images that could not be opened
 
     def hold(self, progress: Progress = lambda done, total: None) -> DataSet:
         """The data set with its images decoded and kept."""
@@ -97,7 +104,8 @@ class DataSet:
     def describe(self) -> dict[str, Any]:
         """The part of a record that is about data."""
         sizes = {"train": len(self.train), "val": len(self.val)}
-        return {"name": self.source.name, "classes": self.source.classes, **sizes}
+        skipped = {"skipped": self.skipped} if self.skipped else {}
+        return {"name": self.source.name, "classes": self.source.classes, **sizes, **skipped}
 
 
 def open_data(
@@ -136,6 +144,12 @@ def _from_timm(origin: TimmData, split: str, progress: Progress) -> Split:
 
 def _from_array(images: Sequence[numpy.ndarray], index: int) -> Image.Image:
     return Image.fromarray(images[index])
+
+
+def _from_some(
+    image: Callable[[int], Image.Image], indices: Sequence[int], index: int
+) -> Image.Image:
+    return image(indices[index])
 
 
 def _from_file(samples: Samples, index: int) -> Image.Image:

@@ -14,12 +14,10 @@ from roadmap.timm_weights import to_timm
 
 
 def export(request: Request, target: Path, *, timm_names: bool = False) -> None:
-    """Write a finished run's network; raises Problem where the run or a timm counterpart lacks.
+    """Write a finished run's network; raises Problem where weights or a timm counterpart lack.
 
     A timm reference row has timm's names anyway.
     """
-    if request.finished() is None:
-        raise Problem(f"{request.name} is not trained yet; its run would lie in {request.folder}")
     path = newest(request.folder)
     if path is None:
         raise Problem(f"{request.name} has no weights: {request.folder} holds no last.ckpt")

@@ -16,6 +16,7 @@ from roadmap.errors import Problem
 
 Precision = Literal["32", "bf16"]
 Images = Literal["auto", "memory", "stream"]
+Broken = Literal["stop", "skip"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,7 @@ class Machine:
     an optimizer step is cut into `accumulate` portions a device. `images` are held in `memory` or
     opened for every epoch (`stream`). `jobs` runs share the machine. A checkpoint is saved every
     `save_every` seconds besides every epoch. Where another process is at the same run, `wait`.
+    A training image that cannot be opened stops the run, or all such are left out (`broken`).
     """
 
     threads: int
@@ -40,6 +42,7 @@ class Machine:
     images: Images = "auto"
     save_every: float = 60.0
     wait: bool = True
+    broken: Broken = "stop"
 
     @classmethod
     def shared_by(cls, jobs: int, *, devices: int = 1, **how: Any) -> Machine:

@@ -14,6 +14,7 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
+from experiments.check_data import without_broken
 from experiments.checkpoint import Keep, ProvenFiles, check_identity, newest, read_checkpoint
 from experiments.data import open_data
 from experiments.history import History
@@ -72,9 +73,16 @@ def train_here(
         state = line.partition(",")[0]
         tell(Event(run=name, done=done, total=total, state=state, line=line, preparing=True))
 
+    def log(line: str) -> None:
+        tell(Event(run=name, done=0, total=1, line=line, preparing=True))
+
     data = open_data(
         request.settings.source, cache_folder(), partial(preparing, "drawing the fractals, once")
     )
+    if machine.broken == "skip":
+        data, faults = without_broken(data, partial(preparing, "trying all training images"))
+        for fault in faults:
+            log(f"left out: {fault}")
     torch.set_num_threads(machine.threads)
     torch.manual_seed(request.seed)
     network = build(spec.network, recipe.image_size).to(memory_format=torch.channels_last)
@@ -94,9 +102,6 @@ def train_here(
     found = _cost(spec, network)
     if machine.compile:
         network.compile()
-
-    def log(line: str) -> None:
-        tell(Event(run=name, done=0, total=1, line=line, preparing=True))
 
     log(_plan(recipe, share, loading))
     history = History(

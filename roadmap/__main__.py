@@ -140,6 +140,7 @@ def _run_rows(
         images=options.images,
         save_every=options.save_every,
         wait=not options.no_wait,
+        broken=options.broken,
     )
     if options.threads:
         machine = replace(machine, threads=options.threads)
@@ -200,7 +201,7 @@ def _data(options: argparse.Namespace) -> str | None:
     return read_source(options.data).fingerprint
 
 
-def _records(options: argparse.Namespace) -> Sequence[Record]:
+def _records(options: argparse.Namespace, *, say_none: bool = True) -> Sequence[Record]:
     """The records in the folder of runs; what is no record is named and left out."""
     from roadmap.record import read_records
 
@@ -209,7 +210,7 @@ def _records(options: argparse.Namespace) -> Sequence[Record]:
     found = read_records(options.runs)
     for message in found.broken:
         print(f"roadmap: {message}", file=sys.stderr)
-    if not found.records:
+    if not found.records and say_none:
         text = f"no finished runs in {options.runs}/ yet; train some with `roadmap run`"
         print(f"roadmap: {text}", file=sys.stderr)
     return found.records
@@ -223,11 +224,31 @@ def _plot(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _check_data(options: argparse.Namespace) -> int:
+    from experiments.sources import read_source
+
+    source = read_source(options.data, options.data_root)
+    from experiments.check_data import broken_images
+    from experiments.progress import Display, Event
+
+    with Display() as display:
+
+        def progress(done: int, total: int) -> None:
+            display.tell(Event(run=source.name, done=done, total=total))
+
+        faults = list(broken_images(source, progress))
+    for fault in faults:
+        print(fault)
+    print(f"{len(faults)} images cannot be opened" if faults else "all images can be opened")
+    return FAILED if faults else DONE
+
+
 def _export(options: argparse.Namespace) -> int:
     from experiments.request import Request
 
     request = Request(settings=_settings(options), row=options.row, seed=options.seed)
-    request.identity  # noqa: B018 - name what is wrong before torch is loaded
+    if request.finished() is None:  # said before torch is loaded
+        raise Problem(f"{request.name} is not trained yet; its run would lie in {request.folder}")
     from experiments.export import export
 
     export(request, options.out, timm_names=options.timm)
@@ -240,7 +261,7 @@ def _collect(options: argparse.Namespace) -> int:
     from roadmap.record import write_record
 
     path = _load(options)
-    chosen = select(path, _records(options), _data(options))
+    chosen = select(path, _records(options, say_none=False), _data(options))
     runs = [
         run for each in (chosen.rows, chosen.references) for found in each.values() for run in found
     ]
@@ -264,6 +285,7 @@ COMMANDS = {
     "plot": _plot,
     "export": _export,
     "collect": _collect,
+    "check-data": _check_data,
 }
 
 if __name__ == "__main__":

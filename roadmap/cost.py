@@ -8,6 +8,7 @@ of convolution and linear layers per image. No torch here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 from roadmap.errors import Problem
@@ -44,6 +45,13 @@ def cost(network: Network | Reference, image_size: int = 224) -> Cost:
     """Walk the network for square RGB images of `image_size` pixels; a Problem if none fits."""
     if isinstance(network, Reference):
         raise Problem(f"timm:{network.timm} has no spec to walk; its cost is measured in its runs")
+    try:
+        return _remembered(network, image_size)
+    except TypeError:  # an operation's parameters cannot be a key
+        return _walked(network, image_size)
+
+
+def _walked(network: Network, image_size: int) -> Cost:
     layers = tuple(layer_cost(layer) for layer in plan(network, image_size).layers())
     return Cost(
         layers=layers,
@@ -51,6 +59,9 @@ def cost(network: Network | Reference, image_size: int = 224) -> Cost:
         params=sum(each.params for each in layers),
         activations=sum(each.activations for each in layers),
     )
+
+
+_remembered = lru_cache(maxsize=256)(_walked)  # a row is walked when it is made, then when asked
 
 
 def layer_cost(layer: Layer) -> LayerCost:

@@ -63,6 +63,13 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     _add_reading(plot)
     plot.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
 
+    check = commands.add_parser(
+        "check-data", help="try every image of a data set", description="Try every image."
+    )
+    check.set_defaults(command=commands_by_name["check-data"])
+    check.add_argument("data", metavar="DATA", help="as for --data")
+    check.add_argument("--data-root", type=Path, metavar="DIR", help="where timm's data sets lie")
+
     export = add("export", "a finished run's weights as a safetensors file")
     export.add_argument("row", metavar="ROW", help="05, width, 08-k5 or timm:NAME")
     export.add_argument("--seed", type=_natural, default=0, metavar="N")
@@ -120,6 +127,12 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--restart", action="store_true", help="begin anew; what is there is kept aside"
+    )
+    parser.add_argument(
+        "--broken",
+        choices=("stop", "skip"),
+        default="stop",
+        help="a training image that cannot be opened: stop, or leave all such out",
     )
     parser.add_argument(
         "--no-wait", action="store_true", help="do not wait for another process on the same run"

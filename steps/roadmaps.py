@@ -178,11 +178,14 @@ def _row(uses: Any, number: str, before: Row, steps: Steps) -> Row:
     for name, parameters in uses.items():
         if name not in steps:
             raise unknown("step", name, [*steps, "your own with --steps FILE.py"])
-        bound = steps[name].bind(_with_recipe(parameters, name))
         try:
+            bound = steps[name].bind(_with_recipe(parameters, name))
             spec = steps[name].apply(spec, **bound)
         except Problem as problem:
-            raise StepError(f"row {number}: {problem}", keys=(name,)) from None
+            if problem.located:
+                raise
+            text = str(problem) if name in str(problem) else f"{name}: {problem}"
+            raise StepError(f"row {number}: {text}", keys=(name,)) from None
         titles.append(steps[name].title.format(**bound))
     first = steps[next(iter(uses))]
     return Row(

@@ -287,3 +287,41 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_records(images, tmp_path, un
         assert_equal(outcome(small), untouched)
     finally:
         subprocess.run(["umount", "-l", small], check=True)
+
+
+@pytest.fixture
+def harmed(images, tmp_path):
+    """A folder with one training image cut short and one that is text."""
+    root = tmp_path / "harmed"
+    shutil.copytree(images, root)
+    first, second = root / "train/a/3.png", root / "train/b/7.png"
+    first.write_bytes(first.read_bytes()[:200])
+    second.write_text("no image")
+    return root
+
+
+def test_broken_images_are_found_before_training(images, harmed):
+    given = [sys.executable, "-m", "roadmap", "check-data"]
+    code, output, _ = finish(*given, str(harmed))
+    assert code == 1 and "2 images cannot be opened" in output
+    assert "train/a/3.png" in output and "train/b/7.png" in output
+    code, output, _ = finish(*given, str(images))
+    assert code == 0 and "all images can be opened" in output
+
+
+def test_a_broken_image_stops_the_run_or_is_left_out_and_counted(harmed, tmp_path):
+    code, _, errors = finish(*command(harmed, tmp_path / "stop"))
+    assert code == 1 and ".png cannot be read" in errors and "Traceback" not in errors
+    assert not list((tmp_path / "stop").glob("*/record.json"))
+    code, _, errors = finish(*command(harmed, tmp_path / "skip", "--broken", "skip"))
+    assert code == 0 and errors.count("left out: image") == 2
+    record = json.loads((run_of(tmp_path / "skip") / "record.json").read_text())
+    assert (record["data"]["train"], record["data"]["skipped"]) == (34, 2)
+
+
+def test_a_broken_validation_image_is_never_left_out(images, tmp_path):
+    root = tmp_path / "harmed"
+    shutil.copytree(images, root)
+    (root / "val/a/1.png").write_text("no image")
+    code, _, errors = finish(*command(root, tmp_path / "runs", "--broken", "skip"))
+    assert code == 1 and "val/a/1.png cannot be read" in errors
