@@ -15,13 +15,15 @@ from roadmap.record import Provenance
 PACKAGES = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy", "pillow")
 
 
-def describe_machine(machine: Machine, images: str, command: str, started: str) -> Provenance:
-    """The provenance of a run that starts here now; it is not finished yet."""
+def describe_machine(
+    machine: Machine, *, images: str, command: str, started: str, finished: str
+) -> Provenance:
+    """The provenance of a run on this machine; `images` says how they were loaded."""
     versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     return Provenance(
         command=command,
         started=started,
-        finished="",
+        finished=finished,
         commit=_commit(),
         hardware=_hardware(),
         threads=machine.threads,

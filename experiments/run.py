@@ -6,6 +6,7 @@ import datetime
 import logging
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from experiments.check_data import without_broken
 from experiments.checkpoint import Keep, ProvenFiles, check_identity, newest, read_checkpoint
-from experiments.data import open_data
+from experiments.data import DataSet, open_data
 from experiments.history import History
 from experiments.lock import only_here
 from experiments.log import logged
@@ -63,32 +64,14 @@ def train_here(
     request: Request, machine: Machine, command: str, tell: Tell, rank: int = 0
 ) -> Record | None:
     """Train in this process, the `rank`-th of the run's; the first makes the record."""
-    clock = time.monotonic()
-    spec, folder, name = request.spec, request.folder, request.name
-    recipe = spec.recipe
+    clock, started = time.monotonic(), _now()
+    recipe, folder = request.spec.recipe, request.folder
+    say = partial(_say, tell, request.name)
+    data, loading = _data(request, machine, tell, say)
     share = Share(rank=rank, world=machine.world, accumulate=machine.accumulate)
-
-    def preparing(line: str, done: int, total: int) -> None:
-        line = line if done == 1 else ""
-        state = line.partition(",")[0]
-        tell(Event(run=name, done=done, total=total, state=state, line=line, preparing=True))
-
-    def log(line: str) -> None:
-        tell(Event(run=name, done=0, total=1, line=line, preparing=True))
-
-    data = open_data(
-        request.settings.source, cache_folder(), partial(preparing, "drawing the fractals, once")
-    )
-    if machine.broken == "skip":
-        data, faults = without_broken(data, partial(preparing, "trying all training images"))
-        for fault in faults:
-            log(f"left out: {fault}")
     torch.set_num_threads(machine.threads)
     torch.manual_seed(request.seed)
-    network = build(spec.network, recipe.image_size).to(memory_format=torch.channels_last)
-    loading = choose_loading(data, recipe, machine)
-    if loading.held:
-        data = data.hold(partial(preparing, "decoding the images, once"))
+    network = build(request.spec.network, recipe.image_size).to(memory_format=torch.channels_last)
     loader = train_loader(data, recipe, request.seed, share=share, loading=loading)
     task = Classification(
         network,
@@ -98,25 +81,23 @@ def train_here(
         seed=request.seed,
         share=share,
     )
-    provenance = describe_machine(machine, str(loading), command, _now())
-    found = _cost(spec, network)
+    costs = _cost(request.spec, network)
     if machine.compile:
         network.compile()
-
-    log(_plan(recipe, share, loading))
     history = History(
         folder / "metrics.jsonl",
         images=loader.sampler.steps * recipe.batch,
         validated=len(data.val),
     )
-    callbacks = [history, Watch(name, history, tell)] if rank == 0 else []
+    callbacks = [history, Watch(request.name, history, tell)] if rank == 0 else []
     callbacks.append(Keep(folder, request.identity, STOP, machine.save_every))
     trainer = _trainer(recipe.epochs, machine, callbacks)
-    last, status = newest(folder, log), "finished"
+    last, status = newest(folder, say), "finished"
     if last:
         saved = read_checkpoint(last)
         check_identity(saved, request.identity, last)
         loader.sampler.go_on(*_position(saved))
+    say(_plan(recipe, share, loading))
     with _quiet():
         try:
             trainer.fit(
@@ -126,8 +107,9 @@ def train_here(
                 ckpt_path=str(last) if last else None,
                 weights_only=True,
             )
-        except Diverged:
+        except Diverged as fault:
             status = "diverged"
+            say(f"diverged: {fault}")
     if rank > 0:
         return None
     rows = history.rows()
@@ -136,18 +118,45 @@ def train_here(
         identity=request.identity,
         label=request.label,
         status=status,
-        top1=final.get("top1"),
-        top5=final.get("top5"),
-        loss=final.get("loss"),
+        **{key: final.get(key) for key in ("top1", "top5", "loss")},
         correct=history.correct() if final else "",
-        **found,
+        **costs,
         images_per_second=history.images_per_second(),
         wall_seconds=round(sum(row["seconds"] for row in rows) or time.monotonic() - clock, 1),
         data=data.describe(),
-        spec=to_dict(spec),
+        spec=to_dict(request.spec),
         history=rows,
-        provenance=replace(provenance, finished=_now()),
+        provenance=describe_machine(
+            machine, images=str(loading), command=command, started=started, finished=_now()
+        ),
     )
+
+
+def _data(
+    request: Request, machine: Machine, tell: Tell, say: Callable[[str], None]
+) -> tuple[DataSet, Loading]:
+    """The data set, opened, and how its images will get to the network."""
+
+    def preparing(line: str, done: int, total: int) -> None:
+        line = line if done == 1 else ""
+        event = Event(run=request.name, done=done, total=total, line=line, preparing=True)
+        tell(replace(event, state=line.partition(",")[0]))
+
+    source = request.settings.source
+    first = "drawing the fractals" if source.name == "fractals" else "reading the images"
+    data = open_data(source, cache_folder(), partial(preparing, f"{first}, once"))
+    if machine.broken == "skip":
+        data, faults = without_broken(data, partial(preparing, "trying all training images"))
+        for fault in faults:
+            say(f"left out: {fault}")
+    loading = choose_loading(data, request.spec.recipe, machine)
+    if loading.held:
+        data = data.hold(partial(preparing, "decoding the images, once"))
+    return data, loading
+
+
+def _say(tell: Tell, name: str, line: str) -> None:
+    tell(Event(run=name, done=0, total=1, line=line, preparing=True))
 
 
 def _position(saved: dict[str, Any]) -> tuple[int, int]:

@@ -87,10 +87,21 @@ class Classification(lightning.LightningModule):
                 draw_from(self.seed, self.global_step, portion)
             logits = self.network(images.contiguous(memory_format=torch.channels_last))
         loss = self.soft_loss(logits, labels) if self.mix else self.hard_loss(logits, labels)
-        if not torch.isfinite(loss):
-            raise Diverged(f"the loss is {loss.item()} at step {self.global_step}")
+        if not self._finite(loss):
+            rate = self.optimizers().param_groups[0]["lr"]
+            raise Diverged(
+                f"the loss is {loss.item()} at step {self.global_step}, learning rate {rate:g}, "
+                f"epoch {self.current_epoch}, batch {batch_idx} of process {self.share.rank}"
+            )
         self.train_loss.update(loss.detach())
         return loss
+
+    def _finite(self, loss: Tensor) -> bool:
+        """Whether the loss is a number in every process: they stop together."""
+        wrong = (~torch.isfinite(loss.detach())).float()
+        if self.share.world > 1:
+            torch.distributed.all_reduce(wrong)
+        return not wrong
 
     def on_train_batch_end(self, outputs: object, batch: object, batch_idx: int) -> None:
         """Take the optimizer's step into the averaged weights."""

@@ -41,7 +41,7 @@ def main() -> None:
         )
     machine = Machine(threads=cores(), workers=0)
     command = shlex.join(["python", "-m", "experiments.benchmarks", *sys.argv[1:]])
-    about = describe_machine(machine, "", command, "")
+    about = describe_machine(machine, images="", command=command, started="", finished="")
     found: dict[str, list[dict]] = {}
     for name, (title, measure) in sections.items():
         if options.only and name not in options.only:
