@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -155,6 +156,19 @@ def _from_some(
 def _from_file(samples: Samples, index: int) -> Image.Image:
     file = samples[index][0]
     try:
-        return Image.open(file.open()).convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise OSError(f"image {file} cannot be read: {error}") from error
+        return _in_colour(Image.open(file.open()))
+    except Exception as error:  # Pillow's readers raise what they like
+        reason = re.sub(r" <_io.BytesIO.*>", "", str(error)) or type(error).__name__
+        raise OSError(f"image {file} cannot be read: {reason}") from error
+
+
+def _in_colour(image: Image.Image) -> Image.Image:
+    """RGB of any image; 16 bits a pixel become 8 where Pillow would cut them off."""
+    if image.mode == "F":
+        raise ValueError("its values are fractions of no fixed range")
+    if image.mode.startswith("I"):
+        values = numpy.asarray(image)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise ValueError("its values need more than 16 bits")
+        image = Image.fromarray((values >> 8).astype(numpy.uint8))
+    return image.convert("RGB")

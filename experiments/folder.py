@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import posixpath
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterable
@@ -103,7 +104,8 @@ def _files(root: Path, split: str) -> Iterable[File]:
         inside = Path(folder).relative_to(root)
         for name in names:
             path = Path(folder, name)
-            if len(inside.parts) > 1 and path.is_file():
+            hidden = any(part.startswith(".") for part in (*inside.parts, name))
+            if len(inside.parts) > 1 and not hidden and path.is_file():
                 yield File(str(PurePosixPath(*inside.parts, name)), path, path.stat().st_size)
 
 
@@ -111,15 +113,34 @@ def _members(archive: Path) -> Iterable[File]:
     """The files in a tar, which may hold train/ and val/ within one folder."""
     try:
         with tarfile.open(archive, "r:") as opened:
-            members = [each for each in opened if each.isfile()]
+            members = {_inside(each.name): each for each in opened if not each.isdir()}
     except (tarfile.TarError, OSError) as error:
         text = f"{archive} is no plain tar ({error}); a compressed one must be unpacked first"
         raise Problem(f"data {text}") from None
-    for each in members:
-        parts = [part for part in PurePosixPath(each.name).parts if part != "."]
+    for name in members:  # of two with one name the later is the file
+        parts = name.split("/")
         parts = parts if parts[0] in SPLITS else parts[1:]
-        if len(parts) > 2 and parts[0] in SPLITS:
-            yield File("/".join(parts), archive, each.size, each.offset_data)
+        hidden = any(part.startswith(".") for part in parts)
+        if len(parts) > 2 and parts[0] in SPLITS and not hidden:
+            file = _target(archive, name, members)
+            yield File("/".join(parts), archive, file.size, file.offset_data)
+
+
+def _inside(name: str, *, start: str = "") -> str:
+    return posixpath.normpath(posixpath.join(start, name)).removeprefix("/")
+
+
+def _target(archive: Path, name: str, members: dict[str, tarfile.TarInfo]) -> tarfile.TarInfo:
+    """The file that a member is, through its links."""
+    found, seen = members[name], {name}
+    while found.islnk() or found.issym():
+        start = posixpath.dirname(name) if found.issym() else ""
+        name = _inside(found.linkname, start=start)
+        if name not in members or name in seen:
+            raise Problem(f"data {archive}: member {found.name} is a link to nothing in it")
+        found = members[name]
+        seen.add(name)
+    return found
 
 
 def _class(file: File) -> str:

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Queue
 
@@ -32,14 +33,25 @@ class Outcome:
     stopped: int = 0  # the signal that asked to stop
 
 
-def run_all(requests: Sequence[Request], *, jobs: int, machine: Machine, command: str) -> Outcome:
+def run_all(
+    requests: Sequence[Request],
+    *,
+    jobs: int,
+    machine: Machine,
+    command: str,
+    restart: bool = False,
+) -> Outcome:
     """Train what is not trained yet, `jobs` runs at a time, showing progress.
 
+    With `restart` all of them anew; what there is of them is kept aside.
     Raises Problem at once where a request does not fit, before anything is trained.
     """
     machine.check()
     for request in requests:
         request.check(machine)
+    if restart:
+        for request in requests:
+            request.set_aside()
     records = {request: request.finished() for request in requests}
     missing = [request for request in requests if records[request] is None]
     if not missing:
@@ -59,7 +71,7 @@ def run_all(requests: Sequence[Request], *, jobs: int, machine: Machine, command
             elif isinstance(result, Stopped):
                 display.over(request.name, str(result))
             else:
-                kind = "" if isinstance(result, Problem) else f"{type(result).__name__}: "
+                kind = "" if isinstance(result, Problem | OSError) else f"{type(result).__name__}: "
                 failures[request.name] = f"{kind}{result}"
                 display.over(request.name, f"failed, {failures[request.name]}")
     finished = tuple(record for record in records.values() if record)
@@ -168,5 +180,6 @@ def _train_apart(request: Request, machine: Machine, command: str, events: Queue
 
 
 def _listen(events: Queue, display: Display) -> None:
-    while isinstance(event := events.get(), Event):
-        display.tell(event)
+    with suppress(EOFError, ConnectionError):  # the call was broken off
+        while isinstance(event := events.get(), Event):
+            display.tell(event)

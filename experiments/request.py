@@ -12,6 +12,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from experiments.machine import Machine
 from experiments.order import Share, check_batch
 from experiments.sources import Source, read_source
@@ -136,10 +138,15 @@ class Request(_Plain):
         return read_record(path) if path.exists() else None
 
     def set_aside(self) -> None:
-        """Move what there is of the run to a name of its own beside it."""
-        if self.folder.exists():
-            number = next(n for n in count(1) if not self._aside(n).exists())
-            self.folder.rename(self._aside(number))
+        """Move what there is of the run beside it; a Problem where it is being trained."""
+        if not self.folder.exists():
+            return
+        number = next(n for n in count(1) if not self._aside(n).exists())
+        try:
+            with FileLock(self.folder / "lock", timeout=0):
+                self.folder.rename(self._aside(number))
+        except Timeout:
+            raise Problem(f"{self.name} is being trained; it cannot be begun anew") from None
 
     def _aside(self, number: int) -> Path:
         return self.folder.with_name(f"{self.folder.name}.aside-{number}")

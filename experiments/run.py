@@ -97,7 +97,8 @@ def train_here(
         saved = read_checkpoint(last)
         check_identity(saved, request.identity, last)
         loader.sampler.go_on(*_position(saved))
-    say(_plan(recipe, share, loading))
+    if rank == 0:
+        say(_plan(recipe, share, loading))
     with _quiet():
         try:
             trainer.fit(
@@ -173,7 +174,8 @@ def _plan(recipe: Recipe, share: Share, loading: Loading) -> str:
     batch = f"batch {recipe.batch}"
     if share.portions > 1:
         part = recipe.batch // share.portions
-        batch += f" = {share.world} devices × {share.accumulate} portions × {part}"
+        counts = (f"{share.world} devices", f"{share.accumulate} portions", str(part))
+        batch += " = " + " × ".join(each for each in counts if not each.startswith("1 "))
     rate = f"learning rate {scaled_rate(recipe):g}"
     if recipe.batch != recipe.base_batch:
         rate += f" = {recipe.learning_rate:g} × {recipe.batch} / {recipe.base_batch}"

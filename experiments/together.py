@@ -81,8 +81,13 @@ def _member(
 def served(context: BaseContext) -> SyncManager:
     """A manager, for queues between processes, that outlives signals meant for the runs."""
     manager = SyncManager(ctx=context)
-    manager.start(initializer=ignore_signals)
+    manager.start(initializer=_serve, initargs=(os.getpid(),))
     return manager
+
+
+def _serve(parent: int) -> None:
+    ignore_signals()
+    end_with(parent)
 
 
 def _listen(members: list[BaseProcess], messages: Queue, tell: Tell) -> Record | None:

@@ -147,10 +147,9 @@ def _run_rows(
     if options.workers is not None:
         machine = replace(machine, workers=options.workers)
     command = shlex.join(["roadmap", *sys.argv[1:]])
-    if options.restart:
-        for request in requests:
-            request.set_aside()
-    outcome = run_all(requests, jobs=jobs, machine=machine, command=command)
+    outcome = run_all(
+        requests, jobs=jobs, machine=machine, command=command, restart=options.restart
+    )
     if outcome.records:
         _report(settings)
     for name, failure in outcome.failures.items():

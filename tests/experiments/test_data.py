@@ -1,5 +1,6 @@
 """Folders, tars, timm's data sets; batches, shares and evaluation, each image once."""
 
+import shutil
 import struct
 import tarfile
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from experiments.check_data import fault_of
 from experiments.data import Split, Statistics, open_data
 from experiments.machine import Machine
 from experiments.order import NO_IMAGE, Epochs, Once, Share
@@ -115,7 +117,7 @@ def test_a_step_sees_the_same_images_and_pairs_however_it_is_shared(world, accum
 
 
 def test_a_batch_that_cannot_be_shared_out_is_named():
-    with pytest.raises(Problem, match="batch 10 cannot be shared out: 2 devices in 2 portions"):
+    with pytest.raises(Problem, match="batch 10 cannot be shared out among 2 devices × 2 portions"):
         Epochs(70, 10, seed=0, share=Share(world=2, accumulate=2))
 
 
@@ -135,6 +137,40 @@ def test_a_tar_is_the_folder_it_was_made_of(images, tmp_path):
             one, other = opened.train.image(index), folder.train.image(index)
             assert one.tobytes() == other.tobytes()
         assert (opened.val.labels == folder.val.labels).all()
+
+
+def test_a_tar_with_links_and_replaced_members_is_still_the_folder(images, tmp_path):
+    root = tmp_path / "linked"
+    shutil.copytree(images, root)
+    (root / "train/a/hard.png").hardlink_to(root / "train/a/0.png")
+    (root / "train/b/soft.png").symlink_to("../a/1.png")
+    (root / "train/b/._hidden.png").write_text("of another system")
+    packed = tmp_path / "linked.tar"
+    with tarfile.open(packed, "w") as archive:
+        archive.add(root, "x")
+        archive.add(root / "train/a/2.png", "x/train/a/2.png")
+    folder, tar = read_source(str(root)), read_source(str(packed))
+    assert folder.images == tar.images == 38
+    assert folder.fingerprint == tar.fingerprint
+    one, other = open_data(folder, tmp_path), open_data(tar, tmp_path)
+    for index in range(38):
+        assert one.train.image(index).tobytes() == other.train.image(index).tobytes()
+
+
+def test_images_of_every_kind_are_opened_or_named(images, tmp_path):
+    root = tmp_path / "kinds"
+    shutil.copytree(images, root)
+    deep = numpy.full((8, 8), 30000, dtype=numpy.uint16)
+    Image.fromarray(deep).save(root / "train/a/deep.png")
+    Image.new("1", (16000, 16000)).save(root / "train/b/bomb.png")
+    Image.new("F", (8, 8)).save(root / "train/c/fractions.tif")
+    Image.new("P", (8, 8)).save(root / "train/c/palette.png")
+    data = open_data(read_source(str(root)), tmp_path)
+    faults = [fault for i in range(len(data.train)) if (fault := fault_of(data.train, i))]
+    assert len(faults) == 2 and "bomb.png" in faults[0] and "fractions.tif" in faults[1]
+    files = [file.name for file, _ in data.source.origin.samples["train"]]
+    image = data.train.image(files.index("train/a/deep.png"))
+    assert image.getpixel((0, 0)) == (117, 117, 117)
 
 
 def test_a_tar_that_does_not_fit_is_named(images, tmp_path):

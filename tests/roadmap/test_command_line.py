@@ -209,7 +209,7 @@ BROKEN = [
         f"{BASE}rows:\n  - patchify_stem: {{patch: 0}}\n",
         "mine.yaml:4: row 01: step 'patchify_stem'",
     ),
-    (f"{BASE}rows:\n  - kernel_size: {{kernel: '7'}}\n", "mine.yaml:4: parameter 'kernel'"),
+    (f"{BASE}rows:\n  - kernel_size: {{kernel: '7'}}\n", "mine.yaml:4: row 01: parameter 'kernel'"),
     (f"{BASE}rows:\n  - kernel_size: 7\n", "mine.yaml:4: the parameters of step 'kernel_size'"),
     (
         f"{BASE}rows:\n  - gelu:\n    branches: {{'a/b': {{gelu: }}}}\n",
@@ -240,7 +240,7 @@ BROKEN = [
     ),
     (
         "base: {depths: [1, 1], width: 8}\nrecipe: tiny-old\nrows:\n  - kernel_size: {kernel: 7.5}",
-        "mine.yaml:4: parameter 'kernel' of step 'kernel_size'",
+        "mine.yaml:4: row 01: parameter 'kernel' of step 'kernel_size'",
     ),
 ]
 
