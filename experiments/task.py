@@ -7,6 +7,7 @@ mixup soft labels (batch, classes).
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytorch_lightning as lightning
 import torch
@@ -103,10 +104,11 @@ class Classification(lightning.LightningModule):
             torch.distributed.all_reduce(wrong)
         return not wrong
 
-    def on_train_batch_end(self, outputs: object, batch: object, batch_idx: int) -> None:
-        """Take the optimizer's step into the averaged weights."""
-        if self.averaged is not None and (batch_idx + 1) % self.share.accumulate == 0:
-            self.averaged.update(self.network, step=self.global_step)
+    def optimizer_step(self, *given: Any, **named: Any) -> None:
+        """Step, and take the step into the averaged weights before anything can be saved."""
+        super().optimizer_step(*given, **named)
+        if self.averaged is not None:
+            self.averaged.update(self.network, step=self.global_step + 1)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count correct images and sum the loss; labels of NO_IMAGE do not count."""

@@ -1,5 +1,6 @@
 """The promises of README's table: the real program, as a process of its own, is harmed."""
 
+import contextlib
 import json
 import os
 import random
@@ -249,9 +250,12 @@ def test_another_runs_checkpoint_is_refused_naming_what_differs(images, halted):
 def test_a_second_process_waits_or_is_refused(images, tmp_path, untouched):
     first = start(*command(images, tmp_path))
     wait_for(lambda: run_of(tmp_path) and (run_of(tmp_path) / "holder.txt").exists(), first)
+    first.send_signal(signal.SIGSTOP)
     code, _, errors = finish(*command(images, tmp_path, "--no-wait"))
     assert code == 1 and f"is being trained by process {first.pid} on" in errors
     second = start(*command(images, tmp_path))
+    time.sleep(15)
+    first.send_signal(signal.SIGCONT)
     errors = second.communicate(timeout=300)[1]
     assert f"waiting for process {first.pid}" in errors and second.returncode == 0
     first.communicate(timeout=300)
@@ -269,16 +273,14 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_records(images, tmp_path, un
     try:
         process = start(*command(images, small, "--save-every", "0"))
         wait_for(has_checkpoint(small), process)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=120)
         filler = small / "filler"
-        with filler.open("wb") as file:
-            try:
-                while True:
-                    file.write(bytes(1 << 16))
-                    file.flush()
-            except OSError:
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(bytes(1 << 12)):
                 pass
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 1
+        code, _, errors = finish(*command(images, small, "--save-every", "0"))
+        assert code == 1
         assert "No space left on device" in errors and "Traceback" not in errors
         assert newest(run_of(small)) is not None
         filler.unlink()

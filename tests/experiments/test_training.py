@@ -94,7 +94,7 @@ def test_a_record_says_which_images_were_right(images, tmp_path):
 
 def test_trained_weights_load_into_timm(images, tmp_path):
     asked = request(images, tmp_path, row="13")
-    with pytest.raises(Problem, match="is not trained yet"):
+    with pytest.raises(Problem, match="has no weights"):
         export(asked, tmp_path / "row13.safetensors")
     trained(asked)
     export(asked, tmp_path / "row13.safetensors", timm_names=True)

@@ -210,7 +210,10 @@ BROKEN = [
         "mine.yaml:4: row 01: step 'patchify_stem'",
     ),
     (f"{BASE}rows:\n  - kernel_size: {{kernel: '7'}}\n", "mine.yaml:4: row 01: parameter 'kernel'"),
-    (f"{BASE}rows:\n  - kernel_size: 7\n", "mine.yaml:4: the parameters of step 'kernel_size'"),
+    (
+        f"{BASE}rows:\n  - kernel_size: 7\n",
+        "mine.yaml:4: row 01: the parameters of step 'kernel_size'",
+    ),
     (
         f"{BASE}rows:\n  - gelu:\n    branches: {{'a/b': {{gelu: }}}}\n",
         "branch 'a/b' must be named",
@@ -232,7 +235,7 @@ BROKEN = [
     ),
     (
         "base: {depths: [1, 1], width: 8}\nrecipe: tiny-old\nrows:\n  - kernel_size: {kernal: 7}\n",
-        "mine.yaml:4: unknown parameter of step 'kernel_size': 'kernal'; did you mean 'kernel'",
+        "mine.yaml:4: row 01: unknown parameter of step 'kernel_size': 'kernal'; did you mean 'ker",
     ),
     (
         "base: {depths: [1, 1], width: 8}\nrecipe: tiny-old\nrows:\n  - move_up_depthwise:\n",

@@ -118,6 +118,7 @@ def test_difference_is_what_a_step_does():
 
 
 OTHER = {
+    "statistics": "data", "ema": 0.999,
     "epochs": 301, "image_size": 64, "batch": 64, "optimizer": "sgd", "learning_rate": 1.0,
     "base_batch": 64, "momentum": 0.5, "betas": (0.5, 0.5), "weight_decay": 0.5,
     "decay_norms_and_biases": True, "schedule": "step", "step_epochs": 5.0, "step_factor": 0.5,
