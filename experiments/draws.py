@@ -22,10 +22,12 @@ def own_draws() -> Iterator[None]:
         yield
         return
     states = random.getstate(), numpy.random.get_state(), torch.get_rng_state()
-    yield
-    random.setstate(states[0])
-    numpy.random.set_state(states[1])
-    torch.set_rng_state(states[2])
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        numpy.random.set_state(states[1])
+        torch.set_rng_state(states[2])
 
 
 def draw_from(*key: int) -> None:
