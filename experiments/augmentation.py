@@ -8,7 +8,7 @@ same (seed, epoch, index), to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
@@ -23,11 +23,10 @@ from torch import Tensor
 
 from experiments import tables
 from experiments.data import Statistics
+from experiments.tables import Operation
 from roadmap.spec import Recipe
 
 ASPECT = (3 / 4, 4 / 3)
-
-Operation = Callable[..., Image.Image]  # one of timm's functions of an image
 
 
 @dataclass

@@ -15,8 +15,9 @@ from timm.data import auto_augment as timm_operations
 from torch import Tensor
 
 from experiments import pixels, tables
-from experiments.augmentation import Augmentation, Drawn, Operation, erase, normalize
+from experiments.augmentation import Augmentation, Drawn, erase, normalize
 from experiments.data import Statistics
+from experiments.tables import Operation
 from roadmap.spec import Recipe
 
 

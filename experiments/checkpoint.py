@@ -21,6 +21,7 @@ from pytorch_lightning.plugins.io import CheckpointIO
 
 from experiments.signals import Stop, Stopped
 from roadmap.errors import Problem
+from roadmap.files import put
 from roadmap.record import Identity
 
 LAST, BEFORE = "last.ckpt", "before.ckpt"
@@ -52,19 +53,9 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
     buffer = io.BytesIO()
     torch.save(checkpoint, buffer)
     content = buffer.getbuffer()
-    beside = path.with_suffix(".partial")
-    try:
-        with beside.open("wb") as file:
-            file.write(HEAD + hashlib.sha256(content).hexdigest().encode() + b"\n")
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    if path.exists():
-        path.replace(path.with_name(BEFORE))
-    beside.replace(path)
+    head = HEAD + hashlib.sha256(content).hexdigest().encode() + b"\n"
+    beside, before = path.with_suffix(".partial"), path.with_name(BEFORE)
+    put(path, head, content, beside=beside, before=before)
     _settle(path.parent)
 
 
@@ -89,16 +80,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
-def newest(folder: Path, say: Callable[[str], None] = lambda line: None) -> Path | None:
-    """The newest checkpoint that is whole; says which is not. None where none was ever written."""
+def newest(
+    folder: Path, say: Callable[[str], None] = lambda line: None
+) -> tuple[Path, dict[str, Any]] | None:
+    """The newest checkpoint that is whole, and its data; None where none was ever written.
+
+    Says which is not whole; raises Problem where none is.
+    """
     there = [folder / name for name in (LAST, BEFORE) if (folder / name).exists()]
     for path in there:
         try:
-            read_checkpoint(path)
+            return path, read_checkpoint(path)
         except (OSError, ValueError, RuntimeError, EOFError) as error:
             say(f"{error}; trying the one before")
-        else:
-            return path
     if there:
         raise Problem(f"no checkpoint in {folder} can be read; --restart begins the run anew")
     return None

@@ -51,7 +51,7 @@ class Split:
         for index in range(len(self)):
             arrays.append(numpy.asarray(self.image(index)))
             progress(index + 1, len(self))
-        return replace(self, image=partial(_from_array, arrays), arrays=arrays)
+        return _held(arrays, self.labels)
 
     def only(self, indices: Sequence[int]) -> Split:
         """These images alone, in this order."""
@@ -98,9 +98,14 @@ class DataSet:
         val = self.val.hold(lambda done, _: progress(len(self.train) + done, total))
         return replace(self, train=train, val=val)
 
+    @cached_property
+    def own_statistics(self) -> Statistics:
+        """The training images' own; found once, for training and for evaluation."""
+        return self.train.statistics()
+
     def statistics(self, recipe: Recipe) -> Statistics:
         """What the recipe normalizes by: ImageNet's statistics, or the training images' own."""
-        return self.train.statistics() if recipe.statistics == "data" else Statistics()
+        return self.own_statistics if recipe.statistics == "data" else Statistics()
 
     def describe(self) -> dict[str, Any]:
         """The part of a record that is about data."""

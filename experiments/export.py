@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from experiments.checkpoint import newest, read_checkpoint
+from experiments.checkpoint import newest
 from experiments.request import Request
 from roadmap.errors import Problem
 from roadmap.network import build
@@ -18,10 +18,10 @@ def export(request: Request, target: Path, *, timm_names: bool = False) -> None:
 
     A timm reference row has timm's names anyway.
     """
-    path = newest(request.folder)
-    if path is None:
+    found = newest(request.folder)
+    if found is None:
         raise Problem(f"{request.name} has no weights: {request.folder} holds no last.ckpt")
-    saved = read_checkpoint(path)
+    _, saved = found
     averaged = request.spec.recipe.ema > 0
     prefix = "averaged.module." if averaged else "network."  # those that were validated
     weights = {

@@ -104,9 +104,9 @@ def _files(root: Path, split: str) -> Iterable[File]:
         inside = Path(folder).relative_to(root)
         for name in names:
             path = Path(folder, name)
-            hidden = any(part.startswith(".") for part in (*inside.parts, name))
-            if len(inside.parts) > 1 and not hidden and path.is_file():
-                yield File(str(PurePosixPath(*inside.parts, name)), path, path.stat().st_size)
+            parts = (*inside.parts, name)
+            if len(parts) > 2 and not _is_hidden(parts) and path.is_file():
+                yield File("/".join(parts), path, path.stat().st_size)
 
 
 def _members(archive: Path) -> Iterable[File]:
@@ -120,10 +120,13 @@ def _members(archive: Path) -> Iterable[File]:
     for name in members:  # of two with one name the later is the file
         parts = name.split("/")
         parts = parts if parts[0] in SPLITS else parts[1:]
-        hidden = any(part.startswith(".") for part in parts)
-        if len(parts) > 2 and parts[0] in SPLITS and not hidden:
+        if len(parts) > 2 and parts[0] in SPLITS and not _is_hidden(parts):
             file = _target(archive, name, members)
             yield File("/".join(parts), archive, file.size, file.offset_data)
+
+
+def _is_hidden(parts: Iterable[str]) -> bool:
+    return any(part.startswith(".") for part in parts)
 
 
 def _inside(name: str, *, start: str = "") -> str:

@@ -11,7 +11,7 @@ from statistics import median
 import numpy
 import pytorch_lightning as lightning
 
-from roadmap.record import write_whole
+from roadmap.files import put_text
 
 
 class History(lightning.Callback):
@@ -45,7 +45,7 @@ class History(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
         """Keep only the epochs that the checkpoint has behind it."""
         kept = [row for row in self.rows() if row["epoch"] < trainer.current_epoch]
-        write_whole(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+        put_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         self._start()
 
     def on_train_epoch_start(
@@ -90,7 +90,7 @@ class History(lightning.Callback):
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         right = task.correct[: self.validated].numpy()
-        write_whole(self.correct_path, base64.b64encode(numpy.packbits(right)).decode())
+        put_text(self.correct_path, base64.b64encode(numpy.packbits(right)).decode())
 
     @property
     def correct_path(self) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from experiments.progress import Event, Tell
+from experiments.progress import Tell, said
 from roadmap.errors import Problem
 
 
@@ -29,7 +29,7 @@ def only_here(folder: Path, name: str, wait: bool, tell: Tell) -> Iterator[None]
                 f"{name} is being trained by {who}; without --no-wait this waits"
             ) from None
         line = f"waiting for {who}, which trains it"
-        tell(Event(run=name, done=0, total=1, state="waiting", line=line, preparing=True))
+        tell(said(name, line, state="waiting"))
         lock.acquire()
     try:
         holder.write_text(f"process {os.getpid()} on {os.uname().nodename}")

@@ -11,14 +11,18 @@ from pathlib import Path
 from experiments.progress import Event, Tell
 
 
+def now() -> str:
+    """The time, UTC, ISO 8601, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
 @contextmanager
 def logged(path: Path, tell: Tell) -> Iterator[Tell]:
     """Within, what is told also goes to the end of a file; so does the traceback of a failure."""
     with path.open("a", encoding="utf-8") as file:
 
         def write(text: str) -> None:
-            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-            file.write(f"{now} {text}\n")
+            file.write(f"{now()} {text}\n")
             file.flush()
 
         def both(event: Event) -> None:

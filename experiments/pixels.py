@@ -61,8 +61,8 @@ def resize(image: Tensor, size: int, kind: str) -> Tensor:
     height, width = image.shape[-2:]
     across = resampling(width, size, kind, image.device)
     down = resampling(height, size, kind, image.device)
-    wide = (image @ across.mT).div_(ONE).add_(0.5).floor_().clamp_(0, 255)
-    return (down @ wide).div_(ONE).add_(0.5).floor_().clamp_(0, 255)
+    wide = _rounded((image @ across.mT).div_(ONE))
+    return _rounded((down @ wide).div_(ONE))
 
 
 def _rounded(values: Tensor) -> Tensor:
@@ -141,8 +141,7 @@ def equalize(images: Tensor) -> Tensor:
     below = histogram.cumsum(2) - histogram
     tables = (step // 2 + below) // step.clamp(min=1)
     same = torch.arange(256, device=images.device).expand_as(tables)
-    one_value = (histogram > 0).sum(2, keepdim=True) <= 1
-    tables = torch.where((step == 0) | one_value, same, tables.clamp_(max=255))
+    tables = torch.where(step == 0, same, tables.clamp_(max=255))
     return look_up(images, tables.float())
 
 

@@ -30,6 +30,11 @@ class Event:
 Tell = Callable[[Event], None]
 
 
+def said(run: str, line: str, state: str = "") -> Event:
+    """What a run says before it trains."""
+    return Event(run=run, done=0, total=1, state=state, line=line, preparing=True)
+
+
 class Display:
     """All runs of a call on standard error: bars in a terminal, elsewhere a line per epoch."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 import time
 import warnings
@@ -16,14 +15,14 @@ import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from experiments.check_data import without_broken
-from experiments.checkpoint import Keep, ProvenFiles, check_identity, newest, read_checkpoint
+from experiments.checkpoint import Keep, ProvenFiles, check_identity, newest
 from experiments.data import DataSet, open_data
 from experiments.history import History
 from experiments.lock import only_here
-from experiments.log import logged
+from experiments.log import logged, now
 from experiments.machine import Machine, as_it_began
 from experiments.order import Share
-from experiments.progress import Event, Tell
+from experiments.progress import Event, Tell, said
 from experiments.provenance import describe_machine
 from experiments.reference import measured_cost
 from experiments.request import Request
@@ -64,9 +63,12 @@ def train_here(
     request: Request, machine: Machine, command: str, tell: Tell, rank: int = 0
 ) -> Record | None:
     """Train in this process, the `rank`-th of the run's; the first makes the record."""
-    clock, started = time.monotonic(), _now()
+    clock, started = time.monotonic(), now()
     recipe, folder = request.spec.recipe, request.folder
-    say = partial(_say, tell, request.name)
+
+    def say(line: str) -> None:
+        tell(said(request.name, line))
+
     data, loading = _data(request, machine, tell, say)
     share = Share(rank=rank, world=machine.world, accumulate=machine.accumulate)
     torch.set_num_threads(machine.threads)
@@ -92,9 +94,9 @@ def train_here(
     callbacks = [history, Watch(request.name, history, tell)] if rank == 0 else []
     callbacks.append(Keep(folder, request.identity, STOP, machine.save_every))
     trainer = _trainer(recipe.epochs, machine, callbacks)
-    last, status = newest(folder, say), "finished"
-    if last:
-        saved = read_checkpoint(last)
+    last, status = None, "finished"
+    if found := newest(folder, say):
+        last, saved = found
         check_identity(saved, request.identity, last)
         loader.sampler.go_on(*_position(saved))
     if rank == 0:
@@ -128,7 +130,7 @@ def train_here(
         spec=to_dict(request.spec),
         history=rows,
         provenance=describe_machine(
-            machine, images=str(loading), command=command, started=started, finished=_now()
+            machine, images=str(loading), command=command, started=started, finished=now()
         ),
     )
 
@@ -154,10 +156,6 @@ def _data(
     if loading.held:
         data = data.hold(partial(preparing, "decoding the images, once"))
     return data, loading
-
-
-def _say(tell: Tell, name: str, line: str) -> None:
-    tell(Event(run=name, done=0, total=1, line=line, preparing=True))
 
 
 def _position(saved: dict[str, Any]) -> tuple[int, int]:
@@ -263,7 +261,3 @@ def _cost(spec: Spec, network: torch.nn.Module) -> dict[str, int]:
         return measured_cost(network, size)
     walked = cost(spec.network, size)
     return {"macs": walked.macs, "params": walked.params, "activations": walked.activations}
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

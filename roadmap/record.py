@@ -7,7 +7,6 @@ hardware, times): a run is found again by its identity, whatever it was started 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,7 @@ import pydantic
 from pydantic import Field
 
 from roadmap.errors import Problem
+from roadmap.files import put_text
 from roadmap.spec import fingerprint, from_dict
 
 value = pydantic.dataclasses.dataclass(
@@ -117,21 +117,7 @@ class Records:
 
 def write_record(record: Record, path: Path) -> None:
     """Write a record so that it is there whole or not at all."""
-    write_whole(path, pydantic.TypeAdapter(Record).dump_json(record, indent=2).decode() + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or as it was: beside, flushed, renamed."""
-    beside = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    beside.replace(path)
+    put_text(path, pydantic.TypeAdapter(Record).dump_json(record, indent=2).decode() + "\n")
 
 
 def read_record(path: Path) -> Record:

@@ -133,7 +133,6 @@ def test_a_warning_saves_at_the_next_step_and_the_same_command_goes_on(
     """Seldom saving: what is not lost was saved by the warning."""
     given = command(images, tmp_path)
     process = start(*given)
-    log = "batch 4"
     wait_for(lambda: run_of(tmp_path) and "learning rate" in _log(tmp_path), process)
     wait_for(lambda: (run_of(tmp_path) / "metrics.jsonl").exists(), process)
     time.sleep(1.0)
@@ -141,7 +140,7 @@ def test_a_warning_saves_at_the_next_step_and_the_same_command_goes_on(
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 128 + number, errors
     assert "the same command goes on from here" in errors and "Traceback" not in errors
-    assert log and read_checkpoint(run_of(tmp_path) / LAST)["global_step"] > 0
+    assert read_checkpoint(run_of(tmp_path) / LAST)["global_step"] > 0
     code, _, errors = finish(*given)
     assert code == 0, errors
     assert_equal(outcome(tmp_path), untouched)
@@ -205,7 +204,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(images, halted, untou
     for harm in (_cut, _flip, _nothing):
         (folder / LAST).write_bytes(harm(whole))
         said = []
-        assert newest(folder, said.append) == folder / BEFORE
+        assert newest(folder, said.append)[0] == folder / BEFORE
         assert "is damaged: its checksum does not fit" in said[0]
     (folder / "last.partial").write_bytes(_cut(whole))
     code, _, errors = finish(*command(images, halted))
