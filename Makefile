@@ -22,41 +22,40 @@ CLI = $(PYTHON) -m roadmap
 
 help:  ## this menu
 	@printf 'From ResNet to ConvNeXt, every step trainable.\n\n'
-	@printf '  %-16s%s\n' 'make step-05' 'train one row and show it beside the paper (about 2 minutes)'
-	@sed -n 's/^\([a-z]*\):.*## /\1 /p' Makefile | while read -r name text; do \
-		printf '  %-16s%s\n' "make $$name" "$$text"; done
-	@printf '\nROADMAP=%s (or cifar, resnet50, resnet200, FILE.yaml)  SEEDS=%s  RUNS=%s\n' \
+	@sed -n 's/^\([a-z%-]*\):.*## /\1 /p' Makefile | sed 's/^step-%/step-05/' | while read -r name text; do \
+		printf '  %-14s%s\n' "make $$name" "$$text"; done
+	@printf '\nWith ROADMAP=%s (cifar, resnet50, resnet200, FILE.yaml), SEEDS=%s, RUNS=%s,\n' \
 		'$(ROADMAP)' '$(SEEDS)' '$(RUNS)'
-	@printf 'ARGUMENTS="--data DIR" adds to the command line; see also: %s --help\n' '$(CLI)'
+	@printf 'and ARGUMENTS="--data DIR", or any option of %s --help\n' '$(CLI)'
 
-step-%: $(READY)
+step-%: $(READY)  ## train one row, show it beside the paper's (2 minutes)
 	$(CLI) train $* --roadmap $(ROADMAP) --runs $(RUNS) $(ARGUMENTS)
 
 setup: $(READY)  ## make .venv with everything in it (about 3 minutes)
 
-roadmap: $(READY)  ## train the whole path, 14 rows; goes on where it was (SEEDS=3)
+roadmap: $(READY)  ## train all 14 rows; goes on where it was (SEEDS=3)
 	$(CLI) run --roadmap $(ROADMAP) --seeds $(SEEDS) --runs $(RUNS) $(ARGUMENTS)
 
 table: $(READY)  ## accuracy and cost of every row, beside the paper's
 	$(CLI) table --roadmap $(ROADMAP) --runs $(RUNS) $(ARGUMENTS)
 
-plots: $(READY)  ## Figure 2 from the paper's numbers and from yours: PDF, SVG, PNG
+plots: $(READY)  ## Figure 2: the paper's, yours, both (PDF, SVG, PNG)
 	$(CLI) plot --roadmap $(ROADMAP) --runs $(RUNS) --out $(FIGURES) $(ARGUMENTS)
 
 cost: $(READY)  ## what every row costs, exactly, without training
 	$(CLI) cost --roadmap $(ROADMAP) $(ARGUMENTS)
 
-bench: $(READY)  ## speed against a bare loop, fvcore and timm (PEER=path/to/train.py)
+bench: $(READY)  ## speed beside a bare loop, fvcore, timm (PEER=train.py)
 	$(PYTHON) -m experiments.benchmarks --out $(BENCH) $(if $(PEER),--peer $(PEER))
 
 test: $(READY) lint  ## the test suite, with real short trainings
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --dist worksteal
 
-lint: $(READY)
+lint: $(READY)  ## check style and format
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 
-format: $(READY)
+format: $(READY)  ## mend style and format
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 

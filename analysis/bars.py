@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 
 from analysis.cells import notes as remarks
 from analysis.selection import REFERENCE
@@ -134,28 +133,21 @@ def table_bars(table: Table) -> Bars:
 def aligned(left: Bars, right: Bars) -> tuple[Bars, Bars]:
     """Both with the same rows, so that they can stand side by side; what one lacks is missing.
 
-    Rows are the same where number and title are; references are paired in their order.
+    Rows are the same where number and title are; references stand at the end.
     """
-    keys = [_key(bar) for bar in left.bars if not bar.is_reference]
+    keys = [_key(bar) for bar in left.bars]
     position = 0
-    for key in (_key(bar) for bar in right.bars if not bar.is_reference):
-        position = keys.index(key) if key in keys else position
-        if key not in keys:
+    for bar in right.bars:
+        key = _key(bar)
+        if key in keys:
+            position = keys.index(key)
+        else:
+            position = len(keys) if bar.is_reference else position
             keys.insert(position, key)
         position += 1
-    references = [[bar for bar in each.bars if bar.is_reference] for each in (left, right)]
-    pairs = list(zip_longest(*references))
     return tuple(
-        replace(
-            each,
-            bars=(
-                *(known.get(key) or _absent(key, left, right) for key in keys),
-                *(pair[side] or Bar(number="", title="", group="reference") for pair in pairs),
-            ),
-        )
-        for side, (each, known) in enumerate(
-            (each, {_key(bar): bar for bar in each.bars}) for each in (left, right)
-        )
+        replace(each, bars=tuple(known.get(key) or _absent(key, left, right) for key in keys))
+        for each, known in ((each, {_key(bar): bar for bar in each.bars}) for each in (left, right))
     )
 
 

@@ -77,7 +77,7 @@ def cells(table: Table) -> list[dict[str, str]]:
 
 def _step(row: TableRow) -> str:
     """A row's title; a dagger says that some of its runs diverged while others finished."""
-    title = "" if row.row == row.title else row.title
+    title = "" if row.row.endswith(row.title) else row.title
     return f"{title} †".lstrip() if row.diverged and row.n else title
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
+from analysis.cells import signed
 from analysis.costs import cost_rows
-from roadmap.text import difference, lines
+from roadmap.text import difference, meaningful
 from steps.path import Roadmap, Row
 
 WIDTH = 80
@@ -36,7 +37,7 @@ def _paper(costs: dict, row: Row) -> str:
     text = f"The paper's: {own['paper_top1']:.2f} % top-1 on ImageNet-1K"
     before = costs[row.before.number]["paper_top1"] if row.before else None
     if before is not None:
-        text += f" ({own['paper_top1'] - before:+.2f} from row {row.before.number})"
+        text += f" ({signed(own['paper_top1'] - before, 2)} from row {row.before.number})"
     text += f", {own['paper_gflops']:.2f} GFLOPs."
     if own["note"]:
         text += f" Note: {own['note']}."
@@ -45,7 +46,7 @@ def _paper(costs: dict, row: Row) -> str:
 
 def _changes(row: Row) -> str:
     if row.before is None:
-        return "\n".join(["Spec:", *_wrapped("  " + line for line in lines(row.spec))])
+        return "\n".join(["Spec:", *_wrapped("  " + line for line in meaningful(row.spec))])
     changed = difference(row.before.spec, row.spec)
     return "\n".join([f"Spec, against row {row.before.number}:", *_wrapped(changed)])
 
@@ -63,7 +64,7 @@ def _costs(costs: dict, row: Row) -> str:
         line = f"  {name:12}{own[key]:>16,}"
         if row.before:
             before = costs[row.before.number][key]
-            line += f"{before:>16,}  {100 * (own[key] / before - 1):+.1f} %"
+            line += f"{before:>16,}  {signed(100 * (own[key] / before - 1), 1):>7} %"
         shown.append(line)
     size, classes = row.spec.recipe.image_size, row.spec.network.classes
     return f"Cost of one image of {size} pixels, {classes} classes:\n" + "\n".join(shown)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import floor
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, MaxNLocator
+from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator
 
 from analysis.bars import Bar, Bars
 from analysis.cells import accuracy, cost_decimals
@@ -59,8 +59,8 @@ def _limits(bars: Bars, panel: float, room: float) -> tuple[float, float]:
     bar that this one still reaches beyond the cut.
     """
     known = [bar for bar in bars.bars if bar.top1 is not None]
-    if not known:
-        return 0.0, 110.0
+    if len(known) < 2:  # no differences to show
+        return 0.0, 110.0 * panel / (panel - room) if known else 110.0
     low = min(bar.top1 - (bar.std or 0) for bar in known)
     high = max(1.0, *(bar.top1 + (bar.std or 0) for bar in known))
     span = max(high - low, 0.5)
@@ -151,6 +151,7 @@ def cost_panel(axes: Axes, bars: Bars, lines: Lines, size: float) -> None:
     _prepare(axes, lines, size, "GMACs")
     ticks = MaxNLocator(max(round(2.4 * panel), 3), steps=NICE).tick_values(0, stop)
     axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if tick < 0.93 * stop]))
+    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
     for y, bar in zip(lines.bars, bars.bars, strict=True):
         if bar.gmacs is None:
             axes.text(0.04 / panel * stop, y, "–", fontsize=size - 0.5, color=FAINT, va="center")

@@ -74,12 +74,9 @@ def side_by_side(left: Bars, right: Bars, *, titles: tuple[str, str] | None = No
 
 
 def _common(left: Bars, right: Bars) -> Bars:
-    """The bars whose labels serve both sides; different references share one label."""
-    shared = []
-    for one, other in zip(left.bars, right.bars, strict=True):
-        names = dict.fromkeys(each.title for each in (one, other) if each.title)
-        known = one if one.top1 is not None else other
-        shared.append(replace(known, title=" / ".join(names)))
+    """The bars whose labels serve both sides: known where one of them is."""
+    pairs = zip(left.bars, right.bars, strict=True)
+    shared = (one if one.top1 is not None else other for one, other in pairs)
     return replace(left, bars=tuple(shared))
 
 

@@ -52,6 +52,8 @@ def select(roadmap: Roadmap, records: Sequence[Record], data: str | None = None)
         or (is_reference(record) and record.identity.recipe == recipe)
     )
     name = _data_set(found, data, roadmap.data)
+    if data is None and name is not None and roadmap.data not in (name, None):
+        notes.append(f"{name!r} is the only data set with runs; the roadmap's is {roadmap.data!r}")
     mine = [record for record in found if name in (data_name(record), record.identity.data)]
     others = Counter(data_name(record) for record in found if record not in mine)
     notes += [f"left out: {_count(n)} on data set {other!r}" for other, n in sorted(others.items())]
@@ -75,6 +77,22 @@ def select(roadmap: Roadmap, records: Sequence[Record], data: str | None = None)
         references={key: tuple(references[key]) for key in sorted(references)},
         notes=(*notes, *versions),
     )
+
+
+def named(roadmap: Roadmap, chosen: Selection) -> dict[str, Record]:
+    """Each run that was chosen, once, under a name that says what it is: `05-width-seed0`."""
+    found: dict[str, Record] = {}
+    for row in roadmap:
+        for run in chosen.rows.get(row.number, ()):
+            if run not in found.values():
+                found[f"{row.number}-{row.step}-seed{run.identity.seed}"] = run
+    models = Counter(name for name, _ in chosen.references)
+    for (name, spec), runs in chosen.references.items():
+        settings = f"-{spec}" if models[name] > 1 else ""
+        for run in runs:
+            name = f"{run.label.row.replace(':', '-')}{settings}-reference"
+            found[f"{name}-seed{run.identity.seed}"] = run
+    return found
 
 
 def is_reference(record: Record) -> bool:

@@ -11,7 +11,7 @@ from statistics import fmean, median, stdev
 from analysis.selection import select
 from roadmap.cost import cost
 from roadmap.paper import printed
-from roadmap.record import Record
+from roadmap.record import Provenance, Record
 from roadmap.spec import Recipe
 from steps.path import Roadmap
 
@@ -47,7 +47,7 @@ class TableRow:
 class Table:
     """The rows of a roadmap, then reference rows; `notes` say what was left out or is mixed.
 
-    `sizes` (of the data) and `recipe` are in words, for captions.
+    `sizes` (of the data) and `recipe` are in words, for captions; `legend` explains the columns.
     """
 
     rows: tuple[TableRow, ...]
@@ -56,6 +56,7 @@ class Table:
     data: str | None = None
     sizes: str = ""
     recipe: str = ""
+    legend: str = ""
 
     @property
     def decimals(self) -> int:
@@ -100,6 +101,7 @@ def tabulate(roadmap: Roadmap, records: Sequence[Record], *, data: str | None = 
     return Table(
         rows=(*rows.values(), *references),
         notes=(*chosen.notes, *_twice(references), *_mixtures(_finished(runs))),
+        legend=_legend(roadmap),
         title=roadmap.title,
         data=chosen.data,
         sizes=chosen.sizes,
@@ -157,19 +159,48 @@ def _twice(references: Sequence[TableRow]) -> list[str]:
 
 
 def _mixtures(runs: Sequence[Record]) -> list[str]:
-    """One note per circumstance in which the averaged runs differ."""
+    """One note per circumstance in which the runs differ; rounding, and so accuracy, may too."""
     circumstances = {"hardware": [run.provenance.hardware for run in runs],
                      "commit": [run.provenance.commit or "unknown" for run in runs],
-                     "threads": [str(run.provenance.threads) for run in runs]}  # fmt: skip
+                     "threads": [str(run.provenance.threads) for run in runs],
+                     "precision": [run.provenance.precision for run in runs],
+                     "devices": [str(_devices(run.provenance)) for run in runs]}  # fmt: skip
     for library in sorted({name for run in runs for name in run.provenance.versions}):
         versions = [run.provenance.versions.get(library, "unknown") for run in runs]
         circumstances[f"versions of {library}"] = versions
     return [
-        f"the runs differ in {what}: "
-        + ", ".join(f"{value} ({count})" for value, count in sorted(Counter(values).items()))
+        f"the runs differ in {what}: {_by_row(runs, values)}"
         for what, values in circumstances.items()
         if len(set(values)) > 1
     ]
+
+
+def _devices(provenance: Provenance) -> int:
+    return provenance.devices * provenance.nodes
+
+
+def _by_row(runs: Sequence[Record], values: Sequence[str]) -> str:
+    """`1 in 12 runs, 2 in 1 run (05)`: how many runs have each value; of all but most, the rows."""
+    counts = Counter(values).most_common()
+    parts = []
+    for value, count in counts:
+        rows = sorted(
+            {run.label.row for run, its in zip(runs, values, strict=True) if its == value}
+        )
+        named = f" ({', '.join(rows)})" if value != counts[0][0] else ""
+        parts.append(f"{value} in {count} run{'s' * (count > 1)}{named}")
+    return ", ".join(parts)
+
+
+def _legend(roadmap: Roadmap) -> str:
+    """What the columns count, in a line or two."""
+    last = roadmap.rows[-1].spec
+    size, classes = last.recipe.image_size, last.network.classes
+    text = (
+        f"GMACs, parameters: ours, at {size} pixels, {classes} classes. Change: from the row before"
+    )
+    before = sorted({row.before.number for row in roadmap if row.is_branch and row.before})
+    return text + (f"; of side branches from row {', '.join(before)}." if before else ".")
 
 
 def _recipes(roadmap: Roadmap) -> str:

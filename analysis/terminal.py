@@ -16,6 +16,7 @@ from analysis.colours import colour as colour_of
 from analysis.table import Table
 
 WIDTH, LABEL = 80, 27
+LEFT_OUT = "--data and --set as given when they were trained show the runs left out"
 HEADINGS = {
     "top1": "top-1, %\nmean ± std (n)",
     "change": "\nchange",
@@ -44,7 +45,8 @@ def terminal(table: Table, *, colour: bool | None = None) -> str:
     if heading:
         console.print(Text(heading, style="bold"))
     console.print(_grid(table))
-    for note in notes(table):
+    hints = (LEFT_OUT,) if any(note.startswith("left out") for note in notes(table)) else ()
+    for note in (*notes(table), *hints, table.legend):
         console.print(Text(note, style="dim"))
     lines = console.file.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines)
@@ -63,7 +65,8 @@ def _grid(table: Table) -> Grid:
         grid.add_row(_group(group))
         for row, cell in members:
             style = "dim" if row.top1 is None else ""
-            label = Text(_folded(f"{row.row} {cell['step']}".strip()))
+            number = f"{row.row:6}" if row.branch else row.row
+            label = Text(_folded(f"{number} {cell['step']}".strip()))
             grid.add_row(label, *(Text(cell[name]) for name in names), style=style)
     return grid
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from experiments.data import DataSet, Split, open_data
-from experiments.sources import Source, cache_folder
+from experiments.data import BrokenImage, DataSet, Split
 
 Progress = Callable[[int, int], None]
 
 
-def broken_images(source: Source, progress: Progress) -> Iterator[str]:
+def broken_images(data: DataSet, progress: Progress) -> Iterator[str]:
     """One line for each image that cannot be opened; all of them are tried."""
-    data = open_data(source, cache_folder())
     total = len(data.train) + len(data.val)
     done = 0
     for split in (data.train, data.val):
@@ -28,7 +26,7 @@ def fault_of(split: Split, index: int) -> str | None:
     """What is wrong with an image; None if nothing is."""
     try:
         split.image(index)
-    except OSError as error:
+    except BrokenImage as error:
         return str(error)
     return None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from experiments.timm_data import TimmData
 
 Progress = Callable[[int, int], None]
+
+
+class BrokenImage(OSError):
+    """An image cannot be opened. Which and why, also where a loading process adds its traceback."""
+
+    def __str__(self) -> str:
+        return super().__str__().strip().splitlines()[-1].rpartition("BrokenImage: ")[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +153,8 @@ def _from_timm(origin: TimmData, split: str, progress: Progress) -> Split:
         return _held(*origin.read(split, progress))
     from experiments.timm_data import open_image
 
-    return Split(image=partial(open_image, origin.splits[split]), labels=labels)
+    open_file = partial(open_image, origin.splits[split])
+    return Split(image=partial(_from_set, f"{origin.name}, {split}", open_file), labels=labels)
 
 
 def _from_array(images: Sequence[numpy.ndarray], index: int) -> Image.Image:
@@ -160,11 +169,23 @@ def _from_some(
 
 def _from_file(samples: Samples, index: int) -> Image.Image:
     file = samples[index][0]
-    try:
+    with _named(str(file)):
         return _in_colour(Image.open(file.open()))
-    except Exception as error:  # Pillow's readers raise what they like
+
+
+def _from_set(name: str, image: Callable[[int], Image.Image], index: int) -> Image.Image:
+    with _named(f"{index} of {name}"):
+        return _in_colour(image(index))
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say of what cannot be opened which image it is; Pillow's readers raise what they like."""
+    try:
+        yield
+    except Exception as error:
         reason = re.sub(r" <_io.BytesIO.*>", "", str(error)) or type(error).__name__
-        raise OSError(f"image {file} cannot be read: {reason}") from error
+        raise BrokenImage(f"image {name} cannot be read: {reason}") from error
 
 
 def _in_colour(image: Image.Image) -> Image.Image:

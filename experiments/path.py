@@ -8,7 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,10 +40,12 @@ def run_all(
     machine: Machine,
     command: str,
     restart: bool = False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
     """Train what is not trained yet, `jobs` runs at a time, showing progress.
 
-    With `restart` all of them anew; what there is of them is kept aside.
+    With `restart` all of them anew; what there is of them is kept aside. `say` is told, in a line,
+    which runs are finished already.
     Raises Problem at once where a request does not fit, before anything is trained.
     """
     machine.check()
@@ -54,6 +56,8 @@ def run_all(
             request.set_aside()
     records = {request: request.finished() for request in requests}
     missing = [request for request in requests if records[request] is None]
+    if len(missing) < len(requests):
+        say(_kept(records))
     if not missing:
         return Outcome(records=tuple(records.values()), failures={})
     _check_references(missing)
@@ -76,6 +80,20 @@ def run_all(
                 display.over(request.name, f"failed, {failures[request.name]}")
     finished = tuple(record for record in records.values() if record)
     return Outcome(records=finished, failures=failures, stopped=STOP.asked or 0)
+
+
+def _kept(records: Mapping[Request, Record | None]) -> str:
+    """Which runs are there already; a run is known by its content, whatever it was started as."""
+    kept = [(request, record) for request, record in records.items() if record]
+    if len(records) > 1:
+        return f"{len(kept)} of {len(records)} runs are finished already; not trained again"
+    request, record = kept[0]
+    asked, label = request.label, record.label
+    alias = "" if (asked.roadmap, asked.row) == (label.roadmap, label.row) else (
+        f", as row {label.row} of {label.roadmap}"
+    )  # fmt: skip
+    day = record.provenance.finished.partition("T")[0]
+    return f"{request.name}: finished on {day}{alias}; not trained again (--restart does)"
 
 
 def _check_references(missing: Sequence[Request]) -> None:

@@ -16,7 +16,7 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from experiments.check_data import without_broken
 from experiments.checkpoint import Keep, ProvenFiles, check_identity, newest
-from experiments.data import DataSet, open_data
+from experiments.data import BrokenImage, DataSet, open_data
 from experiments.history import History
 from experiments.lock import only_here
 from experiments.log import logged, now
@@ -32,9 +32,12 @@ from experiments.task import Classification, Diverged, scaled_rate
 from experiments.together import node_rank, train_together
 from experiments.views import Loading, choose_loading, evaluation_loader, train_loader
 from roadmap.cost import cost
+from roadmap.errors import Problem
 from roadmap.network import build
 from roadmap.record import Record, write_record
 from roadmap.spec import Network, Recipe, Spec, to_dict
+
+BROKEN = "check-data names all such, --broken skip leaves those of training out"
 
 
 def train(request: Request, *, machine: Machine, command: str, tell: Tell) -> Record:
@@ -54,7 +57,10 @@ def train(request: Request, *, machine: Machine, command: str, tell: Tell) -> Re
             with logged(folder / "log.txt", tell) as tell:
                 machine = as_it_began(machine, folder)
                 start = train_together if machine.world > 1 else train_here
-                found = start(request, machine, command, tell)
+                try:
+                    found = start(request, machine, command, tell)
+                except BrokenImage as fault:
+                    raise Problem(f"{fault}; {BROKEN}") from fault
                 write_record(found, folder / "record.json")
     return found
 

@@ -109,17 +109,24 @@ def _labels(opened: Dataset) -> numpy.ndarray | None:
 
 
 def _some(opened: Dataset) -> list[bytes]:
-    """The pixels of 16 images from all over a set that can be opened anywhere."""
+    """The pixels of 16 images from all over a set that can be opened anywhere; none if broken."""
     if isinstance(opened, IterableDataset):
         return []
-    places = range(0, len(opened), max(1, len(opened) // 16))
-    return [numpy.asarray(open_image(opened, index)).tobytes() for index in places]
+    found = []
+    for index in range(0, len(opened), max(1, len(opened) // 16)):
+        try:
+            found.append(numpy.asarray(open_image(opened, index).convert("RGB")).tobytes())
+        except Exception:  # said when the image is needed
+            found.append(b"")
+    return found
 
 
 def open_image(opened: Dataset, index: int) -> Image.Image:
-    """One image as PIL RGB."""
+    """One image."""
     reader = getattr(opened, "reader", None)
     if reader is not None:  # timm's own __getitem__ replaces a broken image by the next
         with reader[index][0] as file:
-            return Image.open(file).convert("RGB")
-    return opened[index][0].convert("RGB")
+            image = Image.open(file)
+            image.load()
+            return image
+    return opened[index][0]

@@ -31,17 +31,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.command(options)
     except Problem as problem:
-        print(f"roadmap: {problem}", file=sys.stderr)
+        _say(str(problem))
         return WRONG
     except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        print(f"roadmap: {error.filename}: {error.strerror}", file=sys.stderr)
+        _say(f"{error.filename}: {error.strerror}")
         return WRONG
     except KeyboardInterrupt:
-        print("roadmap: stopped; the same command goes on from here", file=sys.stderr)
+        _say("stopped; the same command goes on from here")
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return DONE
+
+
+def _say(line: str) -> None:
+    print(f"roadmap: {line}", file=sys.stderr)
 
 
 def _overrides(options: argparse.Namespace) -> dict[str, Any]:
@@ -148,14 +152,15 @@ def _run_rows(
         machine = replace(machine, workers=options.workers)
     command = shlex.join(["roadmap", *sys.argv[1:]])
     outcome = run_all(
-        requests, jobs=jobs, machine=machine, command=command, restart=options.restart
+        requests, jobs=jobs, machine=machine, command=command, restart=options.restart, say=_say
     )
     if outcome.records:
         _report(settings)
-    for name, failure in outcome.failures.items():
-        print(f"roadmap: {name} failed: {failure}", file=sys.stderr)
+    if outcome.failures and len(requests) > 1:  # the reasons were said when they failed
+        failed = f"{len(outcome.failures)} of {len(requests)} runs failed"
+        _say(f"{failed}: {', '.join(outcome.failures)}; their log.txt says why")
     if outcome.stopped:
-        print("roadmap: saved and stopped; the same command goes on from here", file=sys.stderr)
+        _say("saved and stopped; the same command goes on from here")
         return 128 + outcome.stopped
     return FAILED if outcome.failures or _diverged(outcome.records) else DONE
 
@@ -172,7 +177,7 @@ def _report(settings: Settings) -> None:
 
     found = read_records(settings.runs)
     for message in found.broken:
-        print(f"roadmap: {message}", file=sys.stderr)
+        _say(message)
     table = tabulate(settings.path, found.records, data=settings.source.fingerprint)
     print(render(table, "terminal"))
 
@@ -208,10 +213,9 @@ def _records(options: argparse.Namespace, *, say_none: bool = True) -> Sequence[
         raise Problem(f"folder of runs {options.runs} does not exist")
     found = read_records(options.runs)
     for message in found.broken:
-        print(f"roadmap: {message}", file=sys.stderr)
+        _say(message)
     if not found.records and say_none:
-        text = f"no finished runs in {options.runs}/ yet; train some with `roadmap run`"
-        print(f"roadmap: {text}", file=sys.stderr)
+        _say(f"no finished runs in {options.runs}/ yet; train some with `roadmap run`")
     return found.records
 
 
@@ -228,17 +232,23 @@ def _check_data(options: argparse.Namespace) -> int:
 
     source = read_source(options.data, options.data_root)
     from experiments.check_data import broken_images
+    from experiments.data import open_data
     from experiments.progress import Display, Event
+    from experiments.sources import cache_folder
 
     with Display() as display:
 
         def progress(done: int, total: int) -> None:
-            display.tell(Event(run=source.name, done=done, total=total))
+            line = f"trying {total:,} images" if done == 1 else ""
+            display.tell(Event(run=source.name, done=done, total=total, line=line))
 
-        faults = list(broken_images(source, progress))
+        data = open_data(source, cache_folder(), progress)
+        faults = list(broken_images(data, progress))
     for fault in faults:
         print(fault)
-    print(f"{len(faults)} images cannot be opened" if faults else "all images can be opened")
+    sizes = f"{len(data.train):,} training and {len(data.val):,} validation images"
+    answer = f"{len(faults):,} cannot be opened" if faults else "all can be opened"
+    print(f"{sizes} of {source.classes} classes: {answer}")
     return FAILED if faults else DONE
 
 
@@ -247,7 +257,12 @@ def _export(options: argparse.Namespace) -> int:
 
     request = Request(settings=_settings(options), row=options.row, seed=options.seed)
     if request.finished() is None:  # said before torch is loaded
-        raise Problem(f"{request.name} is not trained yet; its run would lie in {request.folder}")
+        hint = f"`roadmap train {options.row}` with the same options trains it"
+        raise Problem(f"{request.name} has no finished run in {options.runs}; {hint}")
+    if options.timm and not options.row.startswith("timm:"):
+        from roadmap.timm_names import timm_names
+
+        timm_names(request.spec.network)
     from experiments.export import export
 
     export(request, options.out, timm_names=options.timm)
@@ -256,20 +271,16 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _collect(options: argparse.Namespace) -> int:
-    from analysis.selection import select
+    from analysis.selection import named, select
     from roadmap.record import write_record
 
     path = _load(options)
-    chosen = select(path, _records(options, say_none=False), _data(options))
-    runs = [
-        run for each in (chosen.rows, chosen.references) for found in each.values() for run in found
-    ]
+    runs = named(path, select(path, _records(options, say_none=False), _data(options)))
     if not runs:
         raise Problem(f"no record in {options.runs} belongs to roadmap {path.name!r}")
     options.out.mkdir(parents=True, exist_ok=True)
-    for record in runs:
-        row = record.label.row.replace(":", "-")
-        target = options.out / f"{row}-{record.label.step}-seed{record.identity.seed}.json"
+    for name, record in runs.items():
+        target = options.out / f"{name}.json"
         write_record(record, target)
         print(target)
     return DONE

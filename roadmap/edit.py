@@ -106,7 +106,8 @@ def _override(thing: Any, settings: dict[str, tuple[list[str], Any]], prefix: st
     deeper: dict[str, dict[str, tuple[list[str], Any]]] = {}
     for key, (path, data) in settings.items():
         if path[0] not in fields:
-            raise unknown("field", key, [f"{prefix}{name}" for name in fields])
+            whose = f"field of {prefix.rstrip('.')}" if prefix else "field"
+            raise unknown(whose, path[0], fields)
         if len(path) > 1:
             deeper.setdefault(path[0], {})[key] = (path[1:], data)
         else:

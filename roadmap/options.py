@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
+DATA = "fractals, a folder or .tar with train/ and val/, or timm's torch/cifar10, hfds/…"
 Command = Callable[[argparse.Namespace], int]
 
 
 def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentParser:
     """The parser of all commands; each sets `command`, the function that runs it."""
     parser = argparse.ArgumentParser(
-        prog="roadmap", description="From ResNet to ConvNeXt, every step trainable."
+        prog="roadmap",
+        description="From ResNet to ConvNeXt, every step trainable.",
+        formatter_class=partial(argparse.HelpFormatter, max_help_position=16),
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    parser.set_defaults(command=lambda options: parser.print_help() or 0)  # alone: the menu
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
@@ -40,11 +45,16 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
 
     train = add("train", "train one row, or any timm model as a reference (timm:NAME)")
     train.add_argument("row", metavar="ROW", help="05, width, 08-k5 or timm:NAME")
-    train.add_argument("--seed", type=_natural, default=0, metavar="N")
+    train.add_argument(
+        "--seed", type=_natural, default=0, metavar="N",
+        help="draws weights, order and augmentation (default 0)",
+    )  # fmt: skip
     _add_running(train)
 
     run = add("run", "train the whole path; what is finished is not trained again")
-    run.add_argument("--seeds", type=_positive, default=1, metavar="N", help="runs of each row")
+    run.add_argument(
+        "--seeds", type=_positive, default=1, metavar="N", help="runs of each row: seeds 0 to N-1"
+    )
     run.add_argument("--rows", metavar="ROWS", help="only these: 00,05,timm:NAME")
     run.add_argument("--branches", action="store_true", help="also the side branches, 08-k5 …")
     run.add_argument(
@@ -61,50 +71,74 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
 
     plot = add("plot", "the paper's Figure 2: the paper's, yours, and both side by side")
     _add_reading(plot)
-    plot.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
+    plot.add_argument(
+        "--out", type=Path, default=Path("figures"), metavar="DIR",
+        help="folder for the files (default figures)",
+    )  # fmt: skip
 
     check = commands.add_parser(
-        "check-data", help="try every image of a data set", description="Try every image."
+        "check-data",
+        help="try every image of a data set",
+        description="Open every image of a data set and name those that cannot be opened.",
     )
     check.set_defaults(command=commands_by_name["check-data"])
-    check.add_argument("data", metavar="DATA", help="as for --data")
+    check.add_argument("data", metavar="DATA", help=DATA)
     check.add_argument("--data-root", type=Path, metavar="DIR", help="where timm's data sets lie")
 
     export = add("export", "a finished run's weights as a safetensors file")
     export.add_argument("row", metavar="ROW", help="05, width, 08-k5 or timm:NAME")
-    export.add_argument("--seed", type=_natural, default=0, metavar="N")
+    export.add_argument("--seed", type=_natural, default=0, metavar="N", help="default 0")
     export.add_argument("--data", metavar="DATA", help="the data that it was trained on")
     export.add_argument("--data-root", type=Path, metavar="DIR", help="where timm's data lie")
-    export.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
+    _add_runs(export)
     export.add_argument("--timm", action="store_true", help="with timm's names: rows 00, 01, 13")
-    export.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE",
+                        help="where to write the weights")  # fmt: skip
 
     collect = add("collect", "copy the records of a path, under readable names")
     _add_reading(collect)
-    collect.add_argument("--out", type=Path, required=True, metavar="DIR")
+    collect.add_argument("--out", type=Path, required=True, metavar="DIR", help="copy them there")
     return parser
 
 
 def _add_running(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        metavar="DATA",
-        help="fractals, a folder or .tar with train/ and val/, or timm's torch/cifar10, hfds/…",
-    )
+    parser.add_argument("--data", metavar="DATA", help=DATA)
     parser.add_argument(
         "--data-root", type=Path, metavar="DIR", help="where timm's data sets lie or are put"
     )
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="compute threads of a run")
-    parser.add_argument("--workers", type=_natural, metavar="N", help="loading processes of a run")
+    _add_runs(parser)
+    parser.add_argument(
+        "--threads",
+        type=_positive,
+        metavar="N",
+        help="compute threads of a run (default: its share of the cores)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=_natural,
+        metavar="N",
+        help="loading processes of a run (default: half as many as threads)",
+    )
     parser.add_argument(
         "--images",
         choices=("auto", "memory", "stream"),
         default="auto",
         help="hold images in memory, or open them for every epoch (default: what fits)",
     )
-    parser.add_argument("--devices", type=_positive, default=1, metavar="N", help="of each node")
-    parser.add_argument("--nodes", type=_positive, default=1, metavar="N", help="start on each")
+    parser.add_argument(
+        "--devices",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="GPUs of each node, or processes on a CPU, that share a run (default 1)",
+    )
+    parser.add_argument(
+        "--nodes",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="machines that share a run; start the command on each (default 1)",
+    )
     parser.add_argument(
         "--accumulate",
         type=_positive,
@@ -112,12 +146,13 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="portions of each step's batch on each device, one after the other",
     )
-    parser.add_argument("--precision", choices=("32", "bf16"), default="32")
+    parser.add_argument(
+        "--precision", choices=("32", "bf16"), default="32", help="of the arithmetic (default 32)"
+    )
     parser.add_argument("--compile", action="store_true", help="compile the network")
     parser.add_argument(
         "--sync-batchnorm", action="store_true", help="BatchNorm over all devices (GPUs)"
     )  # fmt: skip
-
     parser.add_argument(
         "--save-every",
         type=_seconds,
@@ -151,7 +186,17 @@ def _seconds(text: str) -> float:
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DATA", help="which data set, where there are several")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
+    _add_runs(parser)
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="folder of runs (default runs)",
+    )
 
 
 def _natural(text: str) -> int:

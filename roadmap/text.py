@@ -97,5 +97,21 @@ def _recipe(recipe: Recipe) -> Iterator[str]:
             yield f"recipe.{field.name}: {shown}"
 
 
+def meaningful(spec: Spec) -> list[str]:
+    """The lines of a spec without those of the recipe that mean nothing beside the others."""
+    unused = tuple(f"recipe.{name}:" for name in _unused(spec.recipe))
+    return [line for line in lines(spec) if not line.startswith(unused)]
+
+
+def _unused(recipe: Recipe) -> set[str]:
+    unused = {"betas"} if recipe.optimizer == "sgd" else {"momentum"}
+    unused |= (
+        {"final_learning_rate"} if recipe.schedule == "step" else {"step_epochs", "step_factor"}
+    )
+    if not (recipe.mixup and recipe.cutmix):
+        unused.add("mixup_switch")
+    return unused
+
+
 def _joined(*parts: str | bool | None) -> str:
     return ", ".join(part for part in parts if part)

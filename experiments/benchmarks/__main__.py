@@ -27,12 +27,7 @@ SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[Found]]]] = {
 
 def main() -> None:
     """Print each figure as it is found, then save all."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.benchmarks")
-    parser.add_argument("--out", type=Path, default=Path("bench.json"), metavar="FILE")
-    parser.add_argument("--trials", type=int, default=3, metavar="N")
-    parser.add_argument("--only", choices=[*SECTIONS, "peer"], nargs="*")
-    parser.add_argument("--peer", type=Path, metavar="TRAIN.PY", help="timm's train.py")
-    options = parser.parse_args()
+    options = _options()
     sections = dict(SECTIONS)
     if options.peer:
         sections["peer"] = (
@@ -53,6 +48,32 @@ def main() -> None:
             found[name].append(each.data())
         saved = {"provenance": asdict(about), "found": found}
         options.out.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n")
+
+
+def _options() -> argparse.Namespace:
+    names = [*SECTIONS, "peer"]
+    parser = argparse.ArgumentParser(prog="python -m experiments.benchmarks")
+    parser.add_argument(
+        "--out", type=Path, default=Path("bench.json"), metavar="FILE",
+        help="where to save what was found (default bench.json)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--trials", type=int, default=3, metavar="N", help="repetitions of each (default 3)"
+    )
+    parser.add_argument(
+        "--only", choices=names, nargs="+", metavar="NAME", help=f"some of {', '.join(names)}"
+    )
+    parser.add_argument("--peer", type=Path, metavar="TRAIN.PY", help="timm's train.py")
+    options = parser.parse_args()
+    if options.trials < 1:
+        parser.error(f"--trials {options.trials} must be at least 1")
+    if options.peer and not options.peer.is_file():
+        parser.error(
+            f"--peer {options.peer} does not exist; it is the train.py of timm's repository"
+        )
+    if options.only and "peer" in options.only and not options.peer:
+        parser.error("--only peer needs --peer TRAIN.PY")
+    return options
 
 
 if __name__ == "__main__":

@@ -135,7 +135,9 @@ def test_two_versions_of_the_data_are_never_mixed(tiny, invented):
 def test_classes_come_from_the_records(tiny, invented):
     ten = tiny.with_classes(10)
     table = tabulate(tiny, [invented.record(ten, "05", data="images")])
-    assert row_of(table, "05").n == 1 and table.notes == ()
+    assert row_of(table, "05").n == 1
+    assert table.notes == ("'images' is the only data set with runs; the roadmap's is 'fractals'",)
+    assert "48 pixels, 10 classes" in table.legend
     assert row_of(table, "06").params == cost(ten["06"].spec.network, 64).params
 
 
@@ -143,9 +145,9 @@ def test_mixtures_get_a_note(tiny, invented):
     runs = [invented.record(tiny, "05"), invented.record(tiny, "05", 1, torch="2.10.0"),
             invented.record(tiny, "05", 2, threads=8, hardware="a GPU")]  # fmt: skip
     assert tabulate(tiny, runs).notes == (
-        "the runs differ in hardware: a GPU (1), two cores (2)",
-        "the runs differ in threads: 2 (2), 8 (1)",
-        "the runs differ in versions of torch: 2.10.0 (1), 2.9.1 (2)",
+        "the runs differ in hardware: two cores in 2 runs, a GPU in 1 run (05)",
+        "the runs differ in threads: 2 in 2 runs, 8 in 1 run (05)",
+        "the runs differ in versions of torch: 2.9.1 in 2 runs, 2.10.0 in 1 run (05)",
     )
 
 

@@ -129,7 +129,7 @@ def command_lines():
         for each in wrong:
             yield f"train {option} {each!r}", "", {}, ["train", "05", option, each]
     for arguments in (
-        [], ["x"], ["train"], ["train", "05", "06"], ["show"], ["show", "k9"],
+        ["x"], ["train"], ["train", "05", "06"], ["show"], ["show", "k9"],
         ["run", "--rows", "x"], ["run", "--seeds", "x"], ["run", "--jobs", "0"],
         ["cost", "--image-size", "0"],
         ["cost", "--image-size", "3"], ["cost", "--classes", "x"], ["table", "--format", "pdf"],

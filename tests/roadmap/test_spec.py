@@ -59,7 +59,7 @@ def test_bad_values_are_named(kind, data, message):
 @pytest.mark.parametrize(
     ("key", "data", "message"),
     [
-        ("recipe.epoch", 3, "unknown field 'recipe.epoch'; did you mean 'recipe.epochs'"),
+        ("recipe.epoch", 3, "unknown field of recipe 'epoch'; did you mean 'epochs'"),
         ("recipe.epochs", "three", "recipe.epochs: .*valid integer"),
         ("recipe.epochs", 0, "recipe.epochs: .*greater than or equal to 1"),
         ("recipe.warmup_epochs", 300, "warmup_epochs 300 must be below epochs 300"),
