@@ -130,3 +130,16 @@ def test_every_group_has_a_colour_and_neighbours_differ_in_grey():
     for one, following in zip(groups, groups[1:], strict=False):
         assert abs(lightness(one) - lightness(following)) > 15
     assert colour("a group of the user's") == COLOURS["own steps"]
+
+
+def test_references_of_each_side_have_rows_of_their_own(tiny, invented):
+    runs = [*invented.study(tiny, seeds=1), invented.reference(tiny, "convnext_atto")]
+    left, right = aligned(paper_bars("resnet50"), table_bars(tabulate(tiny, runs)))
+    assert [bar.title for bar in left.bars[-2:]] == ["Swin-T", "convnext_atto"]
+    assert [bar.top1 for bar in left.bars[-2:]] == [81.3, None]
+    assert [bar.top1 for bar in right.bars[-2:]] == [None, 90.0]
+
+
+def test_one_row_alone_is_drawn_from_zero(tiny, invented):
+    accuracy = draw(table_bars(tabulate(tiny, [invented.record(tiny, "05", 0, 62.0)]))).axes[0]
+    assert accuracy.get_xlim()[0] == 0

@@ -1,11 +1,16 @@
 """Which records count for a row, and what is said about the others."""
 
+from dataclasses import replace
+
 import pytest
 
+from analysis.selection import named, select
 from analysis.table import tabulate
+from analysis.terminal import terminal
 from roadmap.cost import cost
 from roadmap.edit import edit_units, is_spatial
 from roadmap.errors import Problem
+from roadmap.spec import Reference, Spec, to_dict
 
 
 def row_of(table, number):
@@ -164,3 +169,24 @@ def test_the_papers_numbers_where_row_and_step_agree(tiny, resnet50):
     assert (row.paper_top1, row.paper_std, row.paper_gflops) == (80.5, 0.02, 5.27)
     last = row_of(tabulate(resnet50, []), "13")
     assert (last.params, round(last.gmacs, 4), last.paper_gflops) == (28_589_128, 4.4555, 4.49)
+
+
+def test_names_of_collected_records_cannot_collide(tiny, invented):
+    def variant(drop_path):
+        last = tiny.rows[-1].spec
+        network = Reference(timm="vit_tiny", classes=40, drop_path=drop_path)
+        asked = invented.reference(tiny, "vit_tiny")
+        spec = Spec(network=network, recipe=last.recipe)
+        identity = replace(asked.identity, spec=spec.fingerprint)
+        return replace(asked, identity=identity, spec=to_dict(spec))
+
+    runs = [invented.record(tiny, "05"), variant(0.0), variant(0.1)]
+    names = named(tiny, select(tiny, runs))
+    assert len(names) == 3 and next(iter(names)) == "05-width-seed0"
+    assert all(name.startswith("timm-vit_tiny-") for name in list(names)[1:])
+
+
+def test_left_out_runs_are_named_with_the_way_to_see_them(tiny, invented):
+    runs = [invented.record(tiny, "05"), invented.record(tiny, "05", data="images")]
+    assert "--data and --set" in terminal(tabulate(tiny, runs), colour=False)
+    assert "--data and --set" not in terminal(tabulate(tiny, runs[:1]), colour=False)

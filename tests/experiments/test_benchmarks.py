@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from experiments.benchmarks.__main__ import main
 from experiments.benchmarks.measure import Found, in_turn, ratio, timed
 
 
@@ -44,3 +45,15 @@ def test_a_command_is_timed_with_its_own_memory():
 def test_figures_fit_a_terminal():
     found = Found(name="test_convnext2: train.py / ours", unit="×", trials=(1.0, 1234.5), aim="≥ 1")
     assert len(found.line()) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(["--trials", "0"], "at least 1"), (["--peer", "none.py"], "none.py does not exist"),
+     (["--only", "peer"], "needs --peer"), (["--only", "speed"], "speed")],
+)  # fmt: skip
+def test_bad_options_are_named(arguments, named, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["benchmarks", *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert named in capsys.readouterr().err

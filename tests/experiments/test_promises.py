@@ -327,3 +327,17 @@ def test_a_broken_validation_image_is_never_left_out(images, tmp_path):
     (root / "val/a/1.png").write_text("no image")
     code, _, errors = finish(*command(root, tmp_path / "runs", "--broken", "skip"))
     assert code == 1 and "val/a/1.png cannot be read" in errors
+
+
+def test_a_broken_image_in_a_loading_process_is_one_line(images, tmp_path):
+    root = tmp_path / "many"
+    for number in range(8):  # more than are opened to tell their size
+        for file in (images / "train").glob("*/*.png"):
+            target = root / "train" / file.parent.name / f"{number}-{file.name}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
+    shutil.copytree(images / "val", root / "val")
+    (root / "train/b/5-7.png").write_text("no image")
+    code, _, errors = finish(*command(root, tmp_path / "runs"))
+    assert code == 1 and errors.count("train/b/5-7.png cannot be read") == 1
+    assert "Traceback" not in errors and "Caught" not in errors

@@ -1,6 +1,7 @@
 """Real, short trainings: a folder of images made here, a record at the end."""
 
 import base64
+import dataclasses
 import json
 import os
 import pickle
@@ -379,3 +380,32 @@ def test_weight_decay_follows_the_recipe():
     old = make_optimizer(block, load_recipe("imagenet-old"))
     assert {group["weight_decay"] for group in old.param_groups} == {1e-4}
     assert isinstance(old, torch.optim.SGD) and not old.param_groups[0]["nesterov"]
+
+
+def test_what_is_finished_is_said_and_not_trained_again(images, tmp_path):
+    said, asked = [], [request(images, tmp_path, row=row) for row in ("13", "05")]
+    trained(asked[0])
+    given = {"jobs": 1, "machine": ONE, "command": "", "say": said.append}
+    run_all([asked[0]], **given)
+    assert "finished on 20" in said[0] and "--restart" in said[0] and " as row" not in said[0]
+    (tmp_path / "mine.yaml").write_text('base: {roadmap: tiny, row: "13"}\nrows: [{gelu: null}]\n')
+    settings = dataclasses.replace(asked[0].settings, roadmap=str(tmp_path / "mine.yaml"))
+    run_all([Request(settings=settings, row="00", seed=0)], **given)
+    assert "as row 13 of tiny" in said[1]
+    run_all(asked, **given)
+    assert said[2] == "1 of 2 runs are finished already; not trained again"
+
+
+def test_export_names_rows_without_a_counterpart_before_torch_is_loaded(images, tmp_path):
+    asked = request(images, tmp_path)
+    trained(asked)
+    given = [f"--set={key}={each}" for key, each in SHORT.items()]
+    code = (
+        "import sys; from roadmap.__main__ import main; "
+        "print(main(sys.argv[1:]), 'torch' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, "export", "05", "--timm", "--out", "x", "--data", str(images),
+         "--runs", str(tmp_path), *given], cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert found.stdout == "2 False\n" and "no counterpart in timm" in found.stderr

@@ -362,3 +362,23 @@ def test_a_roadmap_a_step_and_an_operation_of_ones_own(tmp_path):
     without = roadmap("cost", "--roadmap", "mine.yaml", cwd=tmp_path)
     assert without.returncode == 2
     assert "mine.yaml:5: unknown step 'squeeze_excitation'" in without.stderr
+
+
+def test_alone_it_shows_the_menu():
+    found = roadmap()
+    assert found.returncode == 0 and not found.stderr
+    assert all(command in found.stdout for command in ("cost", "train", "check-data", "collect"))
+
+
+@pytest.mark.parametrize("command", ["train", "run", "table", "plot", "export", "collect"])
+def test_every_option_is_explained(command):
+    lines = roadmap(command, "--help").stdout.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("  -") and len(line.split("  ")) < 3:  # its text is on the next line
+            assert lines[number + 1].startswith("          "), line
+    assert max(map(len, lines)) <= 80
+
+
+def test_export_says_how_to_train_and_which_rows_timm_has(tmp_path):
+    found = roadmap("export", "13", "--out", "x", cwd=tmp_path)
+    assert found.returncode == 2 and "`roadmap train 13`" in found.stderr
