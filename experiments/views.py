@@ -176,7 +176,8 @@ def train_loader(
     data: DataSet, recipe: Recipe, seed: int, *, share: Share, loading: Loading
 ) -> DataLoader:
     """Batches of augmented training images, the same however they are loaded."""
-    device = torch.device("cuda") if loading.on_gpu else None
+    own = int(os.environ.get("LOCAL_RANK", 0))  # of the processes that share a run
+    device = torch.device("cuda", own) if loading.on_gpu else None
     statistics = data.statistics(recipe)
     if recipe.crop_scale is None:
         views: Dataset = Plain(Evaluated(data.train, recipe, statistics, hold=loading.held))

@@ -22,7 +22,7 @@ PYTHON, OWN_STEP = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 def test_the_python_way(capsys):
     exec(PYTHON, {})
-    assert capsys.readouterr().out.startswith("kernel size 7 4.1456")
+    assert capsys.readouterr().out == "kernel size 7: 4.15 GMACs\n"
 
 
 def test_own_roadmap_and_own_step_are_short_and_run(tmp_path):
