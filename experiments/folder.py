@@ -100,7 +100,10 @@ def _directories(root: Path, split: str) -> list[str]:
 
 
 def _files(root: Path, split: str) -> Iterable[File]:
-    for folder, _, names in os.walk(root / split, followlinks=True):
+    for folder, folders, names in os.walk(root / split, followlinks=True):
+        for path in (Path(folder, each) for each in folders):
+            if path.is_symlink() and Path(folder).resolve().is_relative_to(path.resolve()):
+                raise Problem(f"data {path} is a link to a folder that it lies in itself")
         inside = Path(folder).relative_to(root)
         for name in names:
             path = Path(folder, name)
@@ -117,12 +120,17 @@ def _members(archive: Path) -> Iterable[File]:
     except (tarfile.TarError, OSError) as error:
         text = f"{archive} is no plain tar ({error}); a compressed one must be unpacked first"
         raise Problem(f"data {text}") from None
+    tops = set()
     for name in members:  # of two with one name the later is the file
         parts = name.split("/")
-        parts = parts if parts[0] in SPLITS else parts[1:]
+        top, parts = ("", parts) if parts[0] in SPLITS else (parts[0], parts[1:])
         if len(parts) > 2 and parts[0] in SPLITS and not _is_hidden(parts):
+            tops.add(top)
             file = _target(archive, name, members)
             yield File("/".join(parts), archive, file.size, file.offset_data)
+    if len(tops) > 1:
+        named = ", ".join(f"{top or '.'}/" for top in sorted(tops))
+        raise Problem(f"data {archive} holds train/ and val/ more than once: in {named}")
 
 
 def _is_hidden(parts: Iterable[str]) -> bool:

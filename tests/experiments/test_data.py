@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.check_data import fault_of
+from experiments.check_data import broken_images, fault_of
 from experiments.data import Split, Statistics, open_data
+from experiments.folder import read_folder
 from experiments.machine import Machine
 from experiments.order import NO_IMAGE, Epochs, Once, Share
 from experiments.sources import read_source
@@ -218,6 +219,36 @@ def test_a_data_set_of_hugging_face(images, tmp_path):
         folder.train.image(i).tobytes() for i in range(36)
     )
     assert len(data.val) == 15
+
+
+def test_a_broken_image_of_hugging_face_is_named(images, tmp_path):
+    pytest.importorskip("datasets")
+    root = tmp_path / "harmed"
+    shutil.copytree(images, root)
+    file = root / "train/a/3.png"
+    file.write_bytes(file.read_bytes()[:200])
+    data = open_data(read_source(f"hfds/{root}", tmp_path), tmp_path)
+    (fault,) = broken_images(data, lambda done, total: None)
+    assert f"of hfds/{root}, train cannot be read" in fault
+
+
+def test_a_link_to_a_folder_around_it_is_named(images, tmp_path):
+    root = tmp_path / "looped"
+    shutil.copytree(images, root)
+    (root / "train/a/again").symlink_to(root / "train")
+    with pytest.raises(Problem, match="train/a/again is a link to a folder that it lies in"):
+        read_folder(root)
+    (root / "train/a/again").unlink()
+    (root / "train/a/more").symlink_to(root / "val/a")  # beside it, no loop
+    assert len(read_folder(root).samples["train"]) == 36 + 5
+
+
+def test_a_tar_of_two_sets_is_refused(images, tmp_path):
+    with tarfile.open(tmp_path / "two.tar", "w") as archive:
+        for top in ("one", "two"):
+            archive.add(images, top)
+    with pytest.raises(Problem, match="more than once: in one/, two/"):
+        read_folder(tmp_path / "two.tar")
 
 
 @pytest.mark.parametrize(

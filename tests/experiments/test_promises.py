@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments.checkpoint import BEFORE, LAST, newest, read_checkpoint
+from experiments.checkpoint import BEFORE, LAST, newest, read_checkpoint, write_checkpoint
 from experiments.order import Epochs, Share
 
 ROOT = Path(__file__).parents[2]
@@ -146,6 +146,68 @@ def test_a_warning_saves_at_the_next_step_and_the_same_command_goes_on(
     assert_equal(outcome(tmp_path), untouched)
 
 
+@pytest.mark.parametrize(
+    ("shared", "number"), [("--jobs", signal.SIGINT), ("--devices", signal.SIGTERM)]
+)
+def test_a_signal_stops_all_processes_of_a_call_and_it_goes_on(images, tmp_path, shared, number):
+    """Two runs at a time, or one run in two processes: each saves, none is left behind."""
+    one = command(images, tmp_path)
+    several = [*one[:3], "run", "--rows", "10,13", "--jobs", "2", *one[5:]]
+    given = several if shared == "--jobs" else [*one, "--devices", "2"]
+    process = start(*given)
+    logs = 2 if shared == "--jobs" else 1
+
+    def begun():
+        found = [path.read_text() for path in tmp_path.glob("*/log.txt")]
+        return sum("learning rate" in text for text in found) == logs
+
+    wait_for(begun, process)
+    wait_for(lambda: list(tmp_path.glob("*/metrics.jsonl")), process)
+    time.sleep(0.5)
+    children = descendants(process.pid)
+    assert len(children) >= 2
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + number, errors
+    assert errors.count("the same command goes on from here") == 1 and "Traceback" not in errors
+    wait_for_the_end(children)
+    code, _, errors = finish(*given)
+    assert code == 0, errors
+    assert len(list(tmp_path.glob("*/record.json"))) == logs
+
+
+def descendants(parent):
+    """The processes below one, by number."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = status.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == parent:
+                child = int(status.parent.name)
+                found += [child, *descendants(child)]
+    return found
+
+
+def wait_for_the_end(processes, seconds=30):
+    end = time.monotonic() + seconds
+    while left := [each for each in processes if Path(f"/proc/{each}").exists()]:
+        assert time.monotonic() < end, left
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("shared", ["--jobs", "--devices"])
+def test_nothing_is_left_behind_by_a_call_that_is_killed(images, tmp_path, shared):
+    one = command(images, tmp_path)
+    several = [*one[:3], "run", "--rows", "10,13", "--jobs", "2", *one[5:]]
+    process = start(*(several if shared == "--jobs" else [*one, "--devices", "2"]))
+    wait_for(lambda: "learning rate" in ((run_of(tmp_path) and _log(tmp_path)) or ""), process)
+    children = descendants(process.pid)
+    process.kill()
+    process.communicate()
+    assert len(children) >= 3  # two that train, and one that carries their messages
+    wait_for_the_end(children)
+
+
 def _log(runs):
     path = run_of(runs) / "log.txt"
     return path.read_text() if path.exists() else ""
@@ -223,6 +285,37 @@ def test_no_checkpoint_that_can_be_read_is_said_and_begun_anew_on_demand(images,
     assert_equal(outcome(halted), untouched)
     aside = folder.with_name(f"{folder.name}.aside-1")
     assert (aside / LAST).read_bytes() == b"nothing"
+
+
+def test_restart_changes_nothing_where_something_does_not_fit_or_the_run_is_held(images, halted):
+    folder, given = run_of(halted), command(images, halted, "--restart")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    code, _, errors = finish(*given, "--accumulate", "7")
+    assert code == 2 and "cannot be shared out" in errors
+    holder = start(*command(images, halted))
+    wait_for(lambda: (folder / "holder.txt").exists(), holder)
+    wait_for(lambda: _log(halted).count("learning rate") == 2, holder)
+    code, _, errors = finish(*given)
+    assert code == 2 and "is being trained; it cannot be begun anew" in errors
+    holder.kill()
+    holder.communicate()
+    assert not list(halted.glob("*.aside-*")) and (folder / LAST).exists()
+    assert before.keys() <= set(folder.iterdir()) | {folder / "holder.txt"}
+
+
+def test_a_checkpoint_that_would_execute_code_is_refused(images, halted, tmp_path):
+    """Its checksum is right: whoever can write the file can write that too."""
+    owned = tmp_path / "owned"
+
+    class Malicious:
+        def __reduce__(self):
+            return owned.touch, ()
+
+    for name in (LAST, BEFORE):
+        write_checkpoint({"state_dict": Malicious()}, run_of(halted) / name)
+    code, _, errors = finish(*command(images, halted))
+    assert code == 1 and not owned.exists()
+    assert "no checkpoint in" in errors and "Traceback" not in errors
 
 
 def test_a_torn_line_of_metrics_is_repaired(images, halted, untouched):
