@@ -31,6 +31,18 @@ class ChannelNorm(nn.LayerNorm):
         return x.permute(0, 3, 1, 2)
 
 
+class _InOrder(torch.autograd.Function):
+    """A tensor and its gradient in contiguous memory: `bmm` copies others matrix by matrix."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        return x.view_as(x) if x.is_contiguous() else x.contiguous()
+
+    @staticmethod
+    def backward(ctx: object, gradient: Tensor) -> Tensor:
+        return gradient.contiguous()
+
+
 class DepthwiseConvolution(nn.Conv2d):
     """A depthwise convolution that on the CPU takes maps smaller than its kernel as a matrix.
 
@@ -44,8 +56,8 @@ class DepthwiseConvolution(nn.Conv2d):
             return super().forward(x)
         batch, channels, height, width = x.shape
         matrix, size = self._matrix(height, width)
-        flat = x.reshape(batch, channels, -1).transpose(0, 1)  # channels, batch, positions in
-        out = torch.bmm(flat, matrix)  # channels, batch, positions out
+        flat = _InOrder.apply(x.reshape(batch, channels, -1).transpose(0, 1))
+        out = _InOrder.apply(torch.bmm(flat, matrix))  # channels, batch, positions out
         out = out.transpose(0, 1).reshape(batch, channels, *size)
         out = out.contiguous(memory_format=torch.channels_last)
         return out if self.bias is None else out + self.bias[:, None, None]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from unittest.mock import patch
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from experiments.benchmarks.measure import Found
+from experiments.benchmarks.measure import Found, in_turn, ratio
 from experiments.task import make_optimizer
 from roadmap.cost import cost
-from roadmap.network import build
+from roadmap.network import DepthwiseConvolution, build
+from roadmap.spec import Spec
 from steps.roadmaps import load_roadmap
 
 KINDS = {  # by the words in an operator's name; the first that fits
@@ -31,8 +33,13 @@ def where_the_time_goes(steps: int) -> Iterator[Found]:
     yield Found(name="memory, read and written", unit="GB/s", trials=(copied / 1e9,))
     for row in ("01", "08", "13"):
         spec = load_roadmap("tiny")[row].spec
+        step = _step(spec)
+        now, before = in_turn(
+            steps, lambda s=step: _seconds(s), lambda s=step: _seconds(_as_convolutions(s))
+        )
+        yield ratio(f"row {row}: depthwise all as convolutions / now", before, now)
         batch, size = spec.recipe.batch, spec.recipe.image_size
-        found = _profiled(spec, steps)
+        found = _profiled(step, steps)
         total = sum(found.values())
         for kind, seconds in sorted(found.items(), key=lambda each: -each[1]):
             share = f"{100 * seconds / total:.0f} %"
@@ -49,7 +56,8 @@ def where_the_time_goes(steps: int) -> Iterator[Found]:
             )
 
 
-def _profiled(spec, steps: int) -> dict[str, float]:
+def _step(spec: Spec) -> Callable[[], None]:
+    """An optimizer step of a spec's network on noise; three of them are done."""
     recipe = spec.recipe
     torch.manual_seed(0)
     network = build(spec.network, recipe.image_size).to(memory_format=torch.channels_last).train()
@@ -66,6 +74,21 @@ def _profiled(spec, steps: int) -> dict[str, float]:
 
     for _ in range(3):
         step()
+    return step
+
+
+def _as_convolutions(step: Callable[[], None]) -> Callable[[], None]:
+    """The step as it was before small maps were taken as matrices."""
+
+    def before() -> None:
+        with patch.object(DepthwiseConvolution, "forward", torch.nn.Conv2d.forward):
+            step()
+
+    return before
+
+
+def _profiled(step: Callable[[], None], steps: int) -> dict[str, float]:
+    """Seconds a step by kind of operator."""
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         for _ in range(steps):
             step()
@@ -90,7 +113,7 @@ def _copy_rate(size: int = 1 << 26) -> float:
     return 2 * size / min(_seconds(lambda: one.copy_(other)) for _ in range(5))
 
 
-def _seconds(run) -> float:
+def _seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
