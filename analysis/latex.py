@@ -23,7 +23,8 @@ HEADINGS = {
     "images_per_second": ("Train", "img/s"),
 }
 SIGNS = {"→": r"$\rightarrow$", "±": r"$\pm$", "−": "$-$", "–": "--", "†": r"$\dagger$",
-         "×": r"$\times$", "·": r"$\cdot$", "≥": r"$\geq$", "≤": r"$\leq$"}  # fmt: skip
+         "×": r"$\times$", "·": r"$\cdot$", "≥": r"$\geq$", "≤": r"$\leq$",
+         "…": r"\dots{}"}  # fmt: skip
 
 
 def latex(table: Table) -> str:
@@ -51,7 +52,7 @@ def latex(table: Table) -> str:
     )
     text = text.replace(r"\begin{tabular}", _COMPACT + r"\begin{tabular}")
     lines = _spaced(text.splitlines(), table)
-    return "% needs \\usepackage{booktabs}\n" + _ascii("\n".join(lines))
+    return "% needs \\usepackage{booktabs}\n" + ascii_only("\n".join(lines))
 
 
 # Small, and with narrow gaps: nine columns have to fit the text width of an article.
@@ -108,7 +109,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[\\~^&%$#_{}]", lambda sign: special.get(sign[0], "\\" + sign[0]), text)
 
 
-def _ascii(text: str) -> str:
+def ascii_only(text: str) -> str:
     """Signs that pdflatex does not know as commands, straight quotes as pairs."""
     text = re.sub(r'"([^"\n]*)"', r"``\1''", text)
     return "".join(SIGNS.get(sign, sign) for sign in text)

@@ -23,6 +23,7 @@ from roadmap.record import Identity, Label, Record, read_record
 from roadmap.spec import Reference, Spec, fingerprint
 from steps.path import Roadmap
 from steps.roadmaps import load_roadmap
+from steps.studies import load_study
 
 
 class _Plain:
@@ -39,10 +40,12 @@ class _Plain:
 class Settings(_Plain):
     """What all rows of one call share: roadmap, steps file, data, overrides, folder of runs.
 
+    With a `study` rows are its variants, on its own roadmap where `roadmap` is None.
     `data_root` is where timm keeps the data sets that it knows by name.
     """
 
-    roadmap: str
+    roadmap: str | None = "tiny"
+    study: str | None = None
     steps: Path | None = None
     data: str | None = None
     data_root: Path | None = None
@@ -56,14 +59,20 @@ class Settings(_Plain):
 
     @cached_property
     def _loaded(self) -> Roadmap:
-        return load_roadmap(self.roadmap, steps=self.steps)
+        if self.study is None:
+            return load_roadmap(self.roadmap or "tiny", steps=self.steps)
+        given = {"roadmap": self.roadmap, "steps": self.steps, "overrides": self.overrides}
+        return load_study(self.study, **given).roadmap
 
     @cached_property
     def path(self) -> Roadmap:
         """The roadmap with the overrides and the data's class count in every spec."""
         if "network.classes" in self.overrides:
             raise Problem("network.classes comes from the data; it cannot be set")
-        return self._loaded.overridden(self.overrides).with_classes(self.source.classes)
+        path = self._loaded
+        if self.study is None:  # a study has them already
+            path = path.overridden(self.overrides)
+        return path.with_classes(self.source.classes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

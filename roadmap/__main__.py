@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from experiments.request import Settings
     from roadmap.record import Record
     from steps.path import Roadmap
+    from steps.studies import Study
 
 DONE, FAILED, WRONG = 0, 1, 2
 
@@ -65,7 +66,19 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
 def _load(options: argparse.Namespace) -> Roadmap:
     from steps.roadmaps import load_roadmap
 
-    return load_roadmap(options.roadmap, steps=options.steps).overridden(_overrides(options))
+    path = load_roadmap(options.roadmap or "tiny", steps=options.steps)
+    return path.overridden(_overrides(options))
+
+
+def _study(options: argparse.Namespace, default: str | None = None) -> Study:
+    from steps.studies import load_study
+
+    return load_study(
+        options.study or default,
+        roadmap=options.roadmap,
+        steps=options.steps,
+        overrides=_overrides(options),
+    )
 
 
 def _cost(options: argparse.Namespace) -> int:
@@ -97,6 +110,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
     return Settings(
         roadmap=options.roadmap,
+        study=getattr(options, "study", None),
         steps=options.steps,
         data=options.data,
         data_root=options.data_root,
@@ -112,15 +126,18 @@ def _train(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from experiments.machine import default_jobs
 
-    path = _load(options)
-    numbers = [row.number for row in path if options.branches or not row.is_branch]
+    study = _study(options) if options.study else None
+    path = study.roadmap if study else _load(options)
+    whole = study is not None or options.branches
+    numbers = [row.number for row in path if whole or not row.is_branch]
+    seeds = options.seeds or (study.seeds if study else 1)
     rows = numbers if options.rows is None else options.rows.split(",")
     if options.rows is not None and options.branches:
         raise Problem("--rows names the rows; --branches adds to all of them: give one of the two")
     if len(set(rows)) < len(rows):
         raise Problem(f"--rows {options.rows} names a row twice")
     return _run_rows(
-        options, rows, range(options.seeds), jobs=options.jobs or default_jobs(options.devices)
+        options, rows, range(seeds), jobs=options.jobs or default_jobs(options.devices)
     )
 
 
@@ -180,6 +197,39 @@ def _report(settings: Settings) -> None:
         _say(message)
     table = tabulate(settings.path, found.records, data=settings.source.fingerprint)
     print(render(table, "terminal"))
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from analysis.forecast_text import forecast_text
+    from experiments.forecast import forecast
+    from experiments.request import Request
+    from roadmap.record import read_records
+
+    options.study = options.study or "path"
+    study, settings = _study(options), _settings(options)
+    seeds = range(options.seeds or study.seeds)
+    requests = [
+        Request(settings=settings, row=row.number, seed=seed)
+        for row in study.roadmap
+        for seed in seeds
+    ]
+    found = forecast(requests, read_records(options.runs).records, options.jobs)
+    print(forecast_text(study, found, len(seeds), options.jobs))
+    return DONE
+
+
+def _verdicts(options: argparse.Namespace) -> int:
+    from analysis.verdict_table import check_verdict_format, render_verdicts
+    from analysis.verdicts import judge_paper, judge_study
+
+    check_verdict_format(options.format)
+    if options.study == "paper":
+        options.study, options.roadmap = "path", options.roadmap or "resnet50"
+        judged = judge_paper(_study(options), options.roadmap)
+    else:
+        judged = judge_study(_study(options, "path"), _records(options), _data(options))
+    print(render_verdicts(judged, options.format))
+    return DONE
 
 
 def _table(options: argparse.Namespace) -> int:
@@ -291,6 +341,8 @@ COMMANDS = {
     "show": _show,
     "train": _train,
     "run": _run,
+    "plan": _plan,
+    "verdicts": _verdicts,
     "table": _table,
     "plot": _plot,
     "export": _export,

@@ -25,7 +25,7 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
         added = commands.add_parser(name, help=text, description=text)
         added.set_defaults(command=commands_by_name[name])
         added.add_argument(
-            "--roadmap", default="tiny", metavar="NAME",
+            "--roadmap", metavar="NAME",
             help="tiny (default), cifar, resnet50, resnet200 or a YAML file",
         )  # fmt: skip
         added.add_argument("--steps", type=Path, metavar="FILE.py", help="your own steps")
@@ -51,9 +51,13 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     )  # fmt: skip
     _add_running(train)
 
-    run = add("run", "train the whole path; what is finished is not trained again")
+    run = add("run", "train the whole path, or a study; what is finished is not trained again")
+    _add_study(run)
     run.add_argument(
-        "--seeds", type=_positive, default=1, metavar="N", help="runs of each row: seeds 0 to N-1"
+        "--seeds",
+        type=_positive,
+        metavar="N",
+        help="runs of each row: seeds 0 to N-1 (default 1, or the study's)",
     )
     run.add_argument("--rows", metavar="ROWS", help="only these: 00,05,timm:NAME")
     run.add_argument("--branches", action="store_true", help="also the side branches, 08-k5 …")
@@ -64,6 +68,19 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
         help="runs at a time (default: one a core; 1 on a GPU)",
     )
     _add_running(run)
+
+    planned = add("plan", "what a study would take: runs, those there already, MACs, hours")
+    _add_study(planned)
+    planned.add_argument("--seeds", type=_positive, metavar="N", help="runs of each variant")
+    planned.add_argument("--jobs", type=_positive, default=1, metavar="N", help="runs at a time")
+    planned.add_argument("--data", metavar="DATA", help=DATA)
+    planned.add_argument("--data-root", type=Path, metavar="DIR", help="where timm's data sets lie")
+    _add_runs(planned)
+
+    verdicts = add("verdicts", "what each step of a study is worth, with intervals")
+    _add_study(verdicts)
+    _add_reading(verdicts)
+    verdicts.add_argument("--format", default="terminal", help="terminal, md, csv, latex or json")
 
     table = add("table", "accuracy and cost of every row, from the records")
     _add_reading(table)
@@ -99,6 +116,16 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     _add_reading(collect)
     collect.add_argument("--out", type=Path, required=True, metavar="DIR", help="copy them there")
     return parser
+
+
+def _add_study(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "study",
+        nargs="?",
+        metavar="STUDY",
+        help="path, leave-one-out, one-at-a-time, orders, learning-rate, micro-design or a YAML "
+        "file; verdicts also of the paper",
+    )
 
 
 def _add_running(parser: argparse.ArgumentParser) -> None:

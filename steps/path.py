@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,13 +11,22 @@ from roadmap.cost import cost
 from roadmap.edit import edit_network, override
 from roadmap.errors import Problem, unknown
 from roadmap.spec import Spec
+from steps.step import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """A step with the parameters of one use."""
+
+    step: Step
+    parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One row: its number (`05`, `08-k5`), the first of its steps, after which it is named, a spec.
 
-    `explanation` is that of all its steps.
+    `uses` are its steps, which made it from the row before; `explanation` is that of all of them.
     """
 
     number: str
@@ -26,11 +36,18 @@ class Row:
     explanation: str
     spec: Spec
     before: Row | None = field(default=None, repr=False)
+    uses: tuple[Use, ...] = field(default=(), repr=False)
 
     @property
     def is_branch(self) -> bool:
         """True for a side branch, whose next row does not start from it."""
-        return "-" in self.number
+        return re.match(r"\d+-", self.number) is not None
+
+    def again(self, spec: Spec) -> Spec:
+        """Another spec, changed as this row changed the one before; a StepError where it cannot."""
+        for use in self.uses:
+            spec = use.step.apply(spec, **use.parameters)
+        return spec
 
     def checked(self) -> Row:
         """This row, if its network can be built at its recipe's image size; else a Problem."""

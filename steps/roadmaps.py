@@ -19,7 +19,7 @@ from roadmap.errors import Problem, StepError, unknown
 from roadmap.paper import TABLES
 from roadmap.spec import Recipe, from_dict, problem_of
 from steps import BASE, STEPS
-from steps.path import Roadmap, Row
+from steps.path import Roadmap, Row, Use
 from steps.step import Step, read_steps
 
 SHIPPED = ("tiny", "cifar", "resnet50", "resnet200")
@@ -174,7 +174,7 @@ def _rows(entry: Any, number: str, rows: list[Row], steps: Steps) -> Iterator[Ro
 def _row(uses: Any, number: str, before: Row, steps: Steps) -> Row:
     if not isinstance(uses, dict) or not uses:
         raise Problem(f"row {number} names no step")
-    spec, titles = before.spec, []
+    spec, titles, made = before.spec, [], []
     for name, parameters in uses.items():
         if name not in steps:
             raise unknown("step", name, [*steps, "your own with --steps FILE.py"])
@@ -187,11 +187,12 @@ def _row(uses: Any, number: str, before: Row, steps: Steps) -> Row:
             text = str(problem) if name in str(problem) else f"{name}: {problem}"
             raise StepError(f"row {number}: {text}", keys=(name,)) from None
         titles.append(steps[name].title.format(**bound))
+        made.append(Use(step=steps[name], parameters=bound))
     first = steps[next(iter(uses))]
     return Row(
         number=number, step=first.name, title=titles[0], group=first.group,
         explanation="\n\n".join(steps[name].explanation for name in uses),
-        spec=spec, before=before,
+        spec=spec, before=before, uses=tuple(made),
     ).checked()  # fmt: skip
 
 

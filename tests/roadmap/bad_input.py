@@ -29,7 +29,19 @@ TEXTS = (
     "", "[]", "null", "a", "\x00", "a: [", "a: *b", "? [1]: 2", "---\n---\n",
     "!!python/object/apply:os.system ['touch owned']", "!!python/name:os.system",
 )  # fmt: skip
-COMMANDS = ("cost", "show", "train", "run", "table", "plot", "export", "collect", "check-data")
+COMMANDS = (
+    "cost",
+    "show",
+    "train",
+    "run",
+    "table",
+    "plot",
+    "export",
+    "collect",
+    "check-data",
+    "plan",
+    "verdicts",
+)
 
 
 def cases():
@@ -135,6 +147,8 @@ def command_lines():
         ["cost", "--image-size", "3"], ["cost", "--classes", "x"], ["table", "--format", "pdf"],
         ["export", "05"], ["export", "05", "--out", "a.safetensors"], ["collect"],
         ["collect", "--out", "x"], ["table", "--runs", "nowhere"], ["check-data", "nowhere"],
+        ["plan", "x"], ["verdicts", "x"], ["verdicts", "--format", "pdf"], ["run", "x"],
+        ["plan", "path", "--seeds", "0"], ["verdicts", "--runs", "nowhere"],
         ["check-data"], ["train", "05", "--sync-batchnorm"], ["train", "05", "--accumulate", "7"],
         ["train", "05", "--devices", "64"], ["train", "08-k6"], ["train", "-1"],
     ):  # fmt: skip

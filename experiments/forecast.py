@@ -1,0 +1,58 @@
+"""What a study will take: runs, those there already, MACs, and hours by what runs took before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from experiments.request import Request
+from roadmap.cost import cost
+from roadmap.record import Record
+from roadmap.spec import Network
+
+PASSES = 3  # forward, and backward twice as much
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Runs of a study and those missing; their MACs; hours, None where no run tells the speed."""
+
+    runs: int
+    there: int
+    macs: float
+    macs_missing: float
+    hours: float | None
+    measured: int
+
+
+def forecast(requests: Sequence[Request], records: Sequence[Record], jobs: int) -> Forecast:
+    """Before anything runs: `jobs` at a time, each as fast as the median of the records' runs."""
+    by_run = {request.identity.run: request for request in requests}
+    there = {run for run, request in by_run.items() if request.finished() is not None}
+    work = {run: _macs(request) for run, request in by_run.items()}
+    missing = sum(macs for run, macs in work.items() if run not in there)
+    speeds = [_done(record) / record.wall_seconds for record in records if _done(record)]
+    return Forecast(
+        runs=len(by_run),
+        there=len(there),
+        macs=sum(work.values()),
+        macs_missing=missing,
+        hours=missing / median(speeds) / jobs / 3600 if speeds else None,
+        measured=len(speeds),
+    )
+
+
+def _macs(request: Request) -> float:
+    """Multiply-accumulates of a run's training; 0 for a network of timm's, which torch counts."""
+    spec = request.spec
+    if not isinstance(spec.network, Network):
+        return 0.0
+    walked = cost(spec.network, spec.recipe.image_size).macs
+    return float(PASSES * walked * spec.recipe.epochs * request.settings.source.images)
+
+
+def _done(record: Record) -> float:
+    if record.status != "finished" or not record.wall_seconds:
+        return 0.0
+    return float(PASSES * record.macs * record.spec["recipe"]["epochs"] * record.data["train"])

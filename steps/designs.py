@@ -1,0 +1,310 @@
+"""Study designs: which variants of a roadmap to train, and what their differences ask.
+
+A variant is a row like any other. A contrast is a weighted sum of variants' accuracies, so that one
+way of judging serves all designs. What the specs do not allow is left out, with the reason.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from roadmap.edit import override
+from roadmap.errors import Problem, StepError, unknown
+from roadmap.spec import Spec
+from steps.path import Roadmap, Row
+
+TRIES = 100  # orders tried for one that the specs allow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """A question: the mean, over `parts`, of sums of variants' accuracies times their weights.
+
+    `step` names it, `parts` are mappings of variant numbers to weights: one, but for `orders`,
+    where each order sampled is a part.
+    """
+
+    step: str
+    title: str
+    group: str
+    parts: tuple[Mapping[str, float], ...]
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of each variant over all parts."""
+        total: dict[str, float] = {}
+        for part in self.parts:
+            for number, weight in part.items():
+                total[number] = total.get(number, 0.0) + weight / len(self.parts)
+        return {number: weight for number, weight in total.items() if weight}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Designed:
+    """The variants of a design, its contrasts, and why what is left out cannot be."""
+
+    rows: tuple[Row, ...]
+    contrasts: tuple[Contrast, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Variants:
+    """Rows of different specs; a spec that is there already keeps the number it has."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+
+    def add(self, row: Row) -> str:
+        """The number under which a row's spec is kept; a Problem where it cannot be built."""
+        return self.rows.setdefault(row.spec.fingerprint, row.checked()).number
+
+
+def path(roadmap: Roadmap) -> Designed:
+    """The cumulative roadmap: each row against the one it starts from."""
+    contrasts = [
+        Contrast(
+            step=row.number if row.is_branch else row.step,
+            title=row.title,
+            group=row.group,
+            parts=({row.number: 1.0, row.before.number: -1.0},),
+        )
+        for row in roadmap
+        if row.before
+    ]
+    return Designed(rows=roadmap.rows, contrasts=tuple(contrasts))
+
+
+def leave_one_out(roadmap: Roadmap) -> Designed:
+    """The last row without each step: what the step is worth at the end."""
+    changes, base = _changes(roadmap), roadmap.rows[0]
+    end = replace(changes[-1], before=None, uses=())
+    variants, contrasts, left_out = _Variants(), [], {}
+    last = variants.add(end)
+    for change in changes:
+        rest = [other for other in changes if other is not change]
+        try:
+            spec = _composed(base.spec, rest)
+        except Problem as problem:
+            left_out[change.step] = f"cannot be left out: {problem}"
+            continue
+        number = variants.add(
+            replace(
+                change, number=f"without-{change.step}", title=f"without {change.title}",
+                spec=spec, before=end, uses=(),
+            )
+        )  # fmt: skip
+        contrasts.append(_difference(change, last, number))
+    return Designed(
+        rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
+    )
+
+
+def one_at_a_time(roadmap: Roadmap) -> Designed:
+    """The base with each step alone: what the step is worth at the start."""
+    changes, base = _changes(roadmap), roadmap.rows[0]
+    variants, contrasts, left_out = _Variants(), [], {}
+    first = variants.add(base)
+    for change in changes:
+        try:
+            spec = _composed(base.spec, [change])
+        except Problem as problem:
+            left_out[change.step] = f"cannot come first: {problem}"
+            continue
+        number = variants.add(
+            replace(change, number=f"with-{change.step}", spec=spec, before=base, uses=())
+        )
+        contrasts.append(_difference(change, number, first))
+    return Designed(
+        rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
+    )
+
+
+def orders(roadmap: Roadmap, *, samples: int = 4, seed: int = 0) -> Designed:
+    """Random orders of all steps, each as likely as any other that the specs allow.
+
+    The mean of what a step adds, over orders, estimates its Shapley value.
+    """
+    if samples < 1:
+        raise Problem(f"samples {samples} must be 1 or more")
+    changes, base = _changes(roadmap), roadmap.rows[0]
+    variants, draws = _Variants(), random.Random(seed)
+    parts: dict[str, list[dict[str, float]]] = {change.step: [] for change in changes}
+    first = variants.add(base)
+    for order in range(1, samples + 1):
+        before = first
+        for place, (change, spec) in enumerate(_allowed_order(base.spec, changes, draws), start=1):
+            made = replace(
+                change, number=f"order{order}-{place:02}", title=f"{change.title}", spec=spec,
+                before=None, uses=(),
+            )  # fmt: skip
+            number = variants.add(made)
+            parts[change.step].append({number: 1.0, before: -1.0} if number != before else {})
+            before = number
+    contrasts = [
+        Contrast(step=each.step, title=each.title, group=each.group, parts=tuple(parts[each.step]))
+        for each in changes
+    ]
+    return Designed(rows=tuple(variants.rows.values()), contrasts=tuple(contrasts))
+
+
+def sweep(
+    roadmap: Roadmap, *, of: str, values: Sequence[Any], rows: Sequence[str] | None = None
+) -> Designed:
+    """Rows at several values of `of`: a field of the recipe, or a step's parameter.
+
+    `of` is as in `recipe.learning_rate` or `kernel_size.kernel`. Each row is compared with the row
+    before it in `rows` at every value; with one row, each value with the one before it.
+    """
+    if len(values) < 2:
+        raise Problem(f"values {list(values)!r} must be two or more")
+    chosen = [roadmap[number] for number in rows or [roadmap.rows[-1].number]]
+    variants, numbers = _Variants(), {}
+    for row in chosen:
+        for value in values:
+            spec = _at(roadmap, row, of, value)
+            name = of.rpartition(".")[2].replace("_", " ")
+            made = replace(
+                row, number=f"{row.number}@{value}", title=f"{row.title}, {name} {value}",
+                spec=spec, before=None, uses=(),
+            )  # fmt: skip
+            numbers[row.number, value] = variants.add(made)
+    contrasts = []
+    if len(chosen) > 1:
+        for before, row in itertools.pairwise(chosen):
+            for value in values:
+                plus, minus = numbers[row.number, value], numbers[before.number, value]
+                title = f"{row.number} against {before.number} at {value}"
+                contrasts.append(
+                    replace(
+                        _difference(row, plus, minus), step=f"{row.number}@{value}", title=title
+                    )
+                )
+    else:
+        (row,) = chosen
+        for before, value in itertools.pairwise(values):
+            plus, minus = numbers[row.number, value], numbers[row.number, before]
+            title = f"{value} against {before}"
+            contrasts.append(
+                replace(_difference(row, plus, minus), step=f"{row.number}@{value}", title=title)
+            )
+    return Designed(rows=tuple(variants.rows.values()), contrasts=tuple(contrasts))
+
+
+def grid(roadmap: Roadmap, *, steps: Sequence[str], row: str | None = None) -> Designed:
+    """A few steps on and off in all combinations, all others of the path up to `row` on.
+
+    Contrasts: each step's main effect and the interaction of each two, averaged over the others.
+    """
+    changes, base = _changes(roadmap), roadmap.rows[0]
+    last = roadmap[row] if row else changes[-1]
+    changes = changes[: changes.index(last) + 1]
+    known = [change.step for change in changes]
+    for step in steps:
+        if step not in known:
+            raise unknown("step of the grid", step, known)
+    if not 2 <= len(set(steps)) == len(steps) <= 5:
+        raise Problem(f"steps {list(steps)} must be two to five different ones")
+    variants, cells, left_out = _Variants(), {}, {}
+    for setting in itertools.product((False, True), repeat=len(steps)):
+        on = {step for step, given in zip(steps, setting, strict=True) if given}
+        kept = [change for change in changes if change.step not in steps or change.step in on]
+        name = "+".join(step for step in steps if step in on) or "none"
+        try:
+            spec = _composed(base.spec, kept)
+        except Problem as problem:
+            left_out[name] = f"cannot be built: {problem}"
+            continue
+        made = replace(last, number=name, step=name, title=name, spec=spec, before=None, uses=())
+        cells[setting] = variants.add(made)
+    contrasts = []
+    for size in (1, 2):
+        for chosen in itertools.combinations(range(len(steps)), size):
+            if left_out:
+                break
+            weights: dict[str, float] = {}
+            for setting, number in cells.items():
+                sign = 1.0
+                for place in chosen:
+                    sign *= 1 if setting[place] else -1
+                weights[number] = weights.get(number, 0.0) + sign / 2 ** (len(steps) - 1)
+            name = " × ".join(steps[place] for place in chosen)
+            group = next(change.group for change in changes if change.step == steps[chosen[0]])
+            contrasts.append(Contrast(step=name, title=name, group=group, parts=(weights,)))
+    return Designed(
+        rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
+    )
+
+
+DESIGNS = {
+    "path": path,
+    "leave_one_out": leave_one_out,
+    "one_at_a_time": one_at_a_time,
+    "orders": orders,
+    "sweep": sweep,
+    "grid": grid,
+}
+
+
+def _changes(roadmap: Roadmap) -> list[Row]:
+    """The rows of the path whose steps can be applied elsewhere: all but the base and branches."""
+    found = [row for row in roadmap if row.before and not row.is_branch]
+    if not found:
+        raise Problem(f"roadmap {roadmap.name!r} has no steps")
+    return found
+
+
+def _composed(spec: Spec, changes: Iterable[Row]) -> Spec:
+    """A spec with the steps of some rows."""
+    for change in changes:
+        spec = change.again(spec)
+    return spec
+
+
+def _difference(change: Row, plus: str, minus: str) -> Contrast:
+    weights = {plus: 1.0, minus: -1.0} if plus != minus else {}
+    return Contrast(step=change.step, title=change.title, group=change.group, parts=(weights,))
+
+
+def _allowed_order(
+    spec: Spec, changes: Sequence[Row], draws: random.Random
+) -> list[tuple[Row, Spec]]:
+    """A random order of all changes with the specs on its way; others are drawn and refused."""
+    reason = ""
+    for _ in range(TRIES):
+        order, found = list(changes), []
+        draws.shuffle(order)
+        here = spec
+        try:
+            for change in order:
+                here = change.again(here)
+                found.append((change, here))
+        except StepError as problem:
+            reason = str(problem)
+            continue
+        return found
+    raise Problem(f"no order of {TRIES} drawn is allowed; the last one: {reason}")
+
+
+def _at(roadmap: Roadmap, row: Row, of: str, value: Any) -> Spec:
+    """A row's spec with a field of its recipe, or a parameter of a step on its way, set."""
+    if of.startswith(("recipe.", "network.")):
+        return override(row.spec, {of: value})
+    step, _, parameter = of.partition(".")
+    way, here = [], row
+    while here.before:
+        way, here = [here, *way], here.before
+    steps = [use.step.name for each in way for use in each.uses]
+    if step not in steps:
+        raise unknown(f"step on the way to row {row.number}:", step, [*steps, "recipe.FIELD"])
+    spec = here.spec
+    for each in way:
+        for use in each.uses:
+            given = dict(use.parameters)
+            if use.step.name == step:
+                given[parameter] = value
+            spec = use.step.apply(spec, **given)
+    return spec

@@ -1,0 +1,135 @@
+"""Studies read from YAML: a roadmap, a design, seeds. Those shipped lie in `experiments/studies/`.
+
+design: leave_one_out
+roadmap: tiny
+seeds: 3
+set: {recipe.epochs: 3}
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from roadmap import strict_yaml
+from roadmap.errors import Problem, unknown
+from roadmap.spec import from_dict
+from steps.designs import DESIGNS, Contrast
+from steps.path import Roadmap
+from steps.roadmaps import load_roadmap
+
+COMMON = ("title", "design", "roadmap", "seeds", "margin", "set")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Variants of a roadmap, as a roadmap of their own, to be trained with `seeds` seeds each.
+
+    `margin` is the smallest difference that matters, in points of top-1. `left_out` says of steps
+    why the design has no variant for them.
+    """
+
+    design: str
+    roadmap: Roadmap
+    seeds: int
+    margin: float
+    contrasts: tuple[Contrast, ...]
+    left_out: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The study's name, that of its file."""
+        return self.roadmap.name
+
+
+def load_study(
+    name: str | Path,
+    *,
+    roadmap: str | None = None,
+    steps: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Study:
+    """The shipped study of that name, or the one in a YAML file, on its roadmap or on `roadmap`.
+
+    `overrides` are fields of every variant's spec by dotted key, beside the study's own. Raises
+    Problem naming file, line and key for anything that does not fit.
+    """
+    document = strict_yaml.read(_file(str(name)))
+    data = document.data
+    with document.at():
+        if "design" not in data:
+            raise Problem("key 'design' is missing")
+    with document.at("design"):
+        if data["design"] not in DESIGNS:
+            raise unknown("design", data["design"], DESIGNS)
+        design = DESIGNS[data["design"]]
+    own = list(inspect.signature(design).parameters)[1:]
+    with document.at():
+        for key in data:
+            if key not in (*COMMON, *own):
+                raise unknown(f"key of design {data['design']!r}:", key, [*COMMON, *own])
+    with document.at("set"):
+        settings = _typed(data, "set", dict[str, Any], {}) | dict(overrides or {})
+    with document.at("roadmap"):
+        path = load_roadmap(roadmap or _typed(data, "roadmap", str, "tiny"), steps=steps)
+    with document.at("seeds"):
+        seeds = _typed(data, "seeds", int, 3)
+        if seeds < 1:
+            raise Problem(f"seeds must be 1 or more, got {seeds}")
+    with document.at("margin"):
+        margin = float(_typed(data, "margin", float, 0.5))
+        if not margin > 0:
+            raise Problem(f"margin must be above 0, got {margin}")
+    given = {}
+    for key in own:
+        if key in data:
+            with document.at(key):
+                given[key] = _of_design(design, key, data[key])
+        elif inspect.signature(design).parameters[key].default is inspect.Parameter.empty:
+            with document.at("design"):
+                raise Problem(f"design {data['design']!r} needs the key {key!r}")
+    with document.at():
+        made = design(path, **given)
+        if given.get("of") in settings:
+            raise Problem(f"{given['of']} is what the study varies; it cannot be set")
+        path = replace(path, name=document.path.stem, rows=made.rows).overridden(settings)
+    title = _typed(data, "title", str, f"{data['design'].replace('_', ' ')}: {path.title}")
+    return Study(
+        design=data["design"],
+        roadmap=replace(path, title=title),
+        seeds=seeds,
+        margin=margin,
+        contrasts=made.contrasts,
+        left_out=made.left_out,
+    )
+
+
+def _file(name: str) -> Path:
+    shipped = resources.files("experiments") / "studies"
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    choices = sorted(each.name.removesuffix(".yaml") for each in shipped.iterdir())
+    if name not in choices:
+        raise unknown("study", name, [*choices, "FILE.yaml"])
+    return Path(str(shipped / f"{name}.yaml"))
+
+
+def _typed(data: Mapping[str, Any], key: str, kind: Any, default: Any) -> Any:
+    if data.get(key) is None:
+        return default
+    try:
+        return from_dict(kind, data[key])
+    except Problem as problem:
+        raise Problem(f"{key}: {problem}") from None
+
+
+KINDS = {"samples": int, "seed": int, "of": str, "values": list[Any], "rows": list[str],
+         "steps": list[str], "row": str}  # fmt: skip
+
+
+def _of_design(design: Any, key: str, given: Any) -> Any:
+    return _typed({key: given}, key, KINDS[key], None)

@@ -1,0 +1,253 @@
+"""Verdicts, against scipy, the paper's own table, and simulated studies whose truth is known."""
+
+import base64
+import json
+
+import numpy
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from analysis.statistics import (
+    Cell,
+    difference,
+    holm,
+    mean_of,
+    over_images,
+    rank_correlation,
+    right,
+    seeds_needed,
+)
+from analysis.verdict_table import FORMATS, render_verdicts
+from analysis.verdicts import UNDECIDED, judge, judge_paper, judge_study
+from roadmap.errors import Problem
+from steps.designs import DESIGNS, Contrast
+from steps.roadmaps import load_roadmap
+from steps.studies import load_study
+
+PATH = load_roadmap("tiny")
+STUDIES = 2000
+
+
+def test_a_difference_is_welchs_test():
+    one, other = [80.1, 80.5, 79.9, 80.3], [81.0, 82.1, 80.2]
+    found = difference({"a": Cell.of(one), "b": Cell.of(other)}, {"b": 1.0, "a": -1.0})
+    theirs = stats.ttest_ind(other, one, equal_var=False)
+    assert found.p == pytest.approx(theirs.pvalue)
+    assert found.interval() == pytest.approx(tuple(theirs.confidence_interval(0.95)))
+    assert found.value == pytest.approx(theirs.statistic * found.error)
+
+
+def test_a_mean_over_orders_is_students():
+    values = [1.0, 2.5, 0.4, 1.9]
+    found, theirs = mean_of(values), stats.ttest_1samp(values, 0)
+    assert found.p == pytest.approx(theirs.pvalue)
+    assert found.interval() == pytest.approx(tuple(theirs.confidence_interval(0.95)))
+
+
+def test_holm_is_that_of_a_fixed_case_and_skips_what_is_not_known():
+    # by hand: .01 × 4, .02 × 3, then .03 × 2 below the one before it, .5
+    assert holm([0.03, None, 0.01, 0.02, 0.5]) == [
+        pytest.approx(0.06), None, pytest.approx(0.04), pytest.approx(0.06), pytest.approx(0.5)
+    ]  # fmt: skip
+
+
+def test_holm_is_statsmodels():
+    ps = numpy.random.default_rng(0).beta(0.3, 2, 40).tolist()
+    assert holm(ps) == pytest.approx(list(multipletests(ps, method="holm")[1]))
+
+
+def test_the_smallest_effect_is_seen_in_four_of_five_studies():
+    generator = numpy.random.default_rng(1)
+    smallest = difference({"a": Cell(mean=0, std=1, n=5), "b": Cell(mean=1, std=1, n=5)},
+                          {"b": 1.0, "a": -1.0}).smallest  # fmt: skip
+    one = generator.normal(0, 1, (20000, 5))
+    other = generator.normal(smallest, 1, (20000, 5))
+    seen = stats.ttest_ind(one, other, axis=1).pvalue < 0.05
+    assert seen.mean() == pytest.approx(0.8, abs=0.01)
+
+
+def test_seeds_needed_are_the_fewest_that_show_the_difference():
+    cells = {"a": Cell(mean=80, std=1.0, n=3), "b": Cell(mean=81, std=1.0, n=3)}
+    weights = {"b": 1.0, "a": -1.0}
+    needed = seeds_needed(cells, weights)
+    assert needed == 17  # the textbook's 16.7 a group for an effect of one standard deviation
+    assert seeds_needed(cells, weights, alpha=0.005) > needed
+    assert seeds_needed({**cells, "b": Cell(mean=80.001, std=1.0, n=3)}, weights) is None
+    assert seeds_needed({**cells, "b": Cell(mean=81, std=None, n=1)}, weights) is None
+
+
+def test_one_seed_has_no_spread_and_none_is_invented():
+    cells = {"a": Cell.of([80.0]), "b": Cell.of([90.0])}
+    found = difference(cells, {"b": 1.0, "a": -1.0})
+    assert found.value == 10 and found.interval() is found.p is found.better is None
+    (verdict,) = judge([contrast("b", "a")], cells, 1.0)
+    assert verdict.verdict == "undecided: no spread" and verdict.low is None
+
+
+def contrast(plus, minus, step="it"):
+    return Contrast(step=step, title=step, group="", parts=({plus: 1.0, minus: -1.0},))
+
+
+def test_the_papers_own_table_has_the_verdicts_known_from_it():
+    """Section 5 of the notes on the paper: Welch's p of each row against the one before."""
+    judged = judge_paper(load_study("path", roadmap="resnet50"), "resnet50")
+    found = {each.step: each for each in judged.verdicts}
+    assert found["training_recipe"].verdict == "undecided: no spread"
+    plain = {"patchify_stem": 0.28, "gelu": 0.68, "fewer_norms": 0.10, "layer_norm": 0.46}
+    for step, p in plain.items():
+        assert found[step].verdict not in ("better", "worse")
+        assert unadjusted(found[step]) == pytest.approx(p, abs=0.006)
+    assert found["kernel_size"].verdict == "better"
+    assert unadjusted(found["kernel_size"]) == pytest.approx(0.005, abs=0.0006)
+    assert {each.verdict for each in judged.verdicts if each.difference < -0.5} == {"worse"}
+
+
+def unadjusted(verdict):
+    from roadmap.paper import paper_rows
+
+    rows = paper_rows("resnet50")
+    study = load_study("path", roadmap="resnet50")
+    (weights,) = (each.weights for each in study.contrasts if each.step == verdict.step)
+    cells = {name: Cell(mean=rows[name].top1, std=rows[name].std, n=3) for name in weights}
+    return difference(cells, weights).p
+
+
+def test_the_papers_power_is_as_noted():
+    """About a third of a point by Welch's test, three runs a row."""
+    judged = judge_paper(load_study("path", roadmap="resnet50"), "resnet50")
+    smallest = [each.smallest for each in judged.verdicts if each.smallest is not None]
+    assert numpy.mean(smallest) == pytest.approx(0.31, abs=0.03)
+
+
+# Noise of rows as in our own records: standard deviations from half a point to five.
+def simulated(design, seeds, effects, generator):
+    """Cells of one study in which each step adds its effect, whatever the others are."""
+    spreads = numpy.exp(generator.uniform(numpy.log(0.5), numpy.log(5), len(design.rows)))
+    return {
+        row.number: Cell.of(effects[row.number] + spread * generator.normal(size=seeds))
+        for row, spread in zip(design.rows, spreads, strict=True)
+    }
+
+
+DESIGNED = {
+    "path": (DESIGNS["path"](PATH), 3),
+    "leave_one_out": (DESIGNS["leave_one_out"](PATH), 3),
+    "one_at_a_time": (DESIGNS["one_at_a_time"](PATH), 3),
+    "orders": (DESIGNS["orders"](PATH, samples=6), 2),
+    "sweep": (
+        DESIGNS["sweep"](PATH, of="recipe.learning_rate", values=[1e-3, 2e-3], rows=["08", "13"]),
+        3,
+    ),
+    "grid": (DESIGNS["grid"](PATH, steps=["gelu", "fewer_activations", "fewer_norms"]), 3),
+}
+
+
+@pytest.mark.parametrize("name", DESIGNED)
+def test_intervals_cover_what_is_true_and_verdicts_err_at_the_stated_rate(name):
+    design, seeds = DESIGNED[name]
+    generator = numpy.random.default_rng(7)
+    effects = dict.fromkeys((row.number for row in design.rows), 60.0)  # no step does anything
+    covered, erred, count = 0, 0, 0
+    for _ in range(STUDIES):
+        cells = simulated(design, seeds, effects, generator)
+        estimates = [estimate(each, cells) for each in design.contrasts]
+        covered += sum(one.interval()[0] <= 0 <= one.interval()[1] for one in estimates)
+        count += len(estimates)
+        erred += any(p < 0.05 for p in holm([one.p for one in estimates]))
+    assert covered / count == pytest.approx(0.95, abs=0.015)
+    assert erred / STUDIES < 0.05 + 0.015  # any false verdict in a study
+
+
+def estimate(contrast, cells):
+    from analysis.verdicts import _estimate
+
+    return _estimate(contrast.parts, cells)
+
+
+def test_orders_recover_a_planted_interaction():
+    """GELU is worth 4 points after fewer norms and nothing before; so 2 on average."""
+    design = DESIGNS["orders"](PATH, samples=40, seed=5)
+    generator = numpy.random.default_rng(3)
+    truth = {}
+    for row in design.rows:
+        units = [unit for stage in row.spec.network.stages for unit in stage.block.units]
+        gelu = any(unit.activation == "gelu" for unit in units)
+        few = sum(unit.norm is not None for unit in units) <= len(row.spec.network.stages)
+        truth[row.number] = 60.0 + 4.0 * (gelu and few)
+    cells = {name: Cell.of(mean + 0.3 * generator.normal(size=2)) for name, mean in truth.items()}
+    found = {each.step: each for each in judge(design.contrasts, cells, 0.5)}
+    for step in ("gelu", "fewer_norms"):
+        assert found[step].verdict == "better" and found[step].difference == pytest.approx(2, abs=1)
+        assert found[step].order_std == pytest.approx(2, abs=0.4) and found[step].order_p < 1e-6
+    assert found["stage_ratio"].order_std < 0.3 and found["stage_ratio"].verdict != "better"
+
+
+def test_what_is_small_for_sure_is_called_so():
+    generator = numpy.random.default_rng(0)
+    noise = {name: 0.1 * generator.normal(size=8) for name in "ab"}
+    cells = {name: Cell.of(80 + each - each.mean()) for name, each in noise.items()}
+    (verdict,) = judge([contrast("a", "b")], cells, 0.5)
+    assert verdict.verdict == "no difference larger than 0.5"
+    (verdict,) = judge([contrast("a", "b")], cells, 0.01)
+    assert verdict.verdict == UNDECIDED and (verdict.needed is None or verdict.needed > 8)
+
+
+def test_images_and_seeds_are_two_sources():
+    generator = numpy.random.default_rng(0)
+    one = generator.random(4000) < 0.70
+    other = one ^ (generator.random(4000) < 0.05)  # the same images but for a few
+    packed = base64.b64encode(numpy.packbits(one)).decode()
+    assert (right(packed)[:4000] == one).all()
+    rights = {"a": [one.astype(int)] * 2, "b": [other.astype(int)] * 2}
+    found = over_images(rights, {"b": 1.0, "a": -1.0}, 4000)
+    theirs = stats.ttest_rel(100.0 * other, 100.0 * one)
+    assert found.value == pytest.approx(100 * (other.mean() - one.mean()))
+    assert found.interval() == pytest.approx(tuple(theirs.confidence_interval(0.95)))
+
+
+def test_rank_correlation_is_scipys_with_an_interval_that_covers():
+    generator = numpy.random.default_rng(2)
+    ours, theirs = generator.normal(size=13), generator.normal(size=13)
+    found, (low, high) = rank_correlation(ours, theirs)
+    assert found == pytest.approx(stats.spearmanr(ours, theirs).statistic) and low < found < high
+    assert rank_correlation([1, 2, 3], [1, 2, 3]) is None
+    assert rank_correlation([1, 1, 1, 1], [1, 2, 3, 4]) is None
+
+
+def test_a_study_is_judged_from_records_whatever_is_missing(tiny, invented):
+    study = load_study("path")
+    runs = invented.study(tiny, without=("05",))
+    runs = [run for run in runs if (run.label.row, run.identity.seed) not in {("09", 1), ("09", 2)}]
+    runs.append(invented.record(tiny, "11", 3, None, status="diverged"))
+    judged = judge_study(study, runs)
+    found = {each.step: each for each in judged.verdicts}
+    assert found["width"].verdict == found["inverted_bottleneck"].verdict == "lacks runs"
+    assert found["gelu"].verdict == "undecided: no spread" and found["gelu"].n == 1
+    assert found["separate_downsampling"].verdict == "better"
+    notes = " ".join(judged.notes)
+    assert "no finished runs of 1 variants: 05" in notes
+    assert "diverged, not averaged: 11 (1)" in notes
+    assert {each.of for each in judged.agreements} == {"rows", "what steps add"}
+    nothing = judge_study(study, [])
+    assert {each.verdict for each in nothing.verdicts} == {"lacks runs"}
+    for format in FORMATS:
+        assert render_verdicts(judged, format) and render_verdicts(nothing, format)
+
+
+@pytest.mark.parametrize("name", ["path", "leave-one-out", "orders", "learning-rate"])
+def test_verdicts_fit_80_columns(name, tiny, invented):
+    text = render_verdicts(judge_study(load_study(name), invented.study(tiny)), "terminal")
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_formats_say_the_same(tiny, invented):
+    judged = judge_study(load_study("path"), invented.study(tiny))
+    rows = json.loads(render_verdicts(judged, "json"))
+    assert [row["step"] for row in rows] == [each.step for each in judged.verdicts]
+    last = rows[-1]
+    assert last["verdict"] == "better" and last["low"] < last["difference"] < last["high"]
+    assert "separate\\_downsampling" in render_verdicts(judged, "latex")
+    assert render_verdicts(judged, "latex").isascii()
+    with pytest.raises(Problem, match="unknown format 'pdf'"):
+        render_verdicts(judged, "pdf")

@@ -1,0 +1,168 @@
+"""Studies: which variants a design has, what its contrasts ask, and what is said of bad files."""
+
+import pytest
+
+from roadmap.errors import Problem
+from steps.designs import DESIGNS
+from steps.roadmaps import load_roadmap
+from steps.studies import load_study
+
+SHIPPED = ("path", "leave-one-out", "one-at-a-time", "orders", "learning-rate", "micro-design")
+PATH = load_roadmap("tiny")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_studies_are_short_and_their_contrasts_are_differences(name):
+    from steps.studies import _file
+
+    lines = [line for line in _file(name).read_text().splitlines() if not line.startswith("#")]
+    assert len(lines) <= 10
+    study = load_study(name)
+    numbers = [row.number for row in study.roadmap]
+    assert len(set(numbers)) == len(numbers)
+    specs = [row.spec.fingerprint for row in study.roadmap if name != "path"]
+    assert len(set(specs)) == len(specs)
+    for contrast in study.contrasts:
+        for part in contrast.parts:
+            assert set(part) <= set(numbers) and abs(sum(part.values())) < 1e-12
+            assert sum(weight for weight in part.values() if weight > 0) in (0, pytest.approx(1))
+
+
+def test_a_path_asks_of_each_row_against_the_one_it_starts_from():
+    study = load_study("path")
+    assert study.roadmap.rows == PATH.rows
+    weights = {each.step: each.weights for each in study.contrasts}
+    assert weights["width"] == {"05": 1.0, "04": -1.0}
+    assert weights["08-k9"] == {"08-k9": 1.0, "07": -1.0}
+    assert len(weights) == 16
+
+
+def test_leaving_one_out_is_the_end_without_it_and_says_what_cannot_be():
+    study = load_study("leave-one-out")
+    assert study.roadmap["13"].spec == PATH["13"].spec
+    without = study.roadmap["without-gelu"].spec
+    activations = {
+        unit.activation for stage in without.network.stages for unit in stage.block.units
+    }
+    assert "relu" in activations and "gelu" not in activations
+    assert list(study.left_out) == ["depthwise"]
+    assert "'move_up_depthwise' needs a depthwise convolution" in study.left_out["depthwise"]
+
+
+def test_the_last_step_left_out_is_the_row_before_the_last():
+    study = load_study("leave-one-out")
+    found = study.roadmap["without-separate_downsampling"].spec
+    assert found.fingerprint == PATH["12"].spec.fingerprint  # so its runs are shared
+
+
+def test_one_at_a_time_is_the_base_with_each():
+    study = load_study("one-at-a-time")
+    assert study.roadmap["with-training_recipe"].spec.fingerprint == PATH["01"].spec.fingerprint
+    assert list(study.left_out) == ["move_up_depthwise"]
+
+
+def test_orders_are_those_that_the_specs_allow_and_end_alike():
+    study = load_study("orders")
+    for contrast in study.contrasts:
+        assert len(contrast.parts) == 6
+    total: dict[str, float] = {}
+    for contrast in study.contrasts:  # what all steps add is what the path adds
+        for number, weight in contrast.weights.items():
+            total[number] = total.get(number, 0.0) + weight
+    ends = {number: round(weight, 9) for number, weight in total.items() if abs(weight) > 1e-9}
+    assert sorted(ends.values()) == [-1.0, 1.0]
+    (last,) = (number for number, weight in ends.items() if weight > 0)
+    assert study.roadmap[last].spec.fingerprint == PATH["13"].spec.fingerprint
+    again = DESIGNS["orders"](PATH, samples=6, seed=0)
+    assert [row.spec for row in again.rows] == [row.spec for row in study.roadmap]
+    other = DESIGNS["orders"](PATH, samples=6, seed=1)
+    assert [row.spec for row in again.rows] != [row.spec for row in other.rows]
+
+
+def test_every_allowed_order_is_as_likely_as_any_other():
+    """Of two steps without needs, either comes first in half of many orders."""
+    made = DESIGNS["orders"](PATH, samples=200, seed=3)
+    first = next(each for each in made.contrasts if each.step == "gelu").parts
+    second = next(each for each in made.contrasts if each.step == "stage_ratio").parts
+    rows = {row.number: index for index, row in enumerate(made.rows)}
+
+    def place(part):
+        return rows[max(part, key=part.get)]
+
+    share = sum(place(one) < place(two) for one, two in zip(first, second, strict=True)) / 200
+    assert 0.35 < share < 0.65
+
+
+def test_a_sweep_sets_a_field_or_a_parameter(tmp_path):
+    study = load_study("learning-rate")
+    rates = [row.spec.recipe.learning_rate for row in study.roadmap][:4]
+    assert rates == [5e-4, 1e-3, 2e-3, 4e-3]
+    assert study.roadmap["13@0.002"].spec.fingerprint == PATH["13"].spec.fingerprint
+    file = tmp_path / "kernels.yaml"
+    file.write_text('design: sweep\nof: kernel_size.kernel\nvalues: [3, 5, 7]\nrows: ["08"]\n')
+    kernels = load_study(file)
+    assert kernels.roadmap["08@5"].spec.fingerprint == PATH["08-k5"].spec.fingerprint
+    assert kernels.contrasts[0].weights == {"08@5": 1.0, "08@3": -1.0}
+
+
+def test_a_grid_has_main_effects_and_interactions():
+    study = load_study("micro-design")
+    weights = {each.step: each.weights for each in study.contrasts}
+    assert set(weights) == {
+        "gelu", "fewer_activations", "fewer_norms", "gelu × fewer_activations",
+        "gelu × fewer_norms", "fewer_activations × fewer_norms",
+    }  # fmt: skip
+    # a planted world: 1 for gelu, 2 for fewer norms, 4 more for both
+    world = {
+        row.number: 1.0 * ("gelu" in row.number) + 2.0 * ("fewer_norms" in row.number)
+        + 4.0 * ("gelu" in row.number and "fewer_norms" in row.number)
+        for row in study.roadmap
+    }  # fmt: skip
+    found = {
+        step: sum(weight * world[number] for number, weight in each.items())
+        for step, each in weights.items()
+    }
+    assert found["gelu"] == 3.0 and found["fewer_norms"] == 4.0
+    assert found["gelu × fewer_norms"] == 2.0 and found["fewer_activations"] == 0.0
+
+
+def test_overrides_hold_in_every_variant():
+    study = load_study("leave-one-out", overrides={"recipe.epochs": 2})
+    assert {row.spec.recipe.epochs for row in study.roadmap} == {2}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("roadmap: tiny", "key 'design' is missing"),
+        ("design: paths", "unknown design 'paths'; did you mean 'path'"),
+        ("design: path\nseed: 3", "unknown key of design 'path': 'seed'"),
+        ("design: path\nseeds: 0", "seeds must be 1 or more"),
+        ("design: path\nseeds: many", "seeds: "),
+        ("design: path\nmargin: -1", "margin must be above 0"),
+        ("design: path\nroadmap: tinny", "unknown roadmap 'tinny'"),
+        ("design: path\nset: {recipe.epoch: 3}", "did you mean 'epochs'"),
+        ("design: sweep\nof: recipe.epochs", "needs the key 'values'"),
+        ("design: sweep\nof: recipe.epoch\nvalues: [1, 2]", "did you mean 'epochs'"),
+        ("design: sweep\nof: gelus.kernel\nvalues: [1, 2]", "unknown step on the way to row 13"),
+        ("design: sweep\nof: kernel_size.size\nvalues: [3, 5]", "unknown parameter of step"),
+        ("design: sweep\nof: kernel_size.kernel\nvalues: [3, 4]", "kernel"),
+        ("design: sweep\nof: recipe.epochs\nvalues: [3]", "must be two or more"),
+        ("design: sweep\nof: recipe.epochs\nvalues: [3, 4]\nset: {recipe.epochs: 2}", "it cannot"),
+        ("design: grid\nsteps: [gelu]", "two to five"),
+        ("design: grid\nsteps: [gelu, norms]", "unknown step of the grid 'norms'"),
+        ("design: orders\nsamples: few", "samples: "),
+        ("design: orders\nsamples: 0", "samples 0 must be 1 or more"),
+    ],
+)
+def test_bad_files_are_named(text, message, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(Problem, match=message) as found:
+        load_study(file)
+    assert "mine.yaml" in str(found.value)
+
+
+def test_unknown_studies_are_named():
+    with pytest.raises(Problem, match="unknown study 'loo'; valid: .*leave-one-out"):
+        load_study("loo")
