@@ -48,10 +48,11 @@ def cost(network: Network | Reference, image_size: int = 224) -> Cost:
     try:
         return _remembered(network, image_size)
     except TypeError:  # an operation's parameters cannot be a key
-        return _walked(network, image_size)
+        return walk(network, image_size)
 
 
-def _walked(network: Network, image_size: int) -> Cost:
+def walk(network: Network, image_size: int) -> Cost:
+    """The same, walked anew."""
     layers = tuple(layer_cost(layer) for layer in plan(network, image_size).layers())
     return Cost(
         layers=layers,
@@ -61,7 +62,7 @@ def _walked(network: Network, image_size: int) -> Cost:
     )
 
 
-_remembered = lru_cache(maxsize=256)(_walked)  # a row is walked when it is made, then when asked
+_remembered = lru_cache(maxsize=256)(walk)  # a row is walked when it is made, then when asked
 
 
 def layer_cost(layer: Layer) -> LayerCost:

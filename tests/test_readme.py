@@ -10,9 +10,12 @@ import pytest
 
 from analysis.render import render
 from analysis.table import tabulate
+from analysis.verdict_table import render_verdicts
+from analysis.verdicts import judge_paper, judge_study
 from roadmap.__main__ import main
 from roadmap.record import read_records
 from steps.roadmaps import load_roadmap
+from steps.studies import load_study
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,6 +52,37 @@ def test_the_table_is_that_of_the_committed_records():
     assert not found.broken
     table = render(tabulate(load_roadmap("tiny"), found.records), "md")
     assert table.strip() in README
+
+
+def test_figures_of_the_real_images_are_those_of_the_committed_records():
+    folder = ROOT / "results" / "cifar10-jpeg"
+    path = load_roadmap("tiny").overridden({"recipe.epochs": 7})
+    table = tabulate(path, read_records(folder).records, data="cifar10-jpeg")
+    assert not table.notes
+    assert render(table, "md") == (folder / "table.md").read_text(encoding="utf-8").strip()
+    text = " ".join(README.split())
+    measured = [row for row in table.rows if row.n]
+    assert [row.row for row in measured] == ["00", "01", "05", "10", "13"]
+    for row in measured:
+        assert f"{row.row} {row.title} {row.top1:.1f} %" in text
+
+
+def test_verdicts_in_words_are_those_of_the_committed_records():
+    folder = ROOT / "results" / "tiny"
+    judged = judge_study(load_study("path"), read_records(folder).records)
+    text = render_verdicts(judged, "md")
+    assert text == (folder / "verdicts.md").read_text(encoding="utf-8").strip()
+    found = {each.step: each for each in judged.verdicts}
+    assert {step: each.verdict for step, each in found.items() if each.verdict != "undecided"} == {
+        "depthwise": "worse", "width": "better"
+    }  # fmt: skip
+    most = found["fewer_activations"]
+    assert (round(most.difference, 1), round(most.p, 2)) == (34.3, 0.08)
+    assert (round(most.low, 1), round(most.high, 1)) == (22.7, 45.9)
+    paper = judge_paper(load_study("path", roadmap="resnet50"), "resnet50").verdicts
+    path = [each for each in paper if "-" not in each.step and each.p is not None]
+    open_ones = [each.step for each in path if each.verdict not in ("better", "worse")]
+    assert open_ones == ["patchify_stem", "gelu", "fewer_norms", "layer_norm"]
 
 
 def test_committed_records_are_those_of_todays_specs():

@@ -29,7 +29,9 @@ class Found:
         """The figure in at most 80 columns."""
         low, high = min(self.trials), max(self.trials)
         spread = f"{low:.4g}–{high:.4g} ({len(self.trials)})" if len(self.trials) > 1 else ""
-        return f"{self.name:<44}{self.median:>9.4g} {self.unit:<6}{spread:<17}{self.aim}".rstrip()
+        found = f"{self.median:>9.4g} {self.unit:<6}{spread:<18} {self.aim}".rstrip()
+        line = f"{self.name:<42}{found}"
+        return line if len(line) <= 78 else f"{self.name}\n{'':42}{found}"
 
     def data(self) -> dict[str, Any]:
         """For JSON."""
