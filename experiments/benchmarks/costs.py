@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import torch
 
 from experiments.benchmarks.measure import Found, ratio, timed
-from roadmap.cost import cost
+from roadmap.cost import walk
 from roadmap.network import build
 from steps.path import Row
 from steps.roadmaps import load_roadmap
@@ -42,12 +42,14 @@ def costs(trials: int) -> Iterator[Found]:
 def _ours(rows: list[Row]) -> float:
     start = time.perf_counter()
     for row in rows:
-        cost(row.spec.network, 224)
+        walk(row.spec.network, 224)
     return time.perf_counter() - start
 
 
 def _fvcore(rows: list[Row]) -> float:
-    from fvcore.nn import FlopCountAnalysis
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from fvcore.nn import FlopCountAnalysis
 
     total, image = 0.0, torch.zeros(1, 3, 224, 224)
     for row in rows:
