@@ -56,6 +56,8 @@ class Machine:
         """Raise Problem for what this machine does not have."""
         if (found := len(gpus())) and self.devices > found:
             raise Problem(f"--devices {self.devices}: this machine has {found} GPUs")
+        if not found and self.devices > max(2, cores()):
+            raise Problem(f"--devices {self.devices}: this machine has no GPU, and {cores()} cores")
         if self.sync_batchnorm and not found:
             raise Problem("--sync-batchnorm needs GPUs; on CPUs BatchNorm is per process")
 

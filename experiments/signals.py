@@ -1,11 +1,18 @@
-"""A cluster's warning: SIGTERM or SIGUSR1 asks a run to save and stop at its next step."""
+"""A cluster's warning: SIGTERM or SIGUSR1 asks a run to save and stop at its next step.
+
+The same signal often comes twice at once, to a process and to its group. One that is repeated later
+than `PATIENCE` seconds ends the process there and then: its steps are too long to wait for.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from types import FrameType
 
+PATIENCE = 10.0
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
@@ -26,6 +33,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked: int | None = None
+        self.since = 0.0
 
     def listen(self) -> None:
         """Answer the signals, here and now, by remembering them; in the main thread alone."""
@@ -39,7 +47,11 @@ class Stop:
             raise Stopped(self.asked)
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
-        self.asked = number
+        if self.asked is None:
+            self.asked, self.since = number, time.monotonic()
+        elif time.monotonic() - self.since > PATIENCE:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
 
 STOP = Stop()  # one for the process: a signal meant for it stops whatever it runs

@@ -434,3 +434,24 @@ def test_a_broken_image_in_a_loading_process_is_one_line(images, tmp_path):
     code, _, errors = finish(*command(root, tmp_path / "runs"))
     assert code == 1 and errors.count("train/b/5-7.png cannot be read") == 1
     assert "Traceback" not in errors and "Caught" not in errors
+
+
+def test_a_signal_repeated_after_a_while_ends_a_run_whose_step_is_too_long(tmp_path):
+    """At once, it is the same warning again: it comes to a process and to its group."""
+    code = (
+        "import time, experiments.signals as s\n"
+        "s.PATIENCE = 1.0\n"
+        "s.STOP.listen()\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(3); print('still there', s.STOP.asked, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    process = start(sys.executable, "-c", code)
+    assert process.stdout.readline() == "ready\n"
+    for _ in range(3):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+    assert process.stdout.readline() == f"still there {int(signal.SIGTERM)}\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGTERM
