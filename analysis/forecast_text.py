@@ -44,7 +44,9 @@ def _time(found: Forecast, jobs: int) -> str:
     if found.hours is None:
         return f"unknown: no finished run here to tell the speed; {at_a_time}"
     shown = f"{found.hours:.1f} hours" if found.hours >= 1 else f"{60 * found.hours:.0f} minutes"
-    return f"about {shown} with {at_a_time}, by the median speed of {found.measured} runs here"
+    return (
+        f"about {shown} with {at_a_time}, by the median speed of {_counted(found.measured, 'run')}"
+    )
 
 
 def _macs(macs: float) -> str:

@@ -113,6 +113,51 @@ def judge_study(study: Study, records: Sequence[Record], data: str | None = None
     )
 
 
+def next_runs(
+    study: Study, records: Sequence[Record], *, most: int, runs: int, data: str | None = None
+) -> list[tuple[str, int]]:
+    """Where to spend the next `runs`: variants and seeds, of the verdicts that are still open.
+
+    For each open verdict, those first that need fewest seeds, the variant whose next run narrows
+    the interval most; none beyond `most` seeds. Empty where all is decided, or no more may be had.
+    """
+    chosen = select(study.roadmap, records, data)
+    seeds = {number: [run.identity.seed for run in found] for number, found in chosen.rows.items()}
+    cells = {
+        number: Cell.of(top1)
+        for number, found in chosen.rows.items()
+        if (top1 := [run.top1 for run in found if run.status == "finished"])
+    }
+    judged = zip(study.contrasts, judge(study.contrasts, cells, study.margin), strict=True)
+    waiting = sorted(
+        (
+            (verdict.needed or most + 1, contrast.weights)
+            for contrast, verdict in judged
+            if verdict.verdict.startswith(UNDECIDED)
+        ),
+        key=lambda each: each[0],
+    )
+    found: list[tuple[str, int]] = []
+    for _, weights in waiting:
+        free = [
+            (_gain(cells.get(number), weight), number)
+            for number, weight in weights.items()
+            if len(seeds.get(number, ())) < most and number not in dict(found)
+        ]
+        if free and len(found) < runs:
+            number = max(free)[1]
+            taken = seeds.get(number, [])
+            found.append((number, next(seed for seed in range(most) if seed not in taken)))
+    return found
+
+
+def _gain(cell: Cell | None, weight: float) -> float:
+    """By how much one more run of a variant lowers the variance of a difference."""
+    if cell is None or cell.std is None:
+        return float("inf")
+    return weight**2 * cell.std**2 / (cell.n * (cell.n + 1))
+
+
 def judge_paper(study: Study, table: str) -> Judged:
     """The same of the paper's own printed means and standard deviations."""
     cells = {

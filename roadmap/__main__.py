@@ -120,7 +120,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _train(options: argparse.Namespace) -> int:
-    return _run_rows(options, [options.row], [options.seed], jobs=1)
+    return _run_pairs(options, [(options.row, options.seed)], jobs=1)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -136,20 +136,42 @@ def _run(options: argparse.Namespace) -> int:
         raise Problem("--rows names the rows; --branches adds to all of them: give one of the two")
     if len(set(rows)) < len(rows):
         raise Problem(f"--rows {options.rows} names a row twice")
-    return _run_rows(
-        options, rows, range(seeds), jobs=options.jobs or default_jobs(options.devices)
-    )
+    jobs = options.jobs or default_jobs(options.devices)
+    if options.until_decided and (study is None or options.rows is not None):
+        raise Problem(
+            "--until-decided is for a whole STUDY, as in roadmap run path --until-decided"
+        )
+    pairs = [(row, seed) for seed in range(seeds) for row in rows]
+    code = _run_pairs(options, pairs, jobs=jobs, report=not options.until_decided)
+    while options.until_decided and code == DONE:
+        from analysis.verdicts import next_runs
+        from roadmap.record import read_records
+
+        settings = _settings(options)
+        records = read_records(options.runs).records
+        wanted = {"most": options.max_seeds, "runs": jobs, "data": settings.source.fingerprint}
+        pairs = next_runs(study, records, **wanted)
+        if not pairs:
+            _report(settings, options)
+            break
+        _say("still open; next: " + ", ".join(f"{row} seed {seed}" for row, seed in pairs))
+        code = _run_pairs(options, pairs, jobs=jobs, report=False)
+    return code
 
 
-def _run_rows(
-    options: argparse.Namespace, rows: Sequence[str], seeds: Sequence[int], jobs: int
+def _run_pairs(
+    options: argparse.Namespace,
+    pairs: Sequence[tuple[str, int]],
+    jobs: int,
+    *,
+    report: bool = True,
 ) -> int:
     from experiments.machine import Machine
     from experiments.path import run_all
     from experiments.request import Request
 
     settings = _settings(options)
-    requests = [Request(settings=settings, row=row, seed=seed) for seed in seeds for row in rows]
+    requests = [Request(settings=settings, row=row, seed=seed) for row, seed in pairs]
     machine = Machine.shared_by(
         jobs,
         devices=options.devices,
@@ -171,8 +193,8 @@ def _run_rows(
     outcome = run_all(
         requests, jobs=jobs, machine=machine, command=command, restart=options.restart, say=_say
     )
-    if outcome.records:
-        _report(settings)
+    if outcome.records and report:
+        _report(settings, options)
     if outcome.failures and len(requests) > 1:  # the reasons were said when they failed
         failed = f"{len(outcome.failures)} of {len(requests)} runs failed"
         _say(f"{failed}: {', '.join(outcome.failures)}; their log.txt says why")
@@ -186,17 +208,23 @@ def _diverged(records: Sequence[Record]) -> bool:
     return any(record.status == "diverged" for record in records)
 
 
-def _report(settings: Settings) -> None:
-    """Where the roadmap stands: all runs in this folder with these specs and this data."""
+def _report(settings: Settings, options: argparse.Namespace) -> None:
+    """Where the roadmap or study stands: all runs in this folder with these specs and this data."""
     from analysis.render import render
     from analysis.table import tabulate
+    from analysis.verdict_table import render_verdicts
+    from analysis.verdicts import judge_study
     from roadmap.record import read_records
 
     found = read_records(settings.runs)
     for message in found.broken:
         _say(message)
-    table = tabulate(settings.path, found.records, data=settings.source.fingerprint)
-    print(render(table, "terminal"))
+    given = {"data": settings.source.fingerprint}
+    if settings.study is not None:
+        judged = judge_study(_study(options), found.records, **given)
+        print(render_verdicts(judged, "terminal"))
+    else:
+        print(render(tabulate(settings.path, found.records, **given), "terminal"))
 
 
 def _plan(options: argparse.Namespace) -> int:

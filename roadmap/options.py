@@ -59,6 +59,14 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
         metavar="N",
         help="runs of each row: seeds 0 to N-1 (default 1, or the study's)",
     )
+    run.add_argument(
+        "--until-decided",
+        action="store_true",
+        help="then add seeds where a study's verdict is open",
+    )
+    run.add_argument(
+        "--max-seeds", type=_positive, default=8, metavar="N", help="to at most N (default 8)"
+    )
     run.add_argument("--rows", metavar="ROWS", help="only these: 00,05,timm:NAME")
     run.add_argument("--branches", action="store_true", help="also the side branches, 08-k5 …")
     run.add_argument(

@@ -1,6 +1,7 @@
 """Verdicts, against scipy, the paper's own table, and simulated studies whose truth is known."""
 
 import base64
+import dataclasses
 import json
 
 import numpy
@@ -19,7 +20,7 @@ from analysis.statistics import (
     seeds_needed,
 )
 from analysis.verdict_table import FORMATS, render_verdicts
-from analysis.verdicts import UNDECIDED, judge, judge_paper, judge_study
+from analysis.verdicts import UNDECIDED, judge, judge_paper, judge_study, next_runs
 from roadmap.errors import Problem
 from steps.designs import DESIGNS, Contrast
 from steps.roadmaps import load_roadmap
@@ -251,3 +252,28 @@ def test_formats_say_the_same(tiny, invented):
     assert render_verdicts(judged, "latex").isascii()
     with pytest.raises(Problem, match="unknown format 'pdf'"):
         render_verdicts(judged, "pdf")
+
+
+def test_the_next_runs_go_where_a_verdict_is_open(tiny, invented):
+    study = load_study("leave-one-out")
+    decided = [("without-gelu", 0.1, 85.0), ("13", 0.1, 95.0)]
+    open_one = [("without-fewer_norms", 4.0, 93.0)]
+    runs = [
+        invented.record(study.roadmap, number, seed, mean + spread * (seed - 1))
+        for number, spread, mean in decided + open_one
+        for seed in range(3)
+    ]
+    only = dataclasses.replace(
+        study,
+        contrasts=tuple(each for each in study.contrasts if each.step in ("gelu", "fewer_norms")),
+    )
+    assert next_runs(only, runs, most=8, runs=1) == [("without-fewer_norms", 3)]
+    both = next_runs(only, runs, most=8, runs=2)  # the next best for the same question
+    assert both == [("without-fewer_norms", 3)]
+    assert next_runs(only, runs, most=3, runs=2) == []
+    settled = [run for run in runs if run.label.row != "without-fewer_norms"]
+    settled += [
+        invented.record(study.roadmap, "without-fewer_norms", seed, 70 + 0.1 * seed)
+        for seed in range(3)
+    ]
+    assert next_runs(only, settled, most=8, runs=2) == []

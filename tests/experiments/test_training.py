@@ -409,3 +409,36 @@ def test_export_names_rows_without_a_counterpart_before_torch_is_loaded(images, 
          "--runs", str(tmp_path), *given], cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert found.stdout == "2 False\n" and "no counterpart in timm" in found.stderr
+
+
+def test_a_study_shares_runs_is_planned_and_spends_seeds_until_decided(images, tmp_path):
+    """Two learning rates of one row; the second run finds what the first has trained."""
+    (tmp_path / "rates.yaml").write_text(
+        'design: sweep\nof: recipe.learning_rate\nvalues: [1e-5, 1e-3]\nrows: ["13"]\nseeds: 1\n'
+    )
+    small = {**SHORT, "recipe.epochs": 1, "recipe.warmup_epochs": 0}
+    del small["recipe.learning_rate"]
+    given = [f"--set={key}={each}" for key, each in small.items()]
+    given += ["--data", str(images), "--runs", str(tmp_path / "runs")]
+
+    def roadmap(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "roadmap", *arguments, *given],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    study = str(tmp_path / "rates.yaml")
+    trained_before = roadmap("train", "13", "--threads", "1", "--set=recipe.learning_rate=1e-3")
+    assert trained_before.returncode == 0, trained_before.stderr
+    plan = roadmap("plan", study)
+    assert "2, of which 1 are finished" in plan.stdout and "median speed of 1" in plan.stdout
+    done = roadmap("run", study, "--jobs", "1", "--threads", "1", "--until-decided",
+                   "--max-seeds", "2")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (
+        "1 of 2 runs are finished already" in done.stderr and "still open; next: 13@" in done.stderr
+    )
+    assert len(read_records(tmp_path / "runs").records) == 4
+    assert "13@0.001" in done.stdout and "verdict" in done.stdout
+    refused = roadmap("run", "--until-decided")
+    assert refused.returncode == 2 and "for a whole STUDY" in refused.stderr
