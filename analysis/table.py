@@ -100,7 +100,7 @@ def tabulate(roadmap: Roadmap, records: Sequence[Record], *, data: str | None = 
             for run in each]  # fmt: skip
     return Table(
         rows=(*rows.values(), *references),
-        notes=(*chosen.notes, *_twice(references), *_mixtures(_finished(runs))),
+        notes=(*chosen.notes, *_twice(references), *mixtures(_finished(runs))),
         legend=_legend(roadmap),
         title=roadmap.title,
         data=chosen.data,
@@ -158,13 +158,17 @@ def _twice(references: Sequence[TableRow]) -> list[str]:
     ]
 
 
-def _mixtures(runs: Sequence[Record]) -> list[str]:
+def mixtures(runs: Sequence[Record]) -> list[str]:
     """One note per circumstance in which the runs differ; rounding, and so accuracy, may too."""
     circumstances = {"hardware": [run.provenance.hardware for run in runs],
                      "commit": [run.provenance.commit or "unknown" for run in runs],
                      "threads": [str(run.provenance.threads) for run in runs],
                      "precision": [run.provenance.precision for run in runs],
-                     "devices": [str(_devices(run.provenance)) for run in runs]}  # fmt: skip
+                     "devices": [str(_devices(run.provenance)) for run in runs],
+                     "portions of a batch": [_portions(run.provenance) for run in runs],
+                     "compiling": [str(run.provenance.compiled) for run in runs],
+                     "images left out": [str(run.data.get("skipped", 0)) for run in runs],
+                     }  # fmt: skip
     for library in sorted({name for run in runs for name in run.provenance.versions}):
         versions = [run.provenance.versions.get(library, "unknown") for run in runs]
         circumstances[f"versions of {library}"] = versions
@@ -177,6 +181,11 @@ def _mixtures(runs: Sequence[Record]) -> list[str]:
 
 def _devices(provenance: Provenance) -> int:
     return provenance.devices * provenance.nodes
+
+
+def _portions(provenance: Provenance) -> str:
+    synced = " with BatchNorm over all" if provenance.sync_batchnorm else ""
+    return f"{_devices(provenance) * provenance.accumulate}{synced}"
 
 
 def _by_row(runs: Sequence[Record], values: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from analysis.statistics import (
     right,
     seeds_needed,
 )
+from analysis.table import mixtures
 from roadmap.paper import paper_rows
 from roadmap.record import Record
 from steps.designs import Contrast
@@ -100,6 +101,7 @@ def judge_study(study: Study, records: Sequence[Record], data: str | None = None
         *(f"{step}: {why}" for step, why in study.left_out.items()),
         *_missing(missing),
         *_diverged(chosen),
+        *mixtures([run for found in runs.values() for run in found]),
         *chosen.notes,
     ]
     agreements = _agreements(study, cells, verdicts) if study.design == "path" else ()

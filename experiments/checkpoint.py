@@ -11,8 +11,10 @@ import io
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -77,7 +79,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     digest = hashlib.sha256(content).hexdigest().encode()
     if head != HEAD + digest + b"\n":
         raise ValueError(f"{path} is damaged: its checksum does not fit")
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    try:
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except UnpicklingError:
+        raise ValueError(f"{path} holds more than plain data, which is not executed") from None
 
 
 def newest(
@@ -88,11 +93,18 @@ def newest(
     Says which is not whole; raises Problem where none is.
     """
     there = [folder / name for name in (LAST, BEFORE) if (folder / name).exists()]
+    damaged = []
     for path in there:
         try:
-            return path, read_checkpoint(path)
+            saved = read_checkpoint(path)
         except (OSError, ValueError, RuntimeError, EOFError) as error:
             say(f"{error}; trying the one before")
+            damaged.append(path)
+            continue
+        for each in damaged:  # lest it be kept as the one before
+            with suppress(OSError):
+                each.replace(each.with_suffix(".damaged"))
+        return path, saved
     if there:
         raise Problem(f"no checkpoint in {folder} can be read; --restart begins the run anew")
     return None
@@ -107,11 +119,24 @@ def check_identity(checkpoint: dict[str, Any], identity: Identity, path: Path) -
         raise Problem(f"{path} is of another run: {what}; --restart begins this one anew")
 
 
+def check_images(checkpoint: dict[str, Any], images: int, path: Path) -> None:
+    """Raise Problem where the run began with another number of training images left out."""
+    began = checkpoint.get("images", images)
+    if began != images:
+        raise Problem(
+            f"{path} is of a run on {began} training images that could be opened, not {images}: "
+            "its order of images cannot be gone on with; --restart begins the run anew"
+        )
+
+
 class Keep(lightning.Callback):
     """Saves at the end of every epoch, every `seconds` in between, and when asked to stop."""
 
-    def __init__(self, folder: Path, identity: Identity, stop: Stop, seconds: float) -> None:
+    def __init__(
+        self, folder: Path, identity: Identity, stop: Stop, seconds: float, *, images: int
+    ) -> None:
         self.path, self.identity, self.stop, self.seconds = folder / LAST, identity, stop, seconds
+        self.images = images
         self.saved = time.monotonic()
 
     def on_train_start(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
@@ -126,6 +151,7 @@ class Keep(lightning.Callback):
     ) -> None:
         """Write down whose it is."""
         checkpoint["identity"] = asdict(self.identity)
+        checkpoint["images"] = self.images
 
     def on_train_batch_end(
         self,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from experiments.checkpoint import newest
+from experiments.checkpoint import LAST, check_identity, read_checkpoint
 from experiments.request import Request
 from roadmap.errors import Problem
 from roadmap.network import build
@@ -18,10 +18,14 @@ def export(request: Request, target: Path, *, timm_names: bool = False) -> None:
 
     A timm reference row has timm's names anyway.
     """
-    found = newest(request.folder)
-    if found is None:
-        raise Problem(f"{request.name} has no weights: {request.folder} holds no last.ckpt")
-    _, saved = found
+    path = request.folder / LAST
+    if not path.exists():
+        raise Problem(f"{request.name} has no weights: {request.folder} holds no {LAST}")
+    try:
+        saved = read_checkpoint(path)
+    except ValueError as fault:  # the one before is not the finished run's
+        raise Problem(f"{fault}; --restart trains the run anew") from None
+    check_identity(saved, request.identity, path)
     averaged = request.spec.recipe.ema > 0
     prefix = "averaged.module." if averaged else "network."  # those that were validated
     weights = {

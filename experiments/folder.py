@@ -108,6 +108,8 @@ def _files(root: Path, split: str) -> Iterable[File]:
         for name in names:
             path = Path(folder, name)
             parts = (*inside.parts, name)
+            if path.is_symlink() and not path.exists() and path.suffix.lower() in ENDINGS:
+                raise Problem(f"data {path} is a link to nothing")
             if len(parts) > 2 and not _is_hidden(parts) and path.is_file():
                 yield File("/".join(parts), path, path.stat().st_size)
 

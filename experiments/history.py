@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
 from pathlib import Path
 from statistics import median
@@ -30,7 +31,7 @@ class History(lightning.Callback):
         if not self.path.exists():
             return []
         found = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 found.append(json.loads(line))
             except ValueError:
@@ -89,6 +90,8 @@ class History(lightning.Callback):
         }
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # the checkpoint that comes after it has this epoch behind it
         right = task.correct[: self.validated].numpy()
         put_text(self.correct_path, base64.b64encode(numpy.packbits(right)).decode())
 

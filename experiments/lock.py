@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from experiments.progress import Tell, said
+from experiments.signals import STOP
 from roadmap.errors import Problem
+
+
+def _acquire(lock: FileLock) -> None:
+    """Wait for the lock, or for a signal to stop."""
+    while True:
+        STOP.check()
+        with suppress(Timeout):
+            lock.acquire(timeout=1)
+            return
 
 
 @contextmanager
@@ -23,14 +33,14 @@ def only_here(folder: Path, name: str, wait: bool, tell: Tell) -> Iterator[None]
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        who = holder.read_text() if holder.exists() else "another process"
+        who = holder.read_text(errors="replace") if holder.exists() else "another process"
         if not wait:
             raise Problem(
                 f"{name} is being trained by {who}; without --no-wait this waits"
             ) from None
         line = f"waiting for {who}, which trains it"
         tell(said(name, line, state="waiting"))
-        lock.acquire()
+        _acquire(lock)
     try:
         holder.write_text(f"process {os.getpid()} on {os.uname().nodename}")
         yield

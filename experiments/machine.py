@@ -118,7 +118,18 @@ KEPT = ("threads", "devices", "accumulate", "precision", "compile", "sync_batchn
 def as_it_began(machine: Machine, folder: Path) -> Machine:
     """A run goes on computing as it began: the machine, with what changes rounding as it was."""
     path = folder / "machine.yaml"
-    if not (folder / "last.ckpt").exists():
+    if not any((folder / name).exists() for name in ("last.ckpt", "before.ckpt")):
         path.write_text(yaml.safe_dump({name: getattr(machine, name) for name in KEPT}))
         return machine
-    return replace(machine, **yaml.safe_load(path.read_text())) if path.exists() else machine
+    if not path.exists():
+        return machine
+    try:
+        kept = yaml.safe_load(path.read_text(encoding="utf-8"))
+        fits = {name: type(each) for name, each in kept.items()} == {
+            name: type(getattr(machine, name)) for name in KEPT
+        }
+    except (yaml.YAMLError, ValueError, AttributeError):
+        fits = False
+    if not fits:
+        raise Problem(f"{path} is damaged: it must hold {', '.join(KEPT)}; --restart begins anew")
+    return replace(machine, **kept)

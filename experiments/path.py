@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Queue
@@ -52,16 +54,24 @@ def run_all(
     for request in requests:
         request.check(machine)
     if restart:
+        _check_references(requests)
+        for request in requests:
+            request.check_free()
         for request in requests:
             request.set_aside()
-    records = {request: request.finished() for request in requests}
-    missing = [request for request in requests if records[request] is None]
-    if len(missing) < len(requests):
+    failures: dict[str, str] = {}
+    records = {request: _finished(request, failures) for request in requests}
+    missing = [
+        request for request in requests if records[request] is None and request.name not in failures
+    ]
+    for name, failure in failures.items():
+        say(f"{name} failed: {failure}")
+    if any(records.values()):
         say(_kept(records))
     if not missing:
-        return Outcome(records=tuple(records.values()), failures={})
+        return Outcome(records=tuple(filter(None, records.values())), failures=failures)
     _check_references(missing)
-    failures: dict[str, str] = {}
+    stopped = 0
     STOP.listen()
     with Display(len(missing)) as display:
         if jobs == 1 or len(missing) == 1:
@@ -73,13 +83,23 @@ def run_all(
                 records[request] = result
                 display.over(request.name, summary(result))
             elif isinstance(result, Stopped):
+                stopped = result.number or signal.SIGTERM
                 display.over(request.name, str(result))
             else:
                 kind = "" if isinstance(result, Problem | OSError) else f"{type(result).__name__}: "
                 failures[request.name] = f"{kind}{result}"
                 display.over(request.name, f"failed, {failures[request.name]}")
     finished = tuple(record for record in records.values() if record)
-    return Outcome(records=finished, failures=failures, stopped=STOP.asked or 0)
+    return Outcome(records=finished, failures=failures, stopped=STOP.asked or stopped)
+
+
+def _finished(request: Request, failures: dict[str, str]) -> Record | None:
+    """A request's record, if there is one; one that cannot be read is this run's failure alone."""
+    try:
+        return request.finished()
+    except Problem as problem:
+        failures[request.name] = f"{problem}; --restart begins it anew"
+        return None
 
 
 def _kept(records: Mapping[Request, Record | None]) -> str:
@@ -126,7 +146,7 @@ def _here(missing: Sequence[Request], machine: Machine, command: str, display: D
             return
         try:
             yield request, train(request, machine=machine, command=command, tell=display.tell)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             yield request, error
 
 
@@ -139,16 +159,24 @@ def _apart(
         events = manager.Queue()
         listener = threading.Thread(target=_listen, args=(events, display), daemon=True)
         listener.start()
-        places = manager.Queue()
-        for job in range(jobs):
-            places.put(job)
-        with ProcessPoolExecutor(
-            min(jobs, len(missing)),
-            mp_context=context,
-            initializer=_settle,
-            initargs=(os.getpid(), places, machine.devices),
-        ) as pool:
-            yield from _collected(pool, missing, machine, command, events)
+        waiting, again = list(missing), True
+        while waiting:
+            places = manager.Queue()
+            for job in range(jobs):
+                places.put(job)
+            broken = []
+            with ProcessPoolExecutor(
+                min(jobs, len(waiting)),
+                mp_context=context,
+                initializer=_settle,
+                initargs=(os.getpid(), places, machine.devices),
+            ) as pool:
+                for request, result in _collected(pool, waiting, machine, command, events):
+                    if isinstance(result, BrokenProcessPool) and again and STOP.asked is None:
+                        broken.append(request)  # its own process was killed, or another's
+                    else:
+                        yield request, result
+            waiting, again = broken, False
         events.put(None)
         listener.join()
 

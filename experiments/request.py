@@ -138,13 +138,28 @@ class Request(_Plain):
         share = Share(world=machine.world, accumulate=machine.accumulate)
         check_batch(self.spec.recipe.batch, self.settings.source.images, share)
         runs = self.settings.runs
-        if runs.exists() and not runs.is_dir():
-            raise Problem(f"folder of runs {runs} is a file")
+        for each in (runs, *runs.parents):
+            if each.exists() and not each.is_dir():
+                raise Problem(f"folder of runs {runs}: {each} is a file")
 
     def finished(self) -> Record | None:
         """The run's record, if there is one."""
         path = self.folder / "record.json"
-        return read_record(path) if path.exists() else None
+        if not path.exists():
+            return None
+        found = read_record(path)
+        if found.identity != self.identity:
+            raise Problem(f"{path} is of another run: {found.label.row} seed {found.identity.seed}")
+        return found
+
+    def check_free(self) -> None:
+        """Raise Problem where the run is being trained."""
+        if self.folder.exists():
+            try:
+                FileLock(self.folder / "lock").acquire(timeout=0).lock.release()
+            except Timeout:
+                text = f"{self.name} is being trained; it cannot be begun anew"
+                raise Problem(text) from None
 
     def set_aside(self) -> None:
         """Move what there is of the run beside it; a Problem where it is being trained."""

@@ -15,7 +15,7 @@ import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from experiments.check_data import without_broken
-from experiments.checkpoint import Keep, ProvenFiles, check_identity, newest
+from experiments.checkpoint import Keep, ProvenFiles, check_identity, check_images, newest
 from experiments.data import BrokenImage, DataSet, open_data
 from experiments.history import History
 from experiments.lock import only_here
@@ -98,12 +98,14 @@ def train_here(
         validated=len(data.val),
     )
     callbacks = [history, Watch(request.name, history, tell)] if rank == 0 else []
-    callbacks.append(Keep(folder, request.identity, STOP, machine.save_every))
+    keep = Keep(folder, request.identity, STOP, machine.save_every, images=len(data.train))
+    callbacks.append(keep)
     trainer = _trainer(recipe.epochs, machine, callbacks)
     last, status = None, "finished"
     if found := newest(folder, say):
         last, saved = found
         check_identity(saved, request.identity, last)
+        check_images(saved, len(data.train), last)
         loader.sampler.go_on(*_position(saved))
     if rank == 0:
         say(_plan(recipe, share, loading))
@@ -119,9 +121,13 @@ def train_here(
         except Diverged as fault:
             status = "diverged"
             say(f"diverged: {fault}")
+        except SystemExit:  # Lightning's answer to an interrupt
+            raise KeyboardInterrupt from None
     if rank > 0:
         return None
     rows = history.rows()
+    if status == "finished" and [row["epoch"] for row in rows] != list(range(recipe.epochs)):
+        raise Problem(f"{history.path} lacks epochs of the run; --restart begins it anew")
     final = rows[-1] if status == "finished" else {}
     return Record(
         identity=request.identity,

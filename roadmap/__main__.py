@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import shlex
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from steps.studies import Study
 
 DONE, FAILED, WRONG = 0, 1, 2
+USERS = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EROFS, errno.ENAMETOOLONG)
 
 # `python -m` puts the working directory first: a steps.py of the user's there must not hide ours.
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -34,15 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Problem as problem:
         _say(str(problem))
         return WRONG
-    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        _say(f"{error.filename}: {error.strerror}")
-        return WRONG
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            sys.stderr.close()
+            return DONE
+        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return WRONG if error.errno in USERS else FAILED
     except KeyboardInterrupt:
-        _say("stopped; the same command goes on from here")
+        _say("stopped; the same command goes on from the last checkpoint")
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return DONE
 
 
 def _say(line: str) -> None:
@@ -199,7 +201,7 @@ def _run_pairs(
         failed = f"{len(outcome.failures)} of {len(requests)} runs failed"
         _say(f"{failed}: {', '.join(outcome.failures)}; their log.txt says why")
     if outcome.stopped:
-        _say("saved and stopped; the same command goes on from here")
+        _say(f"{'stopped' if outcome.failures else 'saved and stopped'}; the same command goes on")
         return 128 + outcome.stopped
     return FAILED if outcome.failures or _diverged(outcome.records) else DONE
 

@@ -227,11 +227,17 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
 def _add_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs",
-        type=Path,
+        type=_folder,
         default=Path("runs"),
         metavar="DIR",
         help="folder of runs (default runs)",
     )
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no folder")
+    return Path(text)
 
 
 def _natural(text: str) -> int:

@@ -123,17 +123,35 @@ def write_record(record: Record, path: Path) -> None:
 def read_record(path: Path) -> Record:
     """One record; raises Problem naming the file where it is torn or not a record."""
     try:
-        return from_dict(Record, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        record = from_dict(Record, json.loads(path.read_text(encoding="utf-8")))
+        _check(record)
+        return record
+    except (OSError, ValueError, RecursionError) as error:
         raise Problem(f"{path}: not readable as a record: {error}") from None
     except Problem as problem:
         raise Problem(f"{path}: not a record: {problem}") from None
+
+
+def _check(record: Record) -> None:
+    """Raise Problem where what analysis reads of the open parts is not there."""
+    network, recipe = record.spec.get("network"), record.spec.get("recipe")
+    if not isinstance(network, dict) or not isinstance(recipe, dict):
+        raise Problem("spec must have a network and a recipe")
+    if not 1 <= (classes := network.get("classes", 1000)) <= 10**9:
+        raise Problem(f"spec.network.classes is {classes}")
+    if record.status == "finished" and record.top1 is None:
+        raise Problem("a finished run must have top1")
+    for key in ("classes", "train", "val"):
+        if not isinstance(record.data.get(key, 0), int):
+            raise Problem(f"data.{key} must be a whole number")
 
 
 def read_records(folder: Path) -> Records:
     """Every record in a folder and below it, one per identity, in the order of their paths."""
     found, broken = {}, []
     for path in sorted(folder.rglob("*.json")):
+        if ".aside-" in path.parent.name:  # begun anew since
+            continue
         try:
             record = read_record(path)
         except Problem as problem:

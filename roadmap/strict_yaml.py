@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import yaml
 from roadmap.errors import Problem
 
 Path_ = tuple[str | int, ...]
+MOST = 10_000  # values in a file; names that stand for lists of themselves can make any number
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -70,8 +72,10 @@ def read(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=_Loader)
+        lines = {} if node is None else dict(islice(_lines(node, (), ()), MOST + 1))
+        if len(lines) > MOST:
+            raise ValueError(f"more than {MOST:,} values")
         data = yaml.load(text, Loader=_Loader)
-        lines = {} if node is None else dict(_lines(node, (), ()))
     except OSError as error:
         raise Problem(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -89,9 +93,13 @@ def read(path: Path) -> Document:
 def scalar(text: str) -> Any:
     """One value as it would be read from a file: `3`, `1e-3`, `true`, `[2, 2]`, `null`."""
     try:
-        return yaml.load(text, Loader=_Loader)
+        found = yaml.load(text, Loader=_Loader)
+        if isinstance(found, int) and abs(found) >= 2**63:
+            raise ValueError("too large")
+        return found
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise Problem(f"{text!r} is not readable as a value") from None
+        shown = text if len(text) <= 80 else f"{text[:80]}…"
+        raise Problem(f"{shown!r} is not readable as a value") from None
 
 
 def _lines(

@@ -92,7 +92,7 @@ class Step:
             raise StepError(f"step {self.name!r}: {problem_of(error, None)}") from None
         except Problem:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not self.source:
                 raise
             raise StepError(f"step {self.name!r} fails: {type(error).__name__}: {error}") from error

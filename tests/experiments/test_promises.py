@@ -268,9 +268,11 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(images, halted, untou
         said = []
         assert newest(folder, said.append)[0] == folder / BEFORE
         assert "is damaged: its checksum does not fit" in said[0]
+    (folder / LAST).write_bytes(_flip(whole))
     (folder / "last.partial").write_bytes(_cut(whole))
     code, _, errors = finish(*command(images, halted))
     assert code == 0 and "trying the one before" in errors
+    assert (folder / "last.damaged").read_bytes() == _flip(whole)  # not kept as the one before
     assert_equal(outcome(halted), untouched)
 
 
@@ -455,3 +457,97 @@ def test_a_signal_repeated_after_a_while_ends_a_run_whose_step_is_too_long(tmp_p
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=10)
     assert process.returncode == -signal.SIGTERM
+
+
+def test_a_signal_to_the_whole_group_saves(images, tmp_path):
+    """As `timeout`, systemd and scancel send it: the loading processes get it too."""
+    given = command(images, tmp_path)
+    process = subprocess.Popen(
+        given, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    wait_for(lambda: run_of(tmp_path) and (run_of(tmp_path) / "metrics.jsonl").exists(), process)
+    time.sleep(1.0)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    assert "saved and stopped by SIGTERM" in errors and "failed" not in errors
+    assert read_checkpoint(run_of(tmp_path) / LAST)["global_step"] > 0
+
+
+def test_a_job_whose_process_is_killed_is_tried_again_and_one_told_to_stop_is_not_done(
+    images, tmp_path
+):
+    one = command(images, tmp_path)
+    given = [*one[:3], "run", "--rows", "10,13", "--jobs", "2", *one[5:]]
+    for number, code in ((signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, 0)):
+        process = start(*given)
+        begun = len(list(tmp_path.glob("*/record.json")))
+        wait_for(
+            lambda: "learning rate" in "".join(map(_text, tmp_path.glob("*/log.txt"))), process
+        )
+        time.sleep(2)
+        holders = [_text(path).split() for path in tmp_path.glob("*/holder.txt")]
+        trainers = {int(words[1]) for words in holders} & set(descendants(process.pid))
+        os.kill(max(trainers), number)
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == code, errors
+        assert "Traceback" not in errors
+        if number == signal.SIGKILL:
+            assert len(list(tmp_path.glob("*/record.json"))) == 2 >= begun
+
+
+def _text(path):
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_torn_record_is_one_runs_failure_and_another_runs_record_is_refused(images, tmp_path):
+    one = command(images, tmp_path)
+    given = [*one[:3], "run", "--rows", "10,13", "--jobs", "1", *one[5:]]
+    code, _, errors = finish(*one)
+    assert code == 0, errors
+    path = run_of(tmp_path) / "record.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    code, _, errors = finish(*given)
+    assert code == 1 and "not readable as a record" in errors
+    assert len(list(tmp_path.glob("*/record.json"))) == 2  # the other row was trained
+    other = json.loads(whole)
+    other["identity"]["seed"] = 1
+    path.write_text(json.dumps(other))
+    code, _, errors = finish(*one)
+    assert code == 1 and "is of another run" in errors
+
+
+def test_a_record_is_never_made_of_other_epochs_than_the_runs(images, tmp_path):
+    given = command(images, tmp_path)
+    code, _, errors = finish(*given)
+    assert code == 0, errors
+    folder = run_of(tmp_path)
+    (folder / "record.json").unlink()
+    text = (folder / "metrics.jsonl").read_text()
+    (folder / "metrics.jsonl").write_text(text[:-20])
+    code, _, errors = finish(*given)
+    assert code == 1 and "lacks epochs of the run" in errors
+    (folder / "metrics.jsonl").write_text(text)
+    code, _, errors = finish(*given)
+    assert code == 0, errors
+    last = folder / LAST
+    last.write_bytes(_flip(last.read_bytes()))
+    export = [given[0], "-m", "roadmap", "export", "13", "--out", str(tmp_path / "x.safetensors"),
+              "--data", str(images), "--runs", str(tmp_path)]  # fmt: skip
+    code, _, errors = finish(*export, *(f"--set={each}" for each in HARSH))
+    assert code == 2 and "is damaged" in errors and not (tmp_path / "x.safetensors").exists()
+
+
+def test_a_waiting_process_can_be_stopped(images, tmp_path):
+    first = start(*command(images, tmp_path))
+    wait_for(lambda: run_of(tmp_path) and (run_of(tmp_path) / "holder.txt").exists(), first)
+    first.send_signal(signal.SIGSTOP)
+    second = start(*command(images, tmp_path))
+    time.sleep(12)
+    second.send_signal(signal.SIGTERM)
+    _, errors = second.communicate(timeout=60)
+    assert second.returncode == 128 + signal.SIGTERM, errors
+    first.kill()
+    first.communicate()
