@@ -482,19 +482,21 @@ def test_a_job_whose_process_is_killed_is_tried_again_and_one_told_to_stop_is_no
     given = [*one[:3], "run", "--rows", "10,13", "--jobs", "2", *one[5:]]
     for number, code in ((signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, 0)):
         process = start(*given)
-        begun = len(list(tmp_path.glob("*/record.json")))
-        wait_for(
-            lambda: "learning rate" in "".join(map(_text, tmp_path.glob("*/log.txt"))), process
-        )
-        time.sleep(2)
-        holders = [_text(path).split() for path in tmp_path.glob("*/holder.txt")]
-        trainers = {int(words[1]) for words in holders} & set(descendants(process.pid))
+        wait_for(lambda: trainers_of(process, tmp_path), process)  # noqa: B023
+        time.sleep(3)
+        trainers = trainers_of(process, tmp_path)
         os.kill(max(trainers), number)
         _, errors = process.communicate(timeout=300)
         assert process.returncode == code, errors
         assert "Traceback" not in errors
         if number == signal.SIGKILL:
-            assert len(list(tmp_path.glob("*/record.json"))) == 2 >= begun
+            assert len(list(tmp_path.glob("*/record.json"))) == 2
+
+
+def trainers_of(process, runs):
+    """The processes of a call that hold runs."""
+    holders = [_text(path).split() for path in runs.glob("*/holder.txt")]
+    return {int(words[1]) for words in holders if words} & set(descendants(process.pid))
 
 
 def _text(path):
