@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return WRONG if error.errno in USERS else FAILED
     except KeyboardInterrupt:
-        _say("stopped; the same command goes on from the last checkpoint")
+        _say("stopped; the same command goes on from here")
         return 130
 
 
@@ -201,7 +201,8 @@ def _run_pairs(
         failed = f"{len(outcome.failures)} of {len(requests)} runs failed"
         _say(f"{failed}: {', '.join(outcome.failures)}; their log.txt says why")
     if outcome.stopped:
-        _say(f"{'stopped' if outcome.failures else 'saved and stopped'}; the same command goes on")
+        saved = "stopped" if outcome.failures else "saved and stopped"
+        _say(f"{saved}; the same command goes on from here")
         return 128 + outcome.stopped
     return FAILED if outcome.failures or _diverged(outcome.records) else DONE
 

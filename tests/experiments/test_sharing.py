@@ -82,7 +82,7 @@ def test_a_process_that_fails_ends_the_others(images, tmp_path):
         roadmap="tiny", data=str(tmp_path / "images"), overrides=CALM, runs=tmp_path / "runs"
     )
     request = Request(settings=settings, row="13", seed=0)
-    with pytest.raises(OSError, match="3.png cannot be read"):
+    with pytest.raises(Problem, match="3.png cannot be read"):
         train(request, machine=replace(ONE, devices=2), command="test", tell=lambda event: None)
     assert "3.png cannot be read" in (request.folder / "log.txt").read_text()
 
