@@ -33,26 +33,30 @@ def latex(table: Table) -> str:
     frame = pd.DataFrame(rows, columns=list(rows[0]) if rows else list(HEADINGS))
     names = list(frame.columns)
     frame.columns = pd.MultiIndex.from_tuples([HEADINGS[name] for name in names])
-    text = (
-        frame.style.hide(axis="index")
-        .format(escape="latex")
-        .format_index(escape="latex", axis=1)
-        .to_latex(
-            hrules=True,
-            column_format="".join(
-                "l" if name in ("row", "step", "top1") else "r" for name in names
-            ),
-            multicol_align="c",
-            environment="table",
-            position="t",
-            position_float="centering",
-            caption=_plain(_caption(table)),
-            label="tab:roadmap",
-        )
+    text = tabular(
+        frame,
+        column_format="".join("l" if name in ("row", "step", "top1") else "r" for name in names),
+        multicol_align="c",
+        environment="table",
+        caption=_plain(_caption(table)),
+        label="tab:roadmap",
     )
     text = text.replace(r"\begin{tabular}", _COMPACT + r"\begin{tabular}")
     lines = _spaced(text.splitlines(), table)
-    return "% needs \\usepackage{booktabs}\n" + ascii_only("\n".join(lines))
+    return finished("\n".join(lines))
+
+
+def tabular(frame: pd.DataFrame, **options: str) -> str:
+    """A frame of text between booktabs' rules, its special characters escaped."""
+    escaped = frame.style.hide(axis="index").format(escape="latex")
+    return escaped.format_index(escape="latex", axis=1).to_latex(
+        hrules=True, position="t", position_float="centering", **options
+    )
+
+
+def finished(text: str) -> str:
+    """A table's text in ASCII, with what the document needs said above it."""
+    return "% needs \\usepackage{booktabs}\n" + _ascii(text)
 
 
 # Small, and with narrow gaps: nine columns have to fit the text width of an article.
@@ -109,7 +113,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[\\~^&%$#_{}]", lambda sign: special.get(sign[0], "\\" + sign[0]), text)
 
 
-def ascii_only(text: str) -> str:
+def _ascii(text: str) -> str:
     """Signs that pdflatex does not know as commands, straight quotes as pairs."""
     text = re.sub(r'"([^"\n]*)"', r"``\1''", text)
     return "".join(SIGNS.get(sign, sign) for sign in text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +15,7 @@ from analysis.table import Table, TableRow
 from analysis.terminal import terminal
 from roadmap.errors import unknown
 
+LEFT = ("row", "step", "verdict")  # columns of words
 HEADINGS = {
     "row": "row",
     "step": "step",
@@ -43,35 +46,49 @@ def check_format(format: str) -> None:
 
 
 def _markdown(table: Table) -> str:
-    rows = cells(table)
-    names = list(rows[0]) if rows else list(HEADINGS)
-    sides = ["---" if name in ("row", "step") else "---:" for name in names]
-    lines = [[HEADINGS[name] for name in names], sides]
+    return as_markdown(cells(table), HEADINGS, notes(table))
+
+
+def as_markdown(
+    rows: Sequence[Mapping[str, str]], headings: Mapping[str, str], remarks: Sequence[str]
+) -> str:
+    """Rows of text by column under `headings`, then the remarks as a list."""
+    names = list(rows[0]) if rows else list(headings)
+    sides = ["---" if name in LEFT else "---:" for name in names]
+    lines = [[headings[name] for name in names], sides]
     lines += [[row[name].replace("|", "\\|") for name in names] for row in rows]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    remarks = "\n".join(f"- {note}" for note in notes(table))
-    return f"{text}\n\n{remarks}" if remarks else text
+    listed = "\n".join(f"- {remark}" for remark in remarks)
+    return f"{text}\n\n{listed}" if listed else text
 
 
-def _csv(table: Table) -> str:
-    frame = pd.DataFrame(_plain(table), columns=[field.name for field in FIELDS], dtype=object)
+def as_csv(rows: Sequence[Any], kind: type) -> str:
+    """Dataclass values of one `kind` as plain numbers and words, nothing where missing."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    frame = pd.DataFrame(_plain(rows), columns=names, dtype=object)
     return frame.to_csv(index=False, lineterminator="\n")
 
 
-def _json(table: Table) -> str:
-    return json.dumps(_plain(table), indent=2, ensure_ascii=False)
+def as_json(rows: Sequence[Any]) -> str:
+    """The same as a list of objects, null where missing."""
+    return json.dumps(_plain(rows), indent=2, ensure_ascii=False)
 
 
-def _plain(table: Table) -> list[dict]:
+def _plain(rows: Sequence[Any]) -> list[dict]:
     """Rows as plain data, floating-point dust rounded off."""
     return [
         {
             key: round(value, 6) if isinstance(value, float) else value
             for key, value in dataclasses.asdict(row).items()
         }
-        for row in table.rows
+        for row in rows
     ]
 
 
-FIELDS = dataclasses.fields(TableRow)
-FORMATS = {"terminal": terminal, "md": _markdown, "csv": _csv, "latex": latex, "json": _json}
+FORMATS = {
+    "terminal": terminal,
+    "md": _markdown,
+    "csv": lambda table: as_csv(table.rows, TableRow),
+    "latex": latex,
+    "json": lambda table: as_json(table.rows),
+}

@@ -80,7 +80,7 @@ def tabulate(roadmap: Roadmap, records: Sequence[Record], *, data: str | None = 
         own = cost(row.spec.network, row.spec.recipe.image_size)
         before = rows[row.before.number].top1 if row.before else None
         paper = printed(roadmap.paper, row.number, row.step)
-        mean = _mean(run.top1 for run in _finished(runs))
+        mean = _mean(run.top1 for run in finished(runs))
         rows[row.number] = TableRow(
             row=row.number,
             step=row.step,
@@ -100,7 +100,7 @@ def tabulate(roadmap: Roadmap, records: Sequence[Record], *, data: str | None = 
             for run in each]  # fmt: skip
     return Table(
         rows=(*rows.values(), *references),
-        notes=(*chosen.notes, *_twice(references), *mixtures(_finished(runs))),
+        notes=(*chosen.notes, *_twice(references), *mixtures(finished(runs))),
         legend=_legend(roadmap),
         title=roadmap.title,
         data=chosen.data,
@@ -129,18 +129,19 @@ def _reference(runs: Sequence[Record]) -> TableRow:
 
 def _statistics(runs: Sequence[Record]) -> dict:
     """What the runs of one row say together; diverged ones are counted, never averaged."""
-    finished = _finished(runs)
-    top1 = [run.top1 for run in finished]
+    averaged = finished(runs)
+    top1 = [run.top1 for run in averaged]
     return {
         "top1": _mean(top1),
         "std": stdev(top1) if len(top1) > 1 else None,
         "n": len(top1),
-        "images_per_second": _mean(run.images_per_second for run in finished),
-        "diverged": len(runs) - len(finished),
+        "images_per_second": _mean(run.images_per_second for run in averaged),
+        "diverged": len(runs) - len(averaged),
     }
 
 
-def _finished(runs: Sequence[Record]) -> list[Record]:
+def finished(runs: Sequence[Record]) -> list[Record]:
+    """Those that have an accuracy."""
     return [run for run in runs if run.status == "finished"]
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
-import json
-from collections.abc import Sequence
 
 import pandas as pd
 from rich import box
@@ -14,10 +11,10 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from analysis.cells import MISSING, signed
-from analysis.latex import ascii_only
+from analysis.latex import finished, tabular
+from analysis.render import LEFT, as_csv, as_json, as_markdown, check_format
 from analysis.terminal import WIDTH
 from analysis.verdicts import Judged, Verdict
-from roadmap.errors import unknown
 
 HEADINGS = {
     "step": "step",
@@ -40,14 +37,8 @@ LEGEND = (
 
 def render_verdicts(judged: Judged, format: str) -> str:
     """Verdicts in one of FORMATS, without a newline at its end; raises Problem for another."""
-    check_verdict_format(format)
+    check_format(format)
     return FORMATS[format](judged).rstrip("\n")
-
-
-def check_verdict_format(format: str) -> None:
-    """Raise Problem for what is none of FORMATS."""
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
 
 
 def cells(judged: Judged) -> list[dict[str, str]]:
@@ -131,54 +122,21 @@ def _remarks(judged: Judged) -> list[str]:
 
 
 def _markdown(judged: Judged) -> str:
-    rows = cells(judged)
     headings = HEADINGS | {"order": "varies over orders"}
-    names = list(rows[0])
-    sides = ["---" if name in ("step", "verdict") else "---:" for name in names]
-    lines = [[headings[name] for name in names], sides, *([row[n] for n in names] for row in rows)]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return text + "\n\n" + "\n".join(f"- {line}" for line in _remarks(judged))
+    return as_markdown(cells(judged), headings, _remarks(judged))
 
 
 def _latex(judged: Judged) -> str:
-    rows = cells(judged)
-    headings = HEADINGS | {"order": "orders"}
-    frame = pd.DataFrame(rows).rename(columns=headings)
-    text = (
-        frame.style.hide(axis="index")
-        .format(escape="latex")
-        .format_index(escape="latex", axis=1)
-        .to_latex(
-            hrules=True,
-            column_format="".join(
-                "l" if name in ("step", "verdict") else "r" for name in frame.columns
-            ),
-            environment="table*",
-            position="t",
-            position_float="centering",
-        )
-    )
-    return "% needs \\usepackage{booktabs}\n" + ascii_only(text)
+    frame = pd.DataFrame(cells(judged))
+    sides = "".join("l" if name in LEFT else "r" for name in frame.columns)
+    frame = frame.rename(columns=HEADINGS | {"order": "orders"})
+    return finished(tabular(frame, column_format=sides, environment="table*"))
 
 
-def _plain(judged: Judged) -> list[dict]:
-    return [
-        {
-            key: round(value, 6) if isinstance(value, float) else value
-            for key, value in dataclasses.asdict(each).items()
-        }
-        for each in judged.verdicts
-    ]
-
-
-def _csv(judged: Judged) -> str:
-    names: Sequence[str] = [field.name for field in dataclasses.fields(Verdict)]
-    frame = pd.DataFrame(_plain(judged), columns=names, dtype=object)
-    return frame.to_csv(index=False, lineterminator="\n")
-
-
-def _json(judged: Judged) -> str:
-    return json.dumps(_plain(judged), indent=2, ensure_ascii=False)
-
-
-FORMATS = {"terminal": _terminal, "md": _markdown, "csv": _csv, "latex": _latex, "json": _json}
+FORMATS = {
+    "terminal": _terminal,
+    "md": _markdown,
+    "csv": lambda judged: as_csv(judged.verdicts, Verdict),
+    "latex": _latex,
+    "json": lambda judged: as_json(judged.verdicts),
+}

@@ -21,7 +21,7 @@ from analysis.statistics import (
     right,
     seeds_needed,
 )
-from analysis.table import mixtures
+from analysis.table import finished, mixtures
 from roadmap.paper import paper_rows
 from roadmap.record import Record
 from steps.designs import Contrast
@@ -89,12 +89,8 @@ class Judged:
 def judge_study(study: Study, records: Sequence[Record], data: str | None = None) -> Judged:
     """The verdicts of a study from the records of its runs."""
     chosen = select(study.roadmap, records, data)
-    runs = {
-        number: [run for run in found if run.status == "finished"]
-        for number, found in chosen.rows.items()
-    }
-    runs = {number: found for number, found in runs.items() if found}
-    cells = {number: Cell.of([run.top1 for run in found]) for number, found in runs.items()}
+    runs = _finished(chosen)
+    cells = _cells(runs)
     verdicts = judge(study.contrasts, cells, study.margin, _rights(runs))
     missing = [row.number for row in study.roadmap if row.number not in cells]
     notes = [
@@ -125,11 +121,7 @@ def next_runs(
     """
     chosen = select(study.roadmap, records, data)
     seeds = {number: [run.identity.seed for run in found] for number, found in chosen.rows.items()}
-    cells = {
-        number: Cell.of(top1)
-        for number, found in chosen.rows.items()
-        if (top1 := [run.top1 for run in found if run.status == "finished"])
-    }
+    cells = _cells(_finished(chosen))
     judged = zip(study.contrasts, judge(study.contrasts, cells, study.margin), strict=True)
     waiting = sorted(
         (
@@ -162,10 +154,7 @@ def _gain(cell: Cell | None, weight: float) -> float:
 
 def judge_paper(study: Study, table: str) -> Judged:
     """The same of the paper's own printed means and standard deviations."""
-    cells = {
-        number: Cell(mean=row.top1, std=row.std, n=row.n)
-        for number, row in paper_rows(table).items()
-    }
+    cells = _paper_cells(table)
     return Judged(
         title=f"the paper: {study.roadmap.title}",
         data="ImageNet-1K",
@@ -294,6 +283,22 @@ def _over_images(
     return over_images(rights, weights, sizes.pop()).interval()
 
 
+def _finished(chosen: Selection) -> dict[str, list[Record]]:
+    found = {number: finished(runs) for number, runs in chosen.rows.items()}
+    return {number: runs for number, runs in found.items() if runs}
+
+
+def _cells(runs: Mapping[str, Sequence[Record]]) -> dict[str, Cell]:
+    return {number: Cell.of([run.top1 for run in found]) for number, found in runs.items()}
+
+
+def _paper_cells(table: str) -> dict[str, Cell]:
+    return {
+        number: Cell(mean=row.top1, std=row.std, n=row.n)
+        for number, row in paper_rows(table).items()
+    }
+
+
 def _missing(numbers: Sequence[str], most: int = 8) -> list[str]:
     if not numbers:
         return []
@@ -314,10 +319,9 @@ def _agreements(
     study: Study, cells: Mapping[str, Cell], verdicts: Sequence[Verdict]
 ) -> tuple[Agreement, ...]:
     """Rank correlations with the paper's table: of rows, and of what each step adds."""
-    theirs = paper_rows(study.roadmap.paper) if study.roadmap.paper else {}
-    rows = [number for number in cells if number in theirs]
+    paper = _paper_cells(study.roadmap.paper) if study.roadmap.paper else {}
+    rows = [number for number in cells if number in paper]
     contrasts = {each.step: each for each in study.contrasts}
-    paper = {number: Cell(mean=row.top1, std=row.std, n=row.n) for number, row in theirs.items()}
     steps = [
         (each.difference, difference(paper, contrasts[each.step].weights).value)
         for each in verdicts
@@ -325,7 +329,7 @@ def _agreements(
         and all(name in paper for name in contrasts[each.step].weights)
     ]
     pairs = {
-        "rows": ([cells[number].mean for number in rows], [theirs[number].top1 for number in rows]),
+        "rows": ([cells[number].mean for number in rows], [paper[number].mean for number in rows]),
         "what steps add": ([one for one, _ in steps], [other for _, other in steps]),
     }
     found = []

@@ -5,7 +5,8 @@ A request is plain data that another process, or another machine, can be handed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import count
@@ -155,20 +156,21 @@ class Request(_Plain):
     def check_free(self) -> None:
         """Raise Problem where the run is being trained."""
         if self.folder.exists():
-            try:
-                FileLock(self.folder / "lock").acquire(timeout=0).lock.release()
-            except Timeout:
-                text = f"{self.name} is being trained; it cannot be begun anew"
-                raise Problem(text) from None
+            with self._held():
+                pass
 
     def set_aside(self) -> None:
         """Move what there is of the run beside it; a Problem where it is being trained."""
-        if not self.folder.exists():
-            return
-        number = next(n for n in count(1) if not self._aside(n).exists())
+        if self.folder.exists():
+            number = next(n for n in count(1) if not self._aside(n).exists())
+            with self._held():
+                self.folder.rename(self._aside(number))
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
         try:
             with FileLock(self.folder / "lock", timeout=0):
-                self.folder.rename(self._aside(number))
+                yield
         except Timeout:
             raise Problem(f"{self.name} is being trained; it cannot be begun anew") from None
 

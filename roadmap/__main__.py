@@ -231,8 +231,7 @@ def _report(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from analysis.forecast_text import forecast_text
-    from experiments.forecast import forecast
+    from experiments.forecast import forecast, in_words
     from experiments.request import Request
     from roadmap.record import read_records
 
@@ -245,15 +244,16 @@ def _plan(options: argparse.Namespace) -> int:
         for seed in seeds
     ]
     found = forecast(requests, read_records(options.runs).records, options.jobs)
-    print(forecast_text(study, found, len(seeds), options.jobs))
+    print(in_words(study, found, len(seeds), options.jobs))
     return DONE
 
 
 def _verdicts(options: argparse.Namespace) -> int:
-    from analysis.verdict_table import check_verdict_format, render_verdicts
+    from analysis.render import check_format
+    from analysis.verdict_table import render_verdicts
     from analysis.verdicts import judge_paper, judge_study
 
-    check_verdict_format(options.format)
+    check_format(options.format)
     if options.study == "paper":
         options.study, options.roadmap = "path", options.roadmap or "resnet50"
         judged = judge_paper(_study(options), options.roadmap)

@@ -72,10 +72,11 @@ def read(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=_Loader)
-        if node is not None and sum(1 for _ in islice(_lines(node, (), ()), MOST + 1)) > MOST:
+        found = [] if node is None else list(islice(_lines(node, (), ()), MOST + 1))
+        if len(found) > MOST:
             raise ValueError(f"more than {MOST:,} values")
         data = yaml.load(text, Loader=_Loader)
-        lines = {} if node is None else dict(_lines(node, (), ()))
+        lines = dict(found)
     except OSError as error:
         raise Problem(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -138,7 +138,7 @@ def orders(roadmap: Roadmap, *, samples: int = 4, seed: int = 0) -> Designed:
         before = first
         for place, (change, spec) in enumerate(_allowed_order(base.spec, changes, draws), start=1):
             made = replace(
-                change, number=f"order{order}-{place:02}", title=f"{change.title}", spec=spec,
+                change, number=f"order{order}-{place:02}", title=change.title, spec=spec,
                 before=None, uses=(),
             )  # fmt: skip
             number = variants.add(made)
@@ -172,25 +172,26 @@ def sweep(
                 spec=spec, before=None, uses=(),
             )  # fmt: skip
             numbers[row.number, value] = variants.add(made)
-    contrasts = []
     if len(chosen) > 1:
-        for before, row in itertools.pairwise(chosen):
-            for value in values:
-                plus, minus = numbers[row.number, value], numbers[before.number, value]
-                title = f"{row.number} against {before.number} at {value}"
-                contrasts.append(
-                    replace(
-                        _difference(row, plus, minus), step=f"{row.number}@{value}", title=title
-                    )
-                )
+        asked = [
+            (row, value, (before, value), f"{row.number} against {before.number} at {value}")
+            for before, row in itertools.pairwise(chosen)
+            for value in values
+        ]
     else:
-        (row,) = chosen
-        for before, value in itertools.pairwise(values):
-            plus, minus = numbers[row.number, value], numbers[row.number, before]
-            title = f"{value} against {before}"
-            contrasts.append(
-                replace(_difference(row, plus, minus), step=f"{row.number}@{value}", title=title)
-            )
+        asked = [
+            (row, value, (row, before), f"{value} against {before}")
+            for row in chosen
+            for before, value in itertools.pairwise(values)
+        ]
+    contrasts = [
+        replace(
+            _difference(row, numbers[row.number, value], numbers[other.number, at]),
+            step=f"{row.number}@{value}",
+            title=title,
+        )
+        for row, value, (other, at), title in asked
+    ]
     return Designed(rows=tuple(variants.rows.values()), contrasts=tuple(contrasts))
 
 

@@ -88,7 +88,7 @@ def load_study(
     for key in own:
         if key in data:
             with document.at(key):
-                given[key] = _of_design(design, key, data[key])
+                given[key] = _typed(data, key, KINDS[key], None)
         elif inspect.signature(design).parameters[key].default is inspect.Parameter.empty:
             with document.at("design"):
                 raise Problem(f"design {data['design']!r} needs the key {key!r}")
@@ -129,7 +129,3 @@ def _typed(data: Mapping[str, Any], key: str, kind: Any, default: Any) -> Any:
 
 KINDS = {"samples": int, "seed": int, "of": str, "values": list[Any], "rows": list[str],
          "steps": list[str], "row": str}  # fmt: skip
-
-
-def _of_design(design: Any, key: str, given: Any) -> Any:
-    return _typed({key: given}, key, KINDS[key], None)

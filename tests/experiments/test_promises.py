@@ -478,15 +478,13 @@ def test_a_signal_to_the_whole_group_saves(images, tmp_path):
 def test_a_job_that_is_told_to_stop_is_not_done(images, tmp_path):
     one = command(images, tmp_path)
     given = [*one[:3], "run", "--rows", "10,13", "--jobs", "2", *one[5:]]
-    for number, code in ((signal.SIGTERM, 128 + signal.SIGTERM),):
-        process = start(*given)
-        wait_for(lambda: trainers_of(process, tmp_path), process)  # noqa: B023
-        time.sleep(3)
-        trainers = trainers_of(process, tmp_path)
-        os.kill(max(trainers), number)
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == code, errors
-        assert "Traceback" not in errors
+    process = start(*given)
+    wait_for(lambda: trainers_of(process, tmp_path), process)
+    time.sleep(3)
+    os.kill(max(trainers_of(process, tmp_path)), signal.SIGTERM)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    assert "Traceback" not in errors
 
 
 def trainers_of(process, runs):
