@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import threading
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -99,17 +97,6 @@ def default_jobs(devices: int = 1) -> int:
     if gpus():
         return max(1, len(gpus()) // devices)
     return 1 if platform.system() == "Darwin" else max(1, min(8, cores()) // devices)
-
-
-def end_with(parent: int) -> None:
-    """Let this process end soon after its parent does, however that one was killed."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 KEPT = ("threads", "devices", "accumulate", "precision", "compile", "sync_batchnorm")

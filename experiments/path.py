@@ -16,10 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import Queue
 
-from experiments.machine import Machine, end_with, gpus, own_gpus
+from experiments.machine import Machine, gpus, own_gpus
 from experiments.progress import Display, Event
 from experiments.request import Request
-from experiments.signals import STOP, Stopped
+from experiments.signals import STOP, Stopped, end_with
 from experiments.together import served
 from roadmap.errors import Problem
 from roadmap.record import Record

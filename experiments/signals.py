@@ -57,7 +57,19 @@ class Stop:
 STOP = Stop()  # one for the process: a signal meant for it stops whatever it runs
 
 
-def ignore_signals() -> None:
-    """Let a process that only serves others go on until they are done."""
+def end_with(parent: int) -> None:
+    """Let this process end soon after its parent does, however that one was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def serve(parent: int, *_: object) -> None:
+    """Let a process that only serves others go on until they are done, and end with its parent."""
     for number in (*SIGNALS, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    end_with(parent)

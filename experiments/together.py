@@ -16,10 +16,10 @@ from multiprocessing.managers import SyncManager
 from multiprocessing.process import BaseProcess
 from queue import Empty, Queue
 
-from experiments.machine import Machine, end_with
+from experiments.machine import Machine
 from experiments.progress import Event, Tell
 from experiments.request import Request
-from experiments.signals import STOP, ignore_signals
+from experiments.signals import STOP, end_with, serve
 from roadmap.errors import Problem
 from roadmap.record import Record
 
@@ -81,13 +81,8 @@ def _member(
 def served(context: BaseContext) -> SyncManager:
     """A manager, for queues between processes, that outlives signals meant for the runs."""
     manager = SyncManager(ctx=context)
-    manager.start(initializer=_serve, initargs=(os.getpid(),))
+    manager.start(initializer=serve, initargs=(os.getpid(),))
     return manager
-
-
-def _serve(parent: int) -> None:
-    ignore_signals()
-    end_with(parent)
 
 
 def _listen(members: list[BaseProcess], messages: Queue, tell: Tell) -> Record | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy
 import torch
@@ -22,7 +23,7 @@ from experiments.data import DataSet, Split, Statistics
 from experiments.draws import draw_from, own_draws
 from experiments.machine import Machine
 from experiments.order import NO_IMAGE, Epochs, Key, Once, Share
-from experiments.signals import ignore_signals
+from experiments.signals import serve
 from roadmap.spec import Recipe
 
 Batch = tuple[Tensor, Tensor]  # images (batch, 3, size, size), channels last; labels (batch,)
@@ -207,9 +208,6 @@ def _loader(views: Dataset, batches: Sampler, loading: Loading) -> DataLoader:
         persistent_workers=loading.workers > 0,
         pin_memory=torch.cuda.is_available() and not loading.on_gpu,
         generator=torch.Generator(),
-        worker_init_fn=_serve,
+        # A signal to the whole group is for the run, which saves first.
+        worker_init_fn=partial(serve, os.getpid()),
     )
-
-
-def _serve(_worker: int) -> None:
-    ignore_signals()  # a signal to the whole group is for the run, which saves first

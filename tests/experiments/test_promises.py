@@ -203,7 +203,7 @@ def test_nothing_is_left_behind_by_a_call_that_is_killed(images, tmp_path, share
     wait_for(lambda: "learning rate" in ((run_of(tmp_path) and _log(tmp_path)) or ""), process)
     children = descendants(process.pid)
     process.kill()
-    process.communicate()
+    process.communicate(timeout=60)  # its pipes close when all that hold them have ended
     assert len(children) >= 3  # two that train, and one that carries their messages
     wait_for_the_end(children)
 
