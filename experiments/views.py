@@ -7,6 +7,7 @@ loading processes, nor of what was loaded before, nor of the way – both give t
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -40,7 +41,11 @@ class Loading:
     def __str__(self) -> str:
         place = "on the GPU" if self.on_gpu else "in memory"
         held = f"held {place}, augmented there" if self.held else "opened for every epoch"
-        return held + (f", by {self.workers} loading processes" if self.workers else "")
+        return held + (
+            f", by {self.workers} loading process{'es' * (self.workers > 1)}"
+            if self.workers
+            else ""
+        )
 
 
 def choose_loading(data: DataSet, recipe: Recipe, machine: Machine) -> Loading:
@@ -208,6 +213,8 @@ def _loader(views: Dataset, batches: Sampler, loading: Loading) -> DataLoader:
         persistent_workers=loading.workers > 0,
         pin_memory=torch.cuda.is_available() and not loading.on_gpu,
         generator=torch.Generator(),
+        # A spawned job would spawn its loaders too: five seconds of imports, a copy of the images.
+        multiprocessing_context="fork" if loading.workers and sys.platform == "linux" else None,
         # A signal to the whole group is for the run, which saves first.
         worker_init_fn=partial(serve, os.getpid()),
     )
