@@ -174,9 +174,14 @@ def judge(
     parts = [
         [part for part in each.parts if all(name in cells for name in part)] for each in contrasts
     ]
+    parts = [
+        found if len(found) >= min(len(each.parts), FEWEST_ORDERS) else []
+        for each, found in zip(contrasts, parts, strict=True)
+    ]
     estimates = [_estimate(found, cells) if found else None for found in parts]
-    adjusted = holm([each.p if each else None for each in estimates])
-    strictest = ALPHA / max(1, sum(p is not None for p in adjusted))  # Holm's first step
+    tests = max(1, sum(any(each.parts) for each in contrasts))
+    adjusted = holm([each.p if each else None for each in estimates], tests)
+    strictest = ALPHA / tests  # Holm's first step
     return tuple(
         _verdict(contrast, found, estimate, p, cells, margin, rights or {}, strictest)
         for contrast, found, estimate, p in zip(contrasts, parts, estimates, adjusted, strict=True)

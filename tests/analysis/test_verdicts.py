@@ -78,6 +78,43 @@ def test_seeds_needed_are_the_fewest_that_show_the_difference():
     assert seeds_needed({**cells, "b": Cell(mean=81, std=None, n=1)}, weights) is None
 
 
+@pytest.mark.parametrize(
+    ("steady", "noisy", "alpha"), [(3.0, 3.0, 0.05), (0.01, 2.0, 0.05 / 13), (0.3, 3.0, 0.05 / 16)]
+)
+def test_needs_are_what_simulated_studies_need(steady, noisy, alpha):
+    """Also of rows so unlike in spread that Welch's test has one degree of freedom left."""
+    cells = {"a": Cell(mean=80, std=steady, n=3), "b": Cell(mean=86, std=noisy, n=3)}
+    needed = seeds_needed(cells, {"b": 1.0, "a": -1.0}, alpha)
+    generator = numpy.random.default_rng(5)
+
+    def seen(n):
+        one = generator.normal(80, steady, (40000, n))
+        other = generator.normal(86, noisy, (40000, n))
+        return (stats.ttest_ind(one, other, axis=1, equal_var=False).pvalue < alpha).mean()
+
+    assert seen(needed) > 0.79
+    assert needed == 2 or seen(needed - 1) < 0.81
+
+
+def test_verdicts_hold_when_the_other_runs_are_there():
+    """Holm's adjustment is over all that the study will test, those without runs as well."""
+    cells = {"a": Cell(mean=80, std=1.0, n=3), "b": Cell(mean=83, std=1.0, n=3)}
+    planned = [contrast("b", "a"), contrast("c", "a"), contrast("d", "a"), contrast("e", "a")]
+    alone, among = judge(planned[:1], cells, 1.0)[0], judge(planned, cells, 1.0)[0]
+    assert among.p == pytest.approx(4 * alone.p) and alone.verdict == "better"
+    assert among.verdict == UNDECIDED and among.needed > 2
+    nothing = Contrast(step="none", title="none", group="", parts=({},))
+    assert judge([planned[0], nothing], cells, 1.0)[0].p == alone.p
+
+
+def test_orders_are_judged_from_three_on():
+    parts = tuple({f"b{order}": 1.0, f"a{order}": -1.0} for order in range(4))
+    cells = {name: Cell(mean=80.0 + order, std=1.0, n=2)
+             for order, part in enumerate(parts[:2]) for name in part}  # fmt: skip
+    planned = [Contrast(step="it", title="it", group="", parts=parts)]
+    assert judge(planned, cells, 1.0)[0].verdict == "lacks runs"
+
+
 def test_one_seed_has_no_spread_and_none_is_invented():
     cells = {"a": Cell.of([80.0]), "b": Cell.of([90.0])}
     found = difference(cells, {"b": 1.0, "a": -1.0})
