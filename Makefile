@@ -26,7 +26,7 @@ help:  ## this menu
 		printf '  %-14s%s\n' "make $$name" "$$text"; done
 	@printf '\nWith ROADMAP=%s (cifar, resnet50, resnet200, FILE.yaml), SEEDS=%s, RUNS=%s,\n' \
 		'$(ROADMAP)' '$(SEEDS)' '$(RUNS)'
-	@printf 'and ARGUMENTS="--data DIR", or any option of %s --help\n' '$(CLI)'
+	@printf 'and ARGUMENTS="--data DIR", or other options (%s run --help)\n' '$(CLI)'
 
 step-%: $(READY)  ## train one row, show it beside the paper's (2 minutes)
 	$(CLI) train $* --roadmap $(ROADMAP) --runs $(RUNS) $(ARGUMENTS)

@@ -47,7 +47,9 @@ def _paper(costs: dict, row: Row) -> str:
 def _changes(row: Row) -> str:
     if row.before is None:
         return "\n".join(["Spec:", *_wrapped("  " + line for line in meaningful(row.spec))])
-    changed = difference(row.before.spec, row.spec)
+    changed = difference(row.before.spec, row.spec) or [
+        "  nothing: what the step would change is there already, or is not in this spec"
+    ]
     return "\n".join([f"Spec, against row {row.before.number}:", *_wrapped(changed)])
 
 

@@ -51,6 +51,8 @@ def select(roadmap: Roadmap, records: Sequence[Record], data: str | None = None)
         or _rows_of(record, variants)
         or (is_reference(record) and record.identity.recipe == recipe)
     )
+    if records and not found:
+        notes.append(f"left out: {_count(len(records))} of {_roadmaps(records)}")
     name = _data_set(found, data, roadmap.data)
     if data is None and name is not None and roadmap.data not in (name, None):
         notes.append(f"{name!r} is the only data set with runs; the roadmap's is {roadmap.data!r}")
@@ -117,6 +119,11 @@ def _sizes(data: Mapping[str, Any]) -> str:
 
 def _numbered(roadmap: Roadmap, count: int) -> dict[str, Row]:
     return {row.number: row for row in roadmap.with_classes(count)}
+
+
+def _roadmaps(records: Iterable[Record]) -> str:
+    names = sorted({record.label.roadmap for record in records})
+    return f"other roadmaps or studies: {', '.join(names)}"
 
 
 def _distinct(records: Iterable[Record]) -> tuple[list[Record], list[str]]:

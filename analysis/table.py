@@ -100,7 +100,7 @@ def tabulate(roadmap: Roadmap, records: Sequence[Record], *, data: str | None = 
             for run in each]  # fmt: skip
     return Table(
         rows=(*rows.values(), *references),
-        notes=(*chosen.notes, *_twice(references), *mixtures(finished(runs))),
+        notes=(*chosen.notes, *_twice(references), *skipped(runs), *mixtures(finished(runs))),
         legend=_legend(roadmap),
         title=roadmap.title,
         data=chosen.data,
@@ -157,6 +157,14 @@ def _twice(references: Sequence[TableRow]) -> list[str]:
         for name, count in counts.items()
         if count > 1
     ]
+
+
+def skipped(runs: Sequence[Record]) -> list[str]:
+    """A note where all runs lack the same number of training images."""
+    (number, *others) = {run.data.get("skipped", 0) for run in runs} or {0}
+    if others or not number:
+        return []
+    return [f"without {number:,} training images that cannot be opened (--broken skip)"]
 
 
 def mixtures(runs: Sequence[Record]) -> list[str]:

@@ -23,15 +23,16 @@ HEADINGS = {
     "interval": "95 % interval",
     "images": "over images",
     "p": "p (Holm)",
-    "better": "P(better)",
+    "better": "P>0",
     "smallest": "sees",
     "needed": "needs",
     "verdict": "verdict",
 }
 LEGEND = (
-    "Points of top-1. 95 % interval over seeds (Welch); p adjusted by Holm; sees: the smallest "
-    "true difference that these runs show in four of five studies; needs: runs of each variant "
-    "that the difference seen would take."
+    "Points of top-1. 95 % interval over seeds (Welch); p adjusted by Holm over all steps of the "
+    "study; P>0: the probability that the true difference is above zero; sees: the smallest true "
+    "difference that these runs show in four of five studies; needs: runs of each variant that the "
+    "difference seen would take."
 )
 
 
@@ -86,10 +87,11 @@ def _terminal(judged: Judged) -> str:
     console = Console(file=io.StringIO(), width=WIDTH, highlight=False, legacy_windows=False)
     console.print(" · ".join(each for each in (judged.title, judged.data) if each))
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
-    short = {"step": ("", "step"), "n": ("", "n"), "difference": ("differ-", "ence"),
-             "interval": ("95 %", "interval"), "p": ("p", "Holm"), "better": ("P(bet-", "ter)"),
+    short = {"step": ("", "step"), "n": ("", "n"), "difference": ("", "diff."),
+             "interval": ("95 %", "interval"), "p": ("p", "Holm"), "better": ("", "P>0"),
              "smallest": ("", "sees"), "needed": ("", "needs"),
              "verdict": ("", "verdict")}  # fmt: skip
+    longest = max((len(word) for each in judged.verdicts for word in each.step.split()), default=4)
     for name, words in short.items():
         left = name in ("step", "verdict")
         grid.add_column(
@@ -97,6 +99,7 @@ def _terminal(judged: Judged) -> str:
             justify="left" if left else "right",
             no_wrap=not left,
             overflow="fold",
+            min_width=longest if name == "step" else None,
             max_width=21 if name == "step" else None,
         )
     for row in cells(judged):

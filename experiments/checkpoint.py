@@ -172,7 +172,7 @@ class Keep(lightning.Callback):
         if self._agreed(trainer, asked or time.monotonic() - self.saved > self.seconds):
             self._save(trainer)
             if self._agreed(trainer, asked):
-                raise Stopped(self.stop.asked)
+                raise Stopped(self.stop.asked, saved=True)
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, task: lightning.LightningModule
@@ -180,7 +180,7 @@ class Keep(lightning.Callback):
         """Save the whole epoch."""
         self._save(trainer)
         if self._agreed(trainer, self.stop.asked is not None):
-            raise Stopped(self.stop.asked)
+            raise Stopped(self.stop.asked, saved=True)
 
     def _save(self, trainer: lightning.Trainer) -> None:
         trainer.save_checkpoint(self.path)

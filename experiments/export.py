@@ -16,7 +16,8 @@ from roadmap.timm_weights import to_timm
 def export(request: Request, target: Path, *, timm_names: bool = False) -> None:
     """Write a finished run's network; raises Problem where weights or a timm counterpart lack.
 
-    A timm reference row has timm's names anyway.
+    Timm's names are those of its default models, for `timm.create_model(…, checkpoint_path=)`; a
+    timm reference row has them anyway. What the weights are of stands in the file's metadata.
     """
     path = request.folder / LAST
     if not path.exists():
@@ -36,6 +37,18 @@ def export(request: Request, target: Path, *, timm_names: bool = False) -> None:
     if timm_names and not request.row.startswith("timm:"):
         network = build(request.spec.network)
         network.load_state_dict(weights)
-        weights = {name: tensor.contiguous() for name, tensor in to_timm(network).items()}
+        named = to_timm(network, conv_mlp=False)
+        weights = {name: tensor.contiguous() for name, tensor in named.items()}
     target.parent.mkdir(parents=True, exist_ok=True)
-    save_file(weights, target)
+    about = request.finished()
+    metadata = {
+        "format": "pt",
+        "roadmap": about.label.roadmap,
+        "row": f"{about.label.row} {about.label.step}",
+        "seed": str(request.seed),
+        "data": str(about.data["name"]),
+        "classes": str(about.data["classes"]),
+        "top1": f"{about.top1}",
+        "spec": request.identity.spec,
+    }
+    save_file(weights, target, metadata=metadata)

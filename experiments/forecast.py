@@ -14,6 +14,7 @@ from roadmap.spec import Network
 from steps.studies import Study
 
 WIDTH = 80
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 PASSES = 3  # forward, and backward twice as much
 
 
@@ -83,14 +84,20 @@ def _time(found: Forecast, jobs: int) -> str:
     at_a_time = _counted(jobs, "run") + " at a time"
     if found.hours is None:
         return f"unknown: no finished run here to tell the speed; {at_a_time}"
-    shown = f"{found.hours:.1f} hours" if found.hours >= 1 else f"{60 * found.hours:.0f} minutes"
+    shown = (
+        f"{found.hours:.1f} hours"
+        if found.hours >= 1
+        else _counted(round(60 * found.hours), "minute")
+    )
     return (
         f"about {shown} with {at_a_time}, by the median speed of {_counted(found.measured, 'run')}"
     )
 
 
 def _shown(macs: float) -> str:
-    return f"{macs / 1e15:.3g} × 10¹⁵"
+    """`1.5 × 10¹⁵`, by powers of a thousand."""
+    power = (len(str(int(macs))) - 1) // 3 * 3
+    return f"{macs / 10**power:.3g} × 10{str(power).translate(RAISED)}" if power else "0"
 
 
 def _counted(number: int, word: str) -> str:

@@ -120,3 +120,13 @@ def as_it_began(machine: Machine, folder: Path) -> Machine:
     if not fits:
         raise Problem(f"{path} is damaged: it must hold {', '.join(KEPT)}; --restart begins anew")
     return replace(machine, **kept)
+
+
+def differences(asked: Machine, kept: Machine) -> list[str]:
+    """What of the options asked for a run that goes on does not take, in words."""
+    pairs = [(name, getattr(asked, name), getattr(kept, name)) for name in KEPT]
+    return [
+        f"goes on with {name.replace('_', ' ')} {its}, as it began, not {mine} (--restart does)"
+        for name, mine, its in pairs
+        if mine != its
+    ]

@@ -19,7 +19,7 @@ from queue import Queue
 from experiments.machine import Machine, gpus, own_gpus
 from experiments.progress import Display, Event
 from experiments.request import Request
-from experiments.signals import STOP, Stopped, end_with
+from experiments.signals import STOP, Stopped, deaf, end_with
 from experiments.together import served
 from roadmap.errors import Problem
 from roadmap.record import Record
@@ -86,9 +86,11 @@ def run_all(
                 stopped = result.number or signal.SIGTERM
                 display.over(request.name, str(result))
             else:
-                kind = "" if isinstance(result, Problem | OSError) else f"{type(result).__name__}: "
+                known = isinstance(result, Problem | OSError)
+                kind = "" if known else f"{type(result).__name__}: "
                 failures[request.name] = f"{kind}{result}"
-                display.over(request.name, f"failed, {failures[request.name]}")
+                where = "" if known else f" ({request.folder / 'log.txt'} has the traceback)"
+                display.over(request.name, f"failed, {failures[request.name]}{where}")
     finished = tuple(record for record in records.values() if record)
     return Outcome(records=finished, failures=failures, stopped=STOP.asked or stopped)
 
@@ -184,15 +186,16 @@ def _apart(
 def _collected(
     pool: Executor, missing: Sequence[Request], machine: Machine, command: str, events: Queue
 ) -> Found:
-    futures: dict[Future, Request] = {
-        pool.submit(_train_apart, request, machine, command, events): request for request in missing
-    }
+    with deaf():
+        futures: dict[Future, Request] = {
+            pool.submit(_train_apart, each, machine, command, events): each for each in missing
+        }
     try:
         for future in _as_completed(pool, futures):
             error = future.exception()
             yield futures[future], error if error else future.result()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+    except BaseException:  # Ctrl-C: those that train save, and stop
+        _end(pool, signal.SIGTERM)
         raise
 
 
@@ -205,9 +208,13 @@ def _as_completed(pool: Executor, futures: dict[Future, Request]) -> Iterator[Fu
         waiting -= {future for future in waiting if future.cancelled()}
         if STOP.asked is not None and not told:
             told = True
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in multiprocessing.active_children():
-                os.kill(child.pid, STOP.asked)
+            _end(pool, STOP.asked)
+
+
+def _end(pool: Executor, number: int) -> None:
+    pool.shutdown(wait=False, cancel_futures=True)
+    for child in multiprocessing.active_children():
+        os.kill(child.pid, number)
 
 
 def _settle(parent: int, places: Queue, devices: int) -> None:

@@ -39,7 +39,8 @@ class Display:
     """All runs of a call on standard error: bars in a terminal, elsewhere a line per epoch."""
 
     def __init__(self, runs: int = 1) -> None:
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = Console(stderr=True, highlight=False)
+        self.console.soft_wrap = not self.console.is_terminal  # a log's lines stay whole
         self.bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=14),

@@ -20,7 +20,7 @@ from experiments.data import BrokenImage, DataSet, open_data
 from experiments.history import History
 from experiments.lock import only_here
 from experiments.log import logged, now
-from experiments.machine import Machine, as_it_began
+from experiments.machine import Machine, as_it_began, differences
 from experiments.order import Share
 from experiments.progress import Event, Tell, said
 from experiments.provenance import describe_machine
@@ -37,7 +37,10 @@ from roadmap.network import build
 from roadmap.record import Record, write_record
 from roadmap.spec import Network, Recipe, Spec, to_dict
 
-BROKEN = "check-data names all such, --broken skip leaves those of training out"
+BROKEN = {
+    "stop": "check-data names all such, --broken skip leaves those of training out",
+    "skip": "images for validation are never left out: mend or remove it (check-data names all)",
+}
 
 
 def train(request: Request, *, machine: Machine, command: str, tell: Tell) -> Record:
@@ -55,12 +58,14 @@ def train(request: Request, *, machine: Machine, command: str, tell: Tell) -> Re
         found = request.finished()
         if found is None:
             with logged(folder / "log.txt", tell) as tell:
-                machine = as_it_began(machine, folder)
+                asked, machine = machine, as_it_began(machine, folder)
+                for line in differences(asked, machine):
+                    tell(said(request.name, line))
                 start = train_together if machine.world > 1 else train_here
                 try:
                     found = start(request, machine, command, tell)
                 except BrokenImage as fault:
-                    raise Problem(f"{fault}; {BROKEN}") from fault
+                    raise Problem(f"{fault}; {BROKEN[machine.broken]}") from fault
                 write_record(found, folder / "record.json")
     return found
 
@@ -106,7 +111,11 @@ def train_here(
         last, saved = found
         check_identity(saved, request.identity, last)
         check_images(saved, len(data.train), last)
-        loader.sampler.go_on(*_position(saved))
+        epoch, batches = _position(saved)
+        loader.sampler.go_on(epoch, batches)
+        if epoch < recipe.epochs:
+            within = f", after {batches} of its {loader.sampler.steps} steps" if batches else ""
+            say(f"going on in epoch {epoch + 1}/{recipe.epochs}{within}")
     if rank == 0:
         say(_plan(recipe, share, loading))
     with _quiet():

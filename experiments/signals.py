@@ -10,6 +10,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 PATIENCE = 10.0
@@ -17,15 +19,15 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
 class Stopped(Exception):
-    """The run was asked to stop, and has saved; the same command goes on later."""
+    """The run was asked to stop, before it began or once it had saved; it goes on later."""
 
-    def __init__(self, number: int | None = None) -> None:
-        super().__init__(number)
-        self.number = number
+    def __init__(self, number: int | None = None, saved: bool = False) -> None:
+        super().__init__(number, saved)
+        self.number, self.saved = number, saved
 
     def __str__(self) -> str:
         name = signal.Signals(self.number).name if self.number else "a signal"
-        return f"saved and stopped by {name}"
+        return ("saved and " if self.saved else "") + f"stopped by {name}"
 
 
 class Stop:
@@ -55,6 +57,16 @@ class Stop:
 
 
 STOP = Stop()  # one for the process: a signal meant for it stops whatever it runs
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """What is started within hears no Ctrl-C, not even while it starts: whoever starts it does."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end_with(parent: int) -> None:

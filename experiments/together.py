@@ -19,7 +19,7 @@ from queue import Empty, Queue
 from experiments.machine import Machine
 from experiments.progress import Event, Tell
 from experiments.request import Request
-from experiments.signals import STOP, end_with, serve
+from experiments.signals import STOP, deaf, end_with, serve
 from roadmap.errors import Problem
 from roadmap.record import Record
 
@@ -43,8 +43,9 @@ def train_together(request: Request, machine: Machine, command: str, tell: Tell)
             place = {"MASTER_ADDR": address, "MASTER_PORT": str(port), "LOCAL_RANK": str(local)}
             given = (place, request, machine, command, messages)
             members.append(context.Process(target=_member, args=(os.getpid(), *given)))
-        for member in members:
-            member.start()
+        with deaf():
+            for member in members:
+                member.start()
         try:
             found = _listen(members, messages, tell)
         finally:
@@ -81,7 +82,8 @@ def _member(
 def served(context: BaseContext) -> SyncManager:
     """A manager, for queues between processes, that outlives signals meant for the runs."""
     manager = SyncManager(ctx=context)
-    manager.start(initializer=serve, initargs=(os.getpid(),))
+    with deaf():
+        manager.start(initializer=serve, initargs=(os.getpid(),))
     return manager
 
 

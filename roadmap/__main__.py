@@ -6,6 +6,7 @@ import argparse
 import errno
 import shlex
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when done, 1 where a run failed, 2 for what the user got wrong."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal without × or − still shows the rest
     options = make_parser(COMMANDS).parse_args(arguments)
     try:
         return options.command(options)
@@ -48,7 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(line: str) -> None:
-    print(f"roadmap: {line}", file=sys.stderr)
+    line = f"roadmap: {line}"
+    if sys.stderr.isatty():  # a terminal breaks words, a file's lines are for searching
+        line = textwrap.fill(line, 80, break_long_words=False, break_on_hyphens=False)
+    print(line, file=sys.stderr)
 
 
 def _overrides(options: argparse.Namespace) -> dict[str, Any]:
@@ -201,8 +207,7 @@ def _run_pairs(
         failed = f"{len(outcome.failures)} of {len(requests)} runs failed"
         _say(f"{failed}: {', '.join(outcome.failures)}; their log.txt says why")
     if outcome.stopped:
-        saved = "stopped" if outcome.failures else "saved and stopped"
-        _say(f"{saved}; the same command goes on from here")
+        _say("stopped; the same command goes on from here")
         return 128 + outcome.stopped
     return FAILED if outcome.failures or _diverged(outcome.records) else DONE
 
@@ -232,6 +237,7 @@ def _report(settings: Settings, options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> int:
     from experiments.forecast import forecast, in_words
+    from experiments.machine import default_jobs
     from experiments.request import Request
     from roadmap.record import read_records
 
@@ -243,8 +249,9 @@ def _plan(options: argparse.Namespace) -> int:
         for row in study.roadmap
         for seed in seeds
     ]
-    found = forecast(requests, read_records(options.runs).records, options.jobs)
-    print(in_words(study, found, len(seeds), options.jobs))
+    jobs = options.jobs or default_jobs()
+    found = forecast(requests, read_records(options.runs).records, jobs)
+    print(in_words(study, found, len(seeds), jobs))
     return DONE
 
 
@@ -303,7 +310,10 @@ def _records(options: argparse.Namespace, *, say_none: bool = True) -> Sequence[
 def _plot(options: argparse.Namespace) -> int:
     from analysis.roadmap_figure import write_figures
 
-    for path in write_figures(_tabulated(options), options.out, _load(options).paper):
+    table = _tabulated(options)
+    for note in table.notes:
+        _say(note)
+    for path in write_figures(table, options.out, _load(options).paper):
         print(path)
     return DONE
 
@@ -336,6 +346,8 @@ def _check_data(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from experiments.request import Request
 
+    if options.out.is_dir():
+        raise Problem(f"--out {options.out} is a folder; give a file, as in weights.safetensors")
     request = Request(settings=_settings(options), row=options.row, seed=options.seed)
     if request.finished() is None:  # said before torch is loaded
         hint = f"`roadmap train {options.row}` with the same options trains it"
@@ -356,9 +368,12 @@ def _collect(options: argparse.Namespace) -> int:
     from roadmap.record import write_record
 
     path = _load(options)
-    runs = named(path, select(path, _records(options, say_none=False), _data(options)))
+    chosen = select(path, _records(options, say_none=False), _data(options))
+    runs = named(path, chosen)
+    for note in chosen.notes:
+        _say(note)
     if not runs:
-        raise Problem(f"no record in {options.runs} belongs to roadmap {path.name!r}")
+        raise Problem(f"no record in {options.runs} fits roadmap {path.name!r} as it is set here")
     options.out.mkdir(parents=True, exist_ok=True)
     for name, record in runs.items():
         target = options.out / f"{name}.json"

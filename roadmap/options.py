@@ -22,7 +22,7 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text)
+        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         added.set_defaults(command=commands_by_name[name])
         added.add_argument(
             "--roadmap", metavar="NAME",
@@ -80,7 +80,9 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     planned = add("plan", "what a study would take: runs, those there already, MACs, hours")
     _add_study(planned)
     planned.add_argument("--seeds", type=_positive, metavar="N", help="runs of each variant")
-    planned.add_argument("--jobs", type=_positive, default=1, metavar="N", help="runs at a time")
+    planned.add_argument(
+        "--jobs", type=_positive, metavar="N", help="runs at a time (default: as run has it)"
+    )
     planned.add_argument("--data", metavar="DATA", help=DATA)
     planned.add_argument("--data-root", type=Path, metavar="DIR", help="where timm's data sets lie")
     _add_runs(planned)
@@ -103,6 +105,7 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
 
     check = commands.add_parser(
         "check-data",
+        allow_abbrev=False,
         help="try every image of a data set",
         description="Open every image of a data set and name those that cannot be opened.",
     )

@@ -137,7 +137,8 @@ def _check(record: Record) -> None:
     network, recipe = record.spec.get("network"), record.spec.get("recipe")
     if not isinstance(network, dict) or not isinstance(recipe, dict):
         raise Problem("spec must have a network and a recipe")
-    if not 1 <= (classes := network.get("classes", 1000)) <= 10**9:
+    classes = network.get("classes", 1000)
+    if not isinstance(classes, int) or not 1 <= classes <= 10**9:
         raise Problem(f"spec.network.classes is {classes}")
     if record.status == "finished" and record.top1 is None:
         raise Problem("a finished run must have top1")

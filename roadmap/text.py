@@ -93,8 +93,16 @@ def _recipe(recipe: Recipe) -> Iterator[str]:
     for field in dataclasses.fields(recipe):
         found = getattr(recipe, field.name)
         if found is not None:
-            shown = f"{found:g}" if isinstance(found, float) else found
-            yield f"recipe.{field.name}: {shown}"
+            yield f"recipe.{field.name}: {_shown(found)}"
+
+
+def _shown(found: object) -> str:
+    """A value as `--set` takes it."""
+    if isinstance(found, bool):
+        return str(found).lower()
+    if isinstance(found, tuple):
+        return f"[{', '.join(map(_shown, found))}]"
+    return f"{found:g}" if isinstance(found, float) else str(found)
 
 
 def meaningful(spec: Spec) -> list[str]:

@@ -14,15 +14,20 @@ from roadmap.network import RoadmapNetwork
 from roadmap.timm_names import timm_names
 
 
-def to_timm(network: RoadmapNetwork) -> dict[str, Tensor]:
+def to_timm(network: RoadmapNetwork, *, conv_mlp: bool = True) -> dict[str, Tensor]:
     """The network's weights under timm's names, for `load_state_dict` of timm's model.
 
-    1×1 weights keep four dimensions, as in timm's ConvNeXts built with `conv_mlp=True`; the
-    default ones compute them as Linear: squeeze the weights of `mlp.fc1` and `mlp.fc2` to two.
+    As for a ConvNeXt built with `conv_mlp=True`, whose 1×1 weights have four dimensions; without
+    it they have two, as in timm's default ones.
     """
     weights = network.state_dict()
-    names = timm_names(network.spec, weights)
-    return {theirs: weights[ours] for ours, theirs in names.items()}
+    names = {theirs: weights[ours] for ours, theirs in timm_names(network.spec, weights).items()}
+    if conv_mlp:
+        return names
+    return {
+        name: each.flatten(1) if ".mlp.fc" in name and each.ndim == 4 else each
+        for name, each in names.items()
+    }
 
 
 def load_timm(network: RoadmapNetwork, weights: dict[str, Tensor] | Path | str) -> None:

@@ -9,7 +9,7 @@ def kernel_size(spec: Spec, kernel: int = 7) -> Spec:
     """Set the kernel size of the block's spatial convolution.
 
     A larger receptive field per block, towards that of attention. The paper finds that 7×7
-    saturates: 5, 9 and 11 are the side branches of this row.
+    saturates: 5, 9 and 11 are side branches of row 08.
     """
     if not any(is_spatial(unit) for unit in units(spec)):
         raise StepError("step 'kernel_size' needs a convolution with a kernel above 1 in the block")

@@ -171,6 +171,8 @@ def test_a_signal_stops_all_processes_of_a_call_and_it_goes_on(images, tmp_path,
     assert process.returncode == 128 + number, errors
     assert errors.count("the same command goes on from here") == 1 and "Traceback" not in errors
     wait_for_the_end(children)
+    assert not list(tmp_path.glob("*/record.json"))  # stopped, not waited for
+    assert len(list(tmp_path.glob(f"*/{LAST}"))) == logs
     code, _, errors = finish(*given)
     assert code == 0, errors
     assert len(list(tmp_path.glob("*/record.json"))) == logs
