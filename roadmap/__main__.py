@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import shlex
 import sys
 import textwrap
@@ -32,7 +33,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when done, 1 where a run failed, 2 for what the user got wrong."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a terminal without × or − still shows the rest
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × or − shows the rest
     options = make_parser(COMMANDS).parse_args(arguments)
     try:
         return options.command(options)

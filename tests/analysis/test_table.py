@@ -104,9 +104,21 @@ def test_a_run_counts_once(tiny, invented):
     assert row_of(table, "05").n == 1 and "left out: 1 record" in table.notes[0]
 
 
-def test_records_of_another_roadmap_do_not_matter(tiny, resnet50, invented):
-    table = tabulate(tiny, [invented.record(resnet50, "05", data="imagenet")])
-    assert table == tabulate(tiny, [])
+def test_records_of_another_roadmap_do_not_matter_but_where_there_are_no_others(
+    tiny, resnet50, invented
+):
+    others, own = [invented.record(resnet50, "05", data="imagenet")], invented.record(tiny, "05")
+    assert tabulate(tiny, [own, *others]) == tabulate(tiny, [own])
+    table = tabulate(tiny, others)
+    assert table.rows == tabulate(tiny, []).rows
+    assert table.notes == ("left out: 1 record of other roadmaps or studies: resnet50",)
+
+
+def test_training_images_left_out_of_all_runs_are_counted(tiny, invented):
+    runs = [invented.record(tiny, row) for row in ("05", "06")]
+    runs = [replace(run, data=run.data | {"skipped": 3}) for run in runs]
+    (note,) = tabulate(tiny, runs).notes
+    assert note == "without 3 training images that cannot be opened (--broken skip)"
 
 
 def test_the_roadmaps_own_data_set_is_preferred(tiny, invented):

@@ -197,6 +197,19 @@ def wait_for_the_end(processes, seconds=30):
         time.sleep(0.1)
 
 
+def test_a_job_whose_process_is_killed_goes_on_in_another(images, tmp_path):
+    """As by a system that is short of memory; once, then it is that run's failure."""
+    one = command(images, tmp_path, "--workers", "0")
+    process = start(*one[:3], "run", "--rows", "10,13", "--jobs", "2", *one[5:])
+    wait_for(lambda: len(list(tmp_path.glob(f"*/{LAST}"))) == 2, process)
+    holder = next(tmp_path.glob("*/holder.txt")).read_text()
+    os.kill(int(holder.split()[1]), signal.SIGKILL)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert len(list(tmp_path.glob("*/record.json"))) == 2
+    assert "going on in epoch " in errors and "failed" not in errors
+
+
 @pytest.mark.parametrize("shared", ["--jobs", "--devices"])
 def test_nothing_is_left_behind_by_a_call_that_is_killed(images, tmp_path, shared):
     one = command(images, tmp_path)
@@ -272,8 +285,10 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(images, halted, untou
         assert "is damaged: its checksum does not fit" in said[0]
     (folder / LAST).write_bytes(_flip(whole))
     (folder / "last.partial").write_bytes(_cut(whole))
-    code, _, errors = finish(*command(images, halted))
+    code, _, errors = finish(*command(images, halted, "--threads", "2"))
     assert code == 0 and "trying the one before" in errors
+    assert "goes on with threads 1, as it began, not 2" in errors
+    assert "going on in epoch " in errors
     assert (folder / "last.damaged").read_bytes() == _flip(whole)  # not kept as the one before
     assert_equal(outcome(halted), untouched)
 
@@ -424,6 +439,7 @@ def test_a_broken_validation_image_is_never_left_out(images, tmp_path):
     (root / "val/a/1.png").write_text("no image")
     code, _, errors = finish(*command(root, tmp_path / "runs", "--broken", "skip"))
     assert code == 1 and "val/a/1.png cannot be read" in errors
+    assert "for validation are never left out" in errors and "--broken" not in errors
 
 
 def test_a_broken_image_in_a_loading_process_is_one_line(images, tmp_path):

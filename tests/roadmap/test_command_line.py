@@ -364,6 +364,40 @@ def test_a_roadmap_a_step_and_an_operation_of_ones_own(tmp_path):
     assert "mine.yaml:5: unknown step 'squeeze_excitation'" in without.stderr
 
 
+def test_a_terminal_that_has_ascii_alone_shows_the_rest():
+    for arguments in (["show", "13"], ["cost"], ["verdicts", "paper"]):
+        found = roadmap(*arguments, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+        assert found.returncode == 0 and "?" in found.stdout, found.stderr
+
+
+def test_options_are_not_guessed():
+    found = roadmap("run", "--seed", "3")
+    assert found.returncode == 2 and "unrecognized arguments: --seed" in found.stderr
+
+
+def test_values_are_shown_as_they_are_set():
+    shown = roadmap("show", "00").stdout
+    line = next(each for each in shown.splitlines() if "crop_scale" in each)
+    name, _, text = line.strip().partition(": ")
+    again = roadmap("show", "00", "--set", f"{name}={text}")
+    assert again.stdout == shown
+
+
+def test_a_step_that_changes_nothing_says_so(tmp_path):
+    (tmp_path / "twice.yaml").write_text("base: {roadmap: tiny, row: '13'}\nrows:\n  - gelu:\n")
+    found = roadmap("show", "01", "--roadmap", "twice.yaml", cwd=tmp_path)
+    assert "nothing: what the step would change" in found.stdout, found.stderr
+
+
+def test_what_is_left_out_of_figures_and_collections_is_said(tmp_path):
+    other = ("--runs", str(ROOT / "results/tiny"), "--set", "recipe.epochs=3", "--out")
+    drawn = roadmap("plot", *other, str(tmp_path / "figures"))
+    assert "left out: 51 records with another recipe" in drawn.stderr
+    found = roadmap("collect", *other, str(tmp_path / "records"))
+    assert found.returncode == 2 and "left out: 51 records" in found.stderr
+    assert "fits roadmap 'tiny' as it is set here" in found.stderr
+
+
 def test_alone_it_shows_the_menu():
     found = roadmap()
     assert found.returncode == 0 and not found.stderr
@@ -380,5 +414,7 @@ def test_every_option_is_explained(command):
 
 
 def test_export_says_how_to_train_and_which_rows_timm_has(tmp_path):
+    found = roadmap("export", "05", "--out", str(tmp_path), cwd=tmp_path)
+    assert found.returncode == 2 and "is a folder; give a file" in found.stderr
     found = roadmap("export", "13", "--out", "x", cwd=tmp_path)
     assert found.returncode == 2 and "`roadmap train 13`" in found.stderr
