@@ -7,6 +7,7 @@ never averaged silently.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +93,8 @@ def named(roadmap: Roadmap, chosen: Selection) -> dict[str, Record]:
     for (name, spec), runs in chosen.references.items():
         settings = f"-{spec}" if models[name] > 1 else ""
         for run in runs:
-            name = f"{run.label.row.replace(':', '-')}{settings}-reference"
+            name = f"{run.label.row}{settings}-reference"
+            name = re.sub(r"[^\w.-]", "-", name)  # timm's hub names have slashes
             found[f"{name}-seed{run.identity.seed}"] = run
     return found
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+
+from roadmap.files import put_bytes, put_text
 
 # Widths in inches, of one column and of the whole text of a two-column paper; type in points.
 WIDTHS = {"one-column": 3.35, "two-column": 7.0}
@@ -59,7 +62,9 @@ def save(figure: Figure, folder: Path, name: str, caption: str) -> list[Path]:
     with applied():
         for kind, metadata in _METADATA.items():
             paths.append(folder / f"{name}.{kind}")
-            figure.savefig(paths[-1], metadata=metadata)
+            drawn = io.BytesIO()
+            figure.savefig(drawn, format=kind, metadata=metadata)
+            put_bytes(paths[-1], drawn.getbuffer())
     paths.append(folder / f"{name}.txt")
-    paths[-1].write_text(caption.strip() + "\n", encoding="utf-8")
+    put_text(paths[-1], caption.strip() + "\n")
     return paths

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from experiments.checkpoint import LAST, check_identity, read_checkpoint
 from experiments.request import Request
 from roadmap.errors import Problem
+from roadmap.files import put_bytes
 from roadmap.network import build
 from roadmap.timm_weights import to_timm
 
@@ -51,4 +52,4 @@ def export(request: Request, target: Path, *, timm_names: bool = False) -> None:
         "top1": f"{about.top1}",
         "spec": request.identity.spec,
     }
-    save_file(weights, target, metadata=metadata)
+    put_bytes(target, save(weights, metadata=metadata))

@@ -69,12 +69,22 @@ class Epochs:
 
     def __iter__(self) -> Iterator[list[Key]]:
         epoch, done = self.epoch, self.done
-        order = numpy.random.default_rng((self.seed, epoch)).permutation(self.size)
+        order = self._order(epoch)
         for number in range(done, len(self)):
-            step, portion = divmod(number, self.share.accumulate)
-            whole = order[step * self.batch : (step + 1) * self.batch]
-            part = _part(whole, portion * self.share.world + self.share.rank, self.share)
-            yield [(epoch, index) for index in part.tolist()]
+            yield [(epoch, index) for index in self._images(order, number)]
+
+    def images(self, epoch: int, number: int) -> list[int]:
+        """The images in one batch of an epoch, this process's part of them."""
+        return self._images(self._order(epoch), number)
+
+    def _order(self, epoch: int) -> numpy.ndarray:
+        return numpy.random.default_rng((self.seed, epoch)).permutation(self.size)
+
+    def _images(self, order: numpy.ndarray, number: int) -> list[int]:
+        step, portion = divmod(number, self.share.accumulate)
+        whole = order[step * self.batch : (step + 1) * self.batch]
+        part = _part(whole, portion * self.share.world + self.share.rank, self.share)
+        return part.tolist()
 
 
 def _part(whole: numpy.ndarray, number: int, share: Share) -> numpy.ndarray:

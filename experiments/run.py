@@ -57,6 +57,8 @@ def train(request: Request, *, machine: Machine, command: str, tell: Tell) -> Re
         STOP.check()
         found = request.finished()
         if found is None:
+            for left in folder.glob("*.partial"):  # by a process that was killed while it wrote
+                left.unlink()
             with logged(folder / "log.txt", tell) as tell:
                 asked, machine = machine, as_it_began(machine, folder)
                 for line in differences(asked, machine):

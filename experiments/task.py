@@ -90,9 +90,11 @@ class Classification(lightning.LightningModule):
         loss = self.soft_loss(logits, labels) if self.mix else self.hard_loss(logits, labels)
         if not self._finite(loss):
             rate = self.optimizers().param_groups[0]["lr"]
+            images = self.trainer.train_dataloader.sampler.images(self.current_epoch, batch_idx)
             raise Diverged(
                 f"the loss is {loss.item()} at step {self.global_step}, learning rate {rate:g}, "
-                f"epoch {self.current_epoch}, batch {batch_idx} of process {self.share.rank}"
+                f"epoch {self.current_epoch}, batch {batch_idx} of process {self.share.rank}: "
+                f"training images {', '.join(map(str, images))}"
             )
         self.train_loss.update(loss.detach())
         return loss

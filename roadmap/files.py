@@ -26,6 +26,11 @@ def put(path: Path, *parts: bytes | memoryview, beside: Path, before: Path | Non
     beside.replace(path)
 
 
+def put_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write a file so, beside itself under a name of this process's own."""
+    put(path, content, beside=path.with_suffix(f".{os.getpid()}.partial"))
+
+
 def put_text(path: Path, text: str) -> None:
-    """Write a text file so, beside itself under a name of this process's own."""
-    put(path, text.encode(), beside=path.with_suffix(f".{os.getpid()}.partial"))
+    """Write a text file so."""
+    put_bytes(path, text.encode())

@@ -17,12 +17,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from roadmap.errors import Problem, unknown
 
@@ -33,6 +34,14 @@ Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _policy(text: str) -> str:
+    if not re.fullmatch(r"rand(-((m|n|inc|mmax)\d{1,3}|(p|mstd)\d{1,3}(\.\d+)?))*", text):
+        parts = "m, n, inc and mmax with a whole number, p and mstd with a fraction"
+        raise ValueError(f"must be written as timm does, as rand-m9-mstd0.5-inc1: {parts}")
+    return text
+
 
 value = pydantic.dataclasses.dataclass(
     frozen=True,
@@ -182,7 +191,7 @@ class Recipe:
     mixup: Rate = 0.0
     cutmix: Rate = 0.0
     mixup_switch: Fraction = 0.5
-    randaugment: Annotated[str, Field(pattern=r"^rand(-[a-z]+[0-9.]+)*$")] | None = None
+    randaugment: Annotated[str, AfterValidator(_policy)] | None = None
     erasing: Fraction = 0.0
     crop_scale: tuple[Fraction, Fraction] | None = (0.08, 1.0)
     flip: Fraction = 0.5

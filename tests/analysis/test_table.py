@@ -198,6 +198,12 @@ def test_names_of_collected_records_cannot_collide(tiny, invented):
     assert all(name.startswith("timm-vit_tiny-") for name in list(names)[1:])
 
 
+def test_names_of_collected_references_are_plain_file_names(tiny, invented):
+    runs = [invented.reference(tiny, name) for name in ("hf_hub:timm/a.b", "../../x")]
+    names = list(named(tiny, select(tiny, runs)))
+    assert names == ["timm-..-..-x-reference-seed0", "timm-hf_hub-timm-a.b-reference-seed0"]
+
+
 def test_left_out_runs_are_named_with_the_way_to_see_them(tiny, invented):
     runs = [invented.record(tiny, "05"), invented.record(tiny, "05", data="images")]
     assert "--data and --set" in terminal(tabulate(tiny, runs), colour=False)

@@ -110,30 +110,45 @@ def untouched(images, tmp_path_factory):
 
 @pytest.mark.parametrize("kills", [3] + ([1] * 10 + [4] * 5) * LONG)
 def test_a_run_killed_at_any_moment_ends_at_the_same_bits(images, tmp_path, untouched, kills):
-    """SIGKILL at random moments, `kills` times in one run; the same command goes on each time."""
+    """SIGKILL at random moments of training, `kills` times in one run; each time it goes on.
+
+    In the steps, before the first checkpoint, while one is saved or renamed, in validation.
+    """
     given = command(images, tmp_path, "--save-every", "0")
-    moment = random.Random(time.time_ns())
-    for _ in range(kills):
+    moment, hit = random.Random(time.time_ns()), 0
+    for number in range(kills):
         process = start(*given)
-        wait_for(has_checkpoint(tmp_path), process)
-        time.sleep(moment.uniform(0, 6))
+        wait_for(lambda begun=number: _log(tmp_path).count("learning rate") > begun, process)
+        time.sleep(moment.uniform(0, 1.5))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         if (run_of(tmp_path) / "record.json").exists():
             break
+        hit += 1
+    assert hit  # while it trained
     code, _, errors = finish(*given)
     assert code == 0, errors
     assert_equal(outcome(tmp_path), untouched)
+    assert not list(run_of(tmp_path).glob("*.partial"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_kill_between_two_renames_leaves_a_checkpoint(images, halted, untouched):
+    folder = run_of(halted)
+    (folder / LAST).rename(folder / "last.partial")  # the old one is `before`, the new not yet here
+    code, _, errors = finish(*command(images, halted))
+    assert code == 0, errors
+    assert_equal(outcome(halted), untouched)
+    assert not list(folder.glob("*.partial"))
+
+
+@pytest.mark.parametrize(("number", "every"), [(signal.SIGTERM, "60"), (signal.SIGUSR1, "0")])
 def test_a_warning_saves_at_the_next_step_and_the_same_command_goes_on(
-    images, tmp_path, untouched, number
+    images, tmp_path, untouched, number, every
 ):
-    """Seldom saving: what is not lost was saved by the warning."""
-    given = command(images, tmp_path)
+    """Seldom saving: what is not lost was saved by the warning. Or always: it comes amid a save."""
+    given = command(images, tmp_path, "--save-every", every)
     process = start(*given)
-    wait_for(lambda: run_of(tmp_path) and "learning rate" in _log(tmp_path), process)
+    wait_for(lambda: "learning rate" in _log(tmp_path), process)
     wait_for(lambda: (run_of(tmp_path) / "metrics.jsonl").exists(), process)
     time.sleep(1.0)
     process.send_signal(number)
@@ -144,6 +159,29 @@ def test_a_warning_saves_at_the_next_step_and_the_same_command_goes_on(
     code, _, errors = finish(*given)
     assert code == 0, errors
     assert_equal(outcome(tmp_path), untouched)
+
+
+def test_a_warning_during_validation_saves(images, tmp_path):
+    """Nearly all of this run is validation: one training batch an epoch, then the images."""
+    root = tmp_path / "mostly-val"
+    shutil.copytree(images, root)
+    for file in (images / "val").glob("*/*.png"):
+        for number in range(150):
+            shutil.copy(file, root / "val" / file.parent.name / f"{number}-{file.name}")
+    given = command(root, tmp_path / "runs")
+    given[given.index("recipe.batch=4")] = "recipe.batch=36"
+    process = start(*given)
+    wait_for(lambda: "learning rate" in _log(tmp_path / "runs"), process)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    assert read_checkpoint(run_of(tmp_path / "runs") / LAST)["global_step"] > 0
+    code, _, errors = finish(*given)
+    assert code == 0, errors
+    again = [each.replace(str(tmp_path / "runs"), str(tmp_path / "again")) for each in given]
+    assert finish(*again)[0] == 0
+    assert_equal(outcome(tmp_path / "runs"), outcome(tmp_path / "again"))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +253,7 @@ def test_nothing_is_left_behind_by_a_call_that_is_killed(images, tmp_path, share
     one = command(images, tmp_path)
     several = [*one[:3], "run", "--rows", "10,13", "--jobs", "2", *one[5:]]
     process = start(*(several if shared == "--jobs" else [*one, "--devices", "2"]))
-    wait_for(lambda: "learning rate" in ((run_of(tmp_path) and _log(tmp_path)) or ""), process)
+    wait_for(lambda: "learning rate" in _log(tmp_path), process)
     children = descendants(process.pid)
     process.kill()
     process.communicate(timeout=60)  # its pipes close when all that hold them have ended
@@ -224,8 +262,8 @@ def test_nothing_is_left_behind_by_a_call_that_is_killed(images, tmp_path, share
 
 
 def _log(runs):
-    path = run_of(runs) / "log.txt"
-    return path.read_text() if path.exists() else ""
+    path = run_of(runs) and run_of(runs) / "log.txt"
+    return path.read_text() if path and path.exists() else ""
 
 
 def test_watching_does_not_disturb(images, tmp_path, untouched):
@@ -400,6 +438,19 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_records(images, tmp_path, un
         assert_equal(outcome(small), untouched)
     finally:
         subprocess.run(["umount", "-l", small], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk_is_one_line_for_what_only_reads_runs(tmp_path):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "none", tmp_path], check=True)
+    try:
+        for name in ("collect", "plot"):
+            given = ("--runs", str(ROOT / "results/tiny"), "--out", str(tmp_path / name))
+            code, _, errors = finish(sys.executable, "-m", "roadmap", name, *given)
+            assert code == 1 and "No space left on device" in errors, errors
+            assert "Traceback" not in errors and not list(tmp_path.rglob("*.partial"))
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=True)
 
 
 @pytest.fixture

@@ -224,6 +224,13 @@ def test_a_loss_that_is_no_number_ends_as_diverged(images, tmp_path):
     assert record.status == "diverged"
     assert record.top1 is None and record.loss is None
     assert json.loads((asked.folder / "record.json").read_text())["top1"] is None
+    (line,) = [each for each in (asked.folder / "log.txt").read_text().splitlines()
+               if "diverged" in each]  # fmt: skip
+    assert "at step " in line and "learning rate " in line
+    epoch, batch, ids = re.search(r"epoch (\d+), batch (\d+) .* images ([\d, ]+)", line).groups()
+    order = Epochs(len(read_source(str(images)).origin.samples["train"]), SHORT["recipe.batch"], 0)
+    order.go_on(int(epoch), int(batch))
+    assert [int(each) for each in ids.split(",")] == [index for _, index in next(iter(order))]
 
 
 def test_rows_side_by_side_give_the_bits_of_rows_alone_and_one_failure_stops_no_other(
