@@ -134,7 +134,7 @@ def _noncentrality(freedom: float, alpha: float = 1 - LEVEL) -> float:
     return float(brentq(lambda shift: _power(freedom, shift, alpha) - POWER, 0.0, most))
 
 
-_NORMAL = numpy.linspace(-8, 8, 1601)
+_NORMAL = numpy.linspace(-8, 8, 401)
 _WEIGHTS = numpy.exp(-(_NORMAL**2) / 2)
 _WEIGHTS /= _WEIGHTS.sum()
 
