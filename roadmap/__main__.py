@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roadmap.errors import Problem
+from roadmap.errors import Problem, unknown
 from roadmap.options import make_parser
 
 if TYPE_CHECKING:
@@ -310,14 +310,42 @@ def _records(options: argparse.Namespace, *, say_none: bool = True) -> Sequence[
 
 
 def _plot(options: argparse.Namespace) -> int:
-    from analysis.roadmap_figure import write_figures
-
-    table = _tabulated(options)
-    for note in table.notes:
-        _say(note)
-    for path in write_figures(table, options.out, _load(options).paper):
+    wanted = list(FIGURES) if options.figure is None else [options.figure]
+    for name in wanted:
+        if name not in FIGURES:
+            raise unknown("figure", name, FIGURES)
+    records = _records(options)
+    for path in (path for name in wanted for path in FIGURES[name](options, records)):
         print(path)
     return DONE
+
+
+def _plot_roadmap(options: argparse.Namespace, records: Sequence[Record]) -> Sequence[Path]:
+    from analysis.figures.roadmap import write_figures
+    from analysis.table import tabulate
+
+    path = _load(options)
+    table = tabulate(path, records, data=_data(options))
+    for note in table.notes:
+        _say(note)
+    return write_figures(table, options.out, path.paper)
+
+
+def _plot_effects(options: argparse.Namespace, records: Sequence[Record]) -> Sequence[Path]:
+    from analysis.figures.effects import write_effects
+    from analysis.verdicts import judge_paper, judge_study
+    from steps.studies import load_study
+
+    study = _study(options, "path")
+    judged, table = judge_study(study, records, _data(options)), study.roadmap.paper
+    name, theirs = f"effects-{study.name}", None
+    if study.design == "path":
+        name = "effects"
+        theirs = judge_paper(load_study("path", roadmap=table), table) if table else None
+    return write_effects(judged, options.out, name, theirs)
+
+
+FIGURES = {"roadmap": _plot_roadmap, "effects": _plot_effects}
 
 
 def _check_data(options: argparse.Namespace) -> int:

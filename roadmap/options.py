@@ -96,7 +96,13 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     _add_reading(table)
     table.add_argument("--format", default="terminal", help="terminal, md, csv, latex or json")
 
-    plot = add("plot", "the paper's Figure 2: the paper's, yours, and both side by side")
+    plot = add("plot", "figures: the roadmap, what each step is worth; beside the paper's")
+    plot.add_argument(
+        "figure", nargs="?", metavar="FIGURE", help="roadmap or effects (default: all)"
+    )
+    plot.add_argument(
+        "--study", metavar="STUDY", help="whose effects (default path); a name or a YAML file"
+    )
     _add_reading(plot)
     plot.add_argument(
         "--out", type=Path, default=Path("figures"), metavar="DIR",

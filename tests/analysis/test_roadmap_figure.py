@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 from matplotlib.patches import Rectangle
 
-from analysis.bars import aligned, paper_bars, table_bars
 from analysis.colours import COLOURS, colour
-from analysis.roadmap_figure import draw, save, side_by_side
+from analysis.figures.bars import aligned, paper_bars, table_bars
+from analysis.figures.roadmap import draw, side_by_side
+from analysis.figures.style import save
 from analysis.table import tabulate
 from roadmap.errors import Problem
 from roadmap.paper import paper_rows

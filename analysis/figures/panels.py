@@ -6,50 +6,20 @@ bars. Cost always starts at zero.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import floor
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator
 
-from analysis.bars import Bar, Bars
+from analysis.figures.bars import Bar, Bars
+from analysis.figures.layout import LETTER, Lines, inches, short, type_of
 from analysis.cells import accuracy, cost_decimals
 from analysis.colours import colour
-from analysis.style import FAINT, GRID, INK
+from analysis.figures.style import FAINT, INK
 
-LETTER = 0.0088  # the width of a letter, in inches per point
 SHORTEST = 0.26  # the shortest bar, in inches, where the axis is cut
 BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 NICE = [1, 2, 2.5, 5, 10]
-
-
-@dataclass(frozen=True)
-class Lines:
-    """Where everything stands, in lines from the top: bars, and the labels of groups."""
-
-    bars: tuple[float, ...]
-    groups: tuple[tuple[float, str], ...]
-    height: float
-
-
-def short(text: str, letters: int) -> str:
-    """A text cut to a number of letters."""
-    return text if len(text) <= letters else text[: max(letters - 1, 1)] + "…"
-
-
-def inches(axes: Axes) -> float:
-    """The width of a panel."""
-    return axes.get_position().width * axes.figure.get_figwidth()
-
-
-def _prepare(axes: Axes, lines: Lines, size: float, label: str) -> None:
-    """A panel's frame: no box, light vertical lines, its label below."""
-    axes.set_ylim(lines.height, 0)
-    axes.set_yticks([])
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.5)
-    axes.tick_params(axis="x", labelsize=size - 1, pad=2)
-    axes.set_xlabel(label, fontsize=size, labelpad=2)
 
 
 def _limits(bars: Bars, panel: float, room: float) -> tuple[float, float]:
@@ -76,19 +46,19 @@ def _below(number: float, span: float) -> float:
     return floor(number / step) * step
 
 
-def accuracy_panel(axes: Axes, bars: Bars, lines: Lines, size: float, spread: bool) -> None:
+def accuracy_panel(axes: Axes, bars: Bars, lines: Lines, spread: bool) -> None:
     """Bars with their values, the reference line, and the cut where the axis is cut."""
-    panel = inches(axes)
+    panel, size = inches(axes), type_of(axes.figure)
     letters = 5.5 + (7 if spread and any(bar.std is not None for bar in bars.bars) else 0)
     start, stop = _limits(bars, panel, letters * LETTER * size)
     axes.set_xlim(start, stop)
-    _prepare(axes, lines, size, "top-1, %" + (f" (axis starts at {start:.3g})" if start else ""))
+    axes.set_xlabel("top-1, %" + (f" (axis starts at {start:.3g})" if start else ""))
     inch = (stop - start) / panel
     ticks = MaxNLocator(max(round(2.4 * panel), 6), steps=NICE).tick_values(start, stop)
     first = start + (0.2 * inch if start else 0)  # nothing in the cut
     axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if first <= t <= min(stop, 100)]))
     pad = 0.035 * inch
-    for y, bar in zip(lines.bars, bars.bars, strict=True):
+    for y, bar in zip(lines.rows, bars.bars, strict=True):
         if bar.top1 is None:
             text = f"diverged ({bar.diverged})" if bar.diverged else "–"
             axes.text(first + pad, y, text, fontsize=size - 0.5, color=FAINT, va="center",
@@ -141,18 +111,17 @@ def _cut(axes: Axes, lines: Lines, start: float, stop: float, panel: float) -> N
     axes.plot(x, y, color="white", linewidth=2.2, clip_on=False, zorder=6)
 
 
-def cost_panel(axes: Axes, bars: Bars, lines: Lines, size: float) -> None:
+def cost_panel(axes: Axes, bars: Bars, lines: Lines) -> None:
     """A stem from zero to a dot for every row; hollow dots are side branches."""
     costs = [bar.gmacs for bar in bars.bars if bar.gmacs is not None]
-    panel = inches(axes)
+    panel, size = inches(axes), type_of(axes.figure)
     letters = 0.06 + (3 + cost_decimals(costs)) * LETTER * size
     stop = max(costs, default=1.0) / max(1 - letters / panel, 0.3)
     axes.set_xlim(0, stop)
-    _prepare(axes, lines, size, "GMACs")
     ticks = MaxNLocator(max(round(2.4 * panel), 3), steps=NICE).tick_values(0, stop)
     axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if tick < 0.93 * stop]))
     axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
-    for y, bar in zip(lines.bars, bars.bars, strict=True):
+    for y, bar in zip(lines.rows, bars.bars, strict=True):
         if bar.gmacs is None:
             axes.text(0.04 / panel * stop, y, "–", fontsize=size - 0.5, color=FAINT, va="center")
             continue

@@ -1,0 +1,173 @@
+"""What each step of a study is worth: differences with their intervals, and the verdicts in words.
+
+A filled dot is a verdict (better, worse), a hollow one is undecided, a square says that no
+difference is larger than the study's margin, which is the grey band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from analysis.cells import signed
+from analysis.colours import colour
+from analysis.figures.layout import (
+    EDGE,
+    GAP,
+    LABELS,
+    LETTER,
+    Label,
+    Lines,
+    heading,
+    inches,
+    labelled,
+    panel,
+    sheet,
+    short,
+    stacked,
+    type_of,
+)
+from analysis.figures.style import FAINT, GRID, INK, applied, save
+from analysis.verdicts import Judged, Verdict
+
+WORDS = 0.88  # inches to the right of a panel, for verdicts
+
+
+def draw_effects(
+    left: Judged, right: Judged | None = None, *, width: str = "two-column"
+) -> Figure:
+    """A study's effects, or those of two studies with the same steps side by side.
+
+    Steps are the left one's; what the right one lacks is missing there. Raises Problem for another
+    width.
+    """
+    lines = stacked([each.group for each in left.verdicts])
+    sides = [left] if right is None else [left, _like(right, left)]
+    with applied():
+        figure = sheet(lines, width)
+        labels = LABELS[width]
+        room = (figure.get_figwidth() - EDGE - labels) / len(sides)
+        for number, side in enumerate(sides):
+            start = EDGE + labels + number * room
+            wide = room - WORDS - GAP
+            axes = panel(figure, start + GAP / 2, wide, lines, "difference, points of top-1")
+            if number == 0:
+                labelled(axes, lines, [_label(each) for each in left.verdicts], labels + GAP / 2)
+            _effects(axes, side, lines)
+            if len(sides) == 1:
+                heading(figure, side.title, EDGE)
+            else:
+                letters = int((room - GAP) / (1.05 * LETTER * (type_of(figure) + 1.5)))
+                heading(figure, short(side.title.replace("path: ", ""), letters), start)
+    return figure
+
+
+def _caption(judged: Judged) -> str:
+    """What the figure shows, with n, data and how it was judged."""
+    parts = [
+        f"{judged.title}: what each step adds to top-1 accuracy on {judged.data or 'no data yet'}.",
+        f"n = {_counts(judged)}.",
+        "Lines: 95 % intervals over seeds (Welch); an arrow where one goes on beyond the axis.",
+        "Filled: better or worse at 5 % after Holm's adjustment; hollow: undecided; square: no "
+        f"difference larger than {judged.margin:g} points, the grey band.",
+        *(f"{note[0].upper()}{note[1:]}." for note in judged.notes),
+    ]
+    return " ".join(parts)
+
+
+def write_effects(judged: Judged, folder: Path, name: str, paper: Judged | None) -> list[Path]:
+    """The effects of a study, as `name`, and beside the paper's where there are such."""
+    caption = _caption(judged)
+    files = save(draw_effects(judged), folder, name, caption)
+    if paper is None:
+        return files
+    both = f"Left: {_caption(paper)}\n\nRight: {caption}"
+    return files + save(draw_effects(paper, judged), folder, f"{name}-beside-paper", both)
+
+
+def _counts(judged: Judged) -> str:
+    """`3`, or `3 to 5`: runs of a variant."""
+    found = sorted({each.n for each in judged.verdicts if each.difference is not None})
+    if not found:
+        return "0"
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def _like(other: Judged, model: Judged) -> Judged:
+    """The verdicts of `other` in the order of `model`'s steps."""
+    known = {each.step: each for each in other.verdicts}
+    missing = (
+        Verdict(step=each.step, title=each.title, group=each.group, verdict="–", n=0)
+        for each in model.verdicts
+    )
+    return replace(other, verdicts=tuple(known.get(each.step, each) for each in missing))
+
+
+def _label(verdict: Verdict) -> Label:
+    branch = verdict.step.partition("-")[2]
+    return Label(
+        number=f"-{branch}" if branch else "",
+        title=verdict.title,
+        missing=verdict.difference is None,
+        alone=True,
+    )
+
+
+def _effects(axes: Axes, judged: Judged, lines: Lines) -> None:
+    low, high = _limits(judged)
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(MaxNLocator(max(round(2.4 * inches(axes)), 3)))
+    axes.axvspan(-judged.margin, judged.margin, color=GRID, alpha=0.6, linewidth=0, zorder=0)
+    axes.axvline(0, color=INK, linewidth=0.7, zorder=1)
+    known = [abs(each.difference) for each in judged.verdicts if each.difference is not None]
+    decimals = 2 if max(known, default=0.0) < 9.995 else 1
+    for y, verdict in zip(lines.rows, judged.verdicts, strict=True):
+        _words(axes, y, verdict, decimals)
+        if verdict.difference is not None:
+            _line(axes, y, verdict)
+
+
+def _limits(judged: Judged) -> tuple[float, float]:
+    """As far as the differences and the margin go and a bit more; wider intervals are cut."""
+    known = [each for each in judged.verdicts if each.difference is not None]
+    values = [-judged.margin, judged.margin, *(each.difference for each in known)]
+    reach = max(values) - min(values)
+    low = min(*values, *(each.low for each in known if each.low is not None))
+    high = max(*values, *(each.high for each in known if each.high is not None))
+    pad = 0.06 * reach
+    return max(low, min(values) - 0.5 * reach) - pad, min(high, max(values) + 0.5 * reach) + pad
+
+
+def _line(axes: Axes, y: float, verdict: Verdict) -> None:
+    fill, (start, stop) = colour(verdict.group), axes.get_xlim()
+    if verdict.low is not None:
+        low, high = max(verdict.low, start), min(verdict.high, stop)
+        axes.plot([low, high], [y, y], color=fill, linewidth=1.6, solid_capstyle="butt", zorder=3)
+        for end, mark, cut in ((low, "<", low > verdict.low), (high, ">", high < verdict.high)):
+            axes.plot(end, y, mark if cut else "|", color=fill, markersize=3.2 if cut else 4.5,
+                      markeredgewidth=1.1, clip_on=False, zorder=3)  # fmt: skip
+    decided = verdict.verdict in ("better", "worse")
+    axes.plot(verdict.difference, y, "s" if verdict.verdict.startswith("no ") else "o",
+              markersize=4.2, markeredgewidth=1.1, markeredgecolor=fill,
+              markerfacecolor=fill if decided else "white", zorder=4)  # fmt: skip
+
+
+def _words(axes: Axes, y: float, verdict: Verdict, decimals: int) -> None:
+    """The difference and the verdict, to the right of the panel."""
+    wide, size = inches(axes), type_of(axes.figure)
+    place = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": size - 0.5}
+    number = signed(verdict.difference, decimals)
+    ink = INK if verdict.verdict in ("better", "worse") else FAINT
+    axes.text(1 + 5.6 * LETTER * size / wide, y, number, color=ink, ha="right", **place)
+    axes.text(1 + 6.3 * LETTER * size / wide, y, _short(verdict.verdict), color=ink, **place)
+
+
+def _short(verdict: str) -> str:
+    if verdict.startswith("no difference larger than "):
+        return "within ±" + verdict.rpartition(" ")[2]
+    return verdict.partition(":")[0]

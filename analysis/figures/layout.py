@@ -1,0 +1,120 @@
+"""Where things stand on a sheet of rows: labels by design group on the left, panels beside them.
+
+Lengths are in inches, type in points, heights of rows in lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.style import FAINT, GRID, INK, TYPE, WIDTHS
+from roadmap.errors import unknown
+
+# From the left edge to the labels, above and below the panels, between panels; labels; a line.
+EDGE, ABOVE, BELOW, GAP = 0.05, 0.42, 0.42, 0.12
+LABELS = {"one-column": 1.47, "two-column": 1.8}
+LINE = {"one-column": 0.135, "two-column": 0.17}
+HEADER = 1.15  # the height of a group's label, in lines
+TITLE = 25  # letters of a title that fit beside its number
+LETTER = 0.0088  # the width of a letter, in inches per point
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Where everything stands, in lines from the top: rows, and the labels of groups."""
+
+    rows: tuple[float, ...]
+    groups: tuple[tuple[float, str], ...]
+    height: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """What stands to the left of a row; one that is `missing` is faint, one `alone` has no number."""
+
+    number: str
+    title: str
+    missing: bool = False
+    alone: bool = False
+
+
+def stacked(groups: Sequence[str]) -> Lines:
+    """Rows in their order, each run of a design group under the group's label."""
+    y, at, labels = 0.0, [], []
+    for group, members in groupby(groups):
+        labels.append((y + HEADER / 2, group))
+        y += HEADER
+        for _ in members:
+            at.append(y + 0.5)
+            y += 1
+        y += 0.15
+    return Lines(tuple(at), tuple(labels), y)
+
+
+def sheet(lines: Lines, width: str) -> Figure:
+    """An empty figure for these rows; raises Problem for a width that is none."""
+    if width not in WIDTHS:
+        raise unknown("width", width, WIDTHS)
+    height = ABOVE + lines.height * LINE[width] + BELOW
+    return Figure(figsize=(WIDTHS[width], height))
+
+
+def panel(figure: Figure, left: float, wide: float, lines: Lines, label: str) -> Axes:
+    """A panel `left` inches from the edge: no box, light vertical lines, its label below."""
+    width, height = figure.get_size_inches()
+    axes = figure.add_axes(
+        (left / width, BELOW / height, wide / width, (height - ABOVE - BELOW) / height)
+    )
+    size = type_of(figure)
+    axes.set_ylim(lines.height, 0)
+    axes.set_yticks([])
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="x", color=GRID, linewidth=0.5)
+    axes.tick_params(axis="x", labelsize=size - 1, pad=2)
+    axes.set_xlabel(label, fontsize=size, labelpad=2)
+    return axes
+
+
+def type_of(figure: Figure) -> float:
+    """The size of type that goes with a figure's width."""
+    wide = figure.get_figwidth()
+    return next(TYPE[name] for name, inches in WIDTHS.items() if inches == wide)
+
+
+def heading(figure: Figure, text: str, left: float) -> None:
+    """A title above a panel."""
+    width, height = figure.get_size_inches()
+    size = type_of(figure) + 1.5
+    figure.text(left / width, 1 - 0.08 / height, text, fontsize=size, weight="bold", va="top")
+
+
+def labelled(axes: Axes, lines: Lines, labels: Sequence[Label], room: float) -> None:
+    """Groups, numbers and titles to the left of a panel, in `room` inches."""
+    wide, size = inches(axes), type_of(axes.figure)
+    left, place = -room / wide, {"transform": axes.get_yaxis_transform(), "va": "center"}
+    number = 0.052 * size / wide  # as wide as "08-k11"
+    for y, group in lines.groups:
+        axes.text(left, y, group, fontsize=size, weight="bold", **place)
+    for y, label in zip(lines.rows, labels, strict=True):
+        wider = label.alone and len(label.title) > TITLE
+        title = short(label.title, TITLE + 5 if wider else TITLE)
+        start = left + (0 if wider else number)
+        axes.text(left, y, label.number, fontsize=size - 1, color=FAINT, **place)
+        axes.text(
+            start, y, title, fontsize=size, color=FAINT if label.missing else INK, **place
+        )
+
+
+def short(text: str, letters: int) -> str:
+    """A text cut to a number of letters."""
+    return text if len(text) <= letters else text[: max(letters - 1, 1)] + "…"
+
+
+def inches(axes: Axes) -> float:
+    """The width of a panel."""
+    return axes.get_position().width * axes.figure.get_figwidth()

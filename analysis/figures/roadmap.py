@@ -1,0 +1,95 @@
+"""The paper's Figure 2: accuracy and cost of every row of a roadmap, from top to bottom.
+
+Rows stand in their order under the name of their design group, in its colour; side branches are
+hatched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.bars import Bars, aligned, paper_bars, table_bars
+from analysis.figures.layout import EDGE, GAP, LABELS, Label, Lines, heading, labelled, panel
+from analysis.figures.layout import sheet, stacked
+from analysis.figures.panels import accuracy_panel, cost_panel
+from analysis.figures.style import WIDTHS, applied, save
+from analysis.table import Table
+
+
+def draw(bars: Bars, *, title: str | None = None, width: str = "two-column") -> Figure:
+    """One roadmap, for one column or two of a paper; raises Problem for another width."""
+    lines = stacked([bar.group for bar in bars.bars])
+    with applied():
+        figure = sheet(lines, width)
+        left = EDGE + LABELS[width]
+        room = WIDTHS[width] - left - GAP - 0.06
+        panels = _panels(figure, bars, lines, left, room, spread=width == "two-column")
+        labelled(panels[0], lines, _labels(bars), LABELS[width])
+        heading(figure, bars.title if title is None else title, EDGE)
+    return figure
+
+
+def side_by_side(left: Bars, right: Bars, *, titles: tuple[str, str] | None = None) -> Figure:
+    """Two roadmaps with common labels, say the paper's and ours; each with axes of its own."""
+    left, right = aligned(left, right)
+    lines, labels = stacked([bar.group for bar in left.bars]), 1.75
+    with applied():
+        figure = sheet(lines, "two-column")
+        room = (figure.get_figwidth() - EDGE - labels - 2 * GAP - 0.1) / 2 - GAP / 2
+        for side, bars in enumerate((left, right)):
+            start = EDGE + labels + side * (room + 2 * GAP)
+            panels = _panels(figure, bars, lines, start, room, spread=False)
+            if side == 0:
+                labelled(panels[0], lines, _labels(_common(left, right)), labels)
+            heading(figure, titles[side] if titles else bars.title, start)
+    return figure
+
+
+def _common(left: Bars, right: Bars) -> Bars:
+    """The bars whose labels serve both sides: known where one of them is."""
+    pairs = zip(left.bars, right.bars, strict=True)
+    shared = (one if one.top1 is not None else other for one, other in pairs)
+    return replace(left, bars=tuple(shared))
+
+
+def _labels(bars: Bars) -> list[Label]:
+    return [
+        Label(
+            number=bar.number, title=bar.title, missing=bar.top1 is None, alone=bar.is_reference
+        )
+        for bar in bars.bars
+    ]
+
+
+def _panels(
+    figure: Figure, bars: Bars, lines: Lines, left: float, room: float, *, spread: bool
+) -> tuple[Axes, Axes]:
+    """Accuracy and cost beside one another."""
+    share = 0.68 * room
+    accuracies = panel(figure, left, share, lines, "top-1, %")
+    costs = panel(figure, left + share + GAP, room - share, lines, "GMACs")
+    accuracy_panel(accuracies, bars, lines, spread=spread)
+    cost_panel(costs, bars, lines)
+    return accuracies, costs
+
+
+def write_figures(table: Table, folder: Path, paper: str | None) -> list[Path]:
+    """The figure of a table, the paper's own, and where there is one both side by side."""
+    ours = table_bars(table)
+    files = save(draw(ours), folder, "roadmap", ours.caption)
+    if paper is None:
+        return files
+    printed = paper_bars(paper)
+    files += save(
+        draw(printed, title=f"the paper: {printed.title}"),
+        folder,
+        f"paper-{paper}",
+        printed.caption,
+    )
+    both = side_by_side(printed, ours, titles=(f"the paper: {printed.title}", ours.title))
+    caption = f"Left: {printed.caption}\n\nRight: {ours.caption}"
+    return files + save(both, folder, "roadmap-beside-paper", caption)

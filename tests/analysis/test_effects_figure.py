@@ -1,0 +1,85 @@
+"""What the figure of effects shows, read back from its axes."""
+
+import pytest
+
+from analysis.cells import signed
+from analysis.figures.effects import draw_effects, write_effects
+from analysis.verdicts import judge_paper, judge_study
+from roadmap.errors import Problem
+from steps.studies import load_study
+
+PAPER = judge_paper(load_study("path", roadmap="resnet50"), "resnet50")
+
+
+@pytest.fixture
+def ours(tiny, invented):
+    """Three seeds of rows 00 to 02; a step that is much worse, one that does little; one seed."""
+    tops = {"00": (80.0, 80.2, 79.9), "01": (60.0, 60.3, 60.1), "02": (60.1, 60.2, 60.3)}
+    runs = [
+        invented.record(tiny, row, seed=seed, top1=top1)
+        for row, each in tops.items()
+        for seed, top1 in enumerate(each)
+    ]
+    return judge_study(load_study("path"), [*runs, invented.record(tiny, "03", top1=70.0)])
+
+
+def texts(axes):
+    return [each.get_text() for each in axes.texts]
+
+
+def test_every_step_has_its_difference_interval_and_verdict(ours):
+    (axes,) = draw_effects(ours).axes
+    shown = texts(axes)
+    for each in ours.verdicts[:3]:
+        assert signed(each.difference, 1) in shown
+    assert shown.count("worse") == 1 and "within ±1" in shown and shown.count("undecided") == 1
+    assert shown.count("lacks runs") == len(ours.verdicts) - 3
+    ends = [line.get_xdata() for line in axes.lines if line.get_linewidth() == 1.6]
+    assert [tuple(each) for each in ends] == [
+        (each.low, each.high) for each in ours.verdicts[:2]
+    ]  # one seed has no interval
+
+
+def test_intervals_that_go_on_beyond_the_axis_have_an_arrow(tiny, invented):
+    runs = [invented.record(tiny, row, seed=seed, top1=top1) for row, each in
+            {"00": (80.0, 80.2), "01": (79.0, 50.0)}.items()
+            for seed, top1 in enumerate(each)]  # fmt: skip
+    judged = judge_study(load_study("path"), runs)
+    (axes,) = draw_effects(judged).axes
+    first, (low, high) = judged.verdicts[0], axes.get_xlim()
+    assert first.low < low and high < first.high
+    assert {"<", ">"} <= {line.get_marker() for line in axes.lines}
+
+
+def test_beside_the_papers_are_the_papers_steps(ours, tmp_path):
+    left, right = draw_effects(PAPER, ours).axes
+    assert texts(left).count("better") == 9 and texts(right).count("worse") == 1
+    files = write_effects(ours, tmp_path, "effects", PAPER)
+    assert {path.suffix for path in files} == {".pdf", ".svg", ".png", ".txt"}
+    caption = (tmp_path / "effects-beside-paper.txt").read_text()
+    assert "n = 1 to 3" in caption and "no difference larger than 1 points" in caption
+
+
+@pytest.mark.parametrize("width", ["one-column", "two-column"])
+def test_nothing_is_cut_off_and_words_do_not_meet(ours, width):
+    """Every word lies within the sheet, and no verdict reaches into another panel."""
+    for judged in ((ours,), (PAPER,), (PAPER, ours)):
+        if len(judged) == 2 and width == "one-column":
+            continue
+        figure = draw_effects(*judged, width=width)
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        sheet, panels = figure.bbox, figure.axes
+        for axes in panels:
+            for text in axes.texts:
+                box = text.get_window_extent(renderer)
+                assert sheet.x0 <= box.x0 and box.x1 <= sheet.x1, text.get_text()
+        if len(panels) == 2:
+            reach = max(text.get_window_extent(renderer).x1 for text in panels[0].texts)
+            assert reach < panels[1].bbox.x0
+
+
+def test_unknown_width(ours):
+    with pytest.raises(Problem, match="unknown width 'wide'"):
+        draw_effects(ours, width="wide")
