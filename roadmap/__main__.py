@@ -314,7 +314,7 @@ def _plot(options: argparse.Namespace) -> int:
     for name in wanted:
         if name not in FIGURES:
             raise unknown("figure", name, FIGURES)
-    records = _records(options)
+    records = _records(options, say_none=wanted != ["cost"])
     for path in (path for name in wanted for path in FIGURES[name](options, records)):
         print(path)
     return DONE
@@ -345,7 +345,16 @@ def _plot_effects(options: argparse.Namespace, records: Sequence[Record]) -> Seq
     return write_effects(judged, options.out, name, theirs)
 
 
-FIGURES = {"roadmap": _plot_roadmap, "effects": _plot_effects}
+def _plot_cost(options: argparse.Namespace, records: Sequence[Record]) -> Sequence[Path]:
+    from analysis.figures.cost import write_cost
+    from analysis.selection import select
+
+    path = _load(options)
+    classes = select(path, records, _data(options)).classes
+    return write_cost(path if classes is None else path.with_classes(classes), options.out)
+
+
+FIGURES = {"roadmap": _plot_roadmap, "effects": _plot_effects, "cost": _plot_cost}
 
 
 def _check_data(options: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ difference is larger than the study's margin, which is the grey band.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,9 +37,7 @@ from analysis.verdicts import Judged, Verdict
 WORDS = 0.88  # inches to the right of a panel, for verdicts
 
 
-def draw_effects(
-    left: Judged, right: Judged | None = None, *, width: str = "two-column"
-) -> Figure:
+def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two-column") -> Figure:
     """A study's effects, or those of two studies with the same steps side by side.
 
     Steps are the left one's; what the right one lacks is missing there. Raises Problem for another

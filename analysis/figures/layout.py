@@ -35,7 +35,7 @@ class Lines:
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """What stands to the left of a row; one that is `missing` is faint, one `alone` has no number."""
+    """What stands to the left of a row; `missing` is faint, `alone` has no number."""
 
     number: str
     title: str
@@ -105,9 +105,7 @@ def labelled(axes: Axes, lines: Lines, labels: Sequence[Label], room: float) -> 
         title = short(label.title, TITLE + 5 if wider else TITLE)
         start = left + (0 if wider else number)
         axes.text(left, y, label.number, fontsize=size - 1, color=FAINT, **place)
-        axes.text(
-            start, y, title, fontsize=size, color=FAINT if label.missing else INK, **place
-        )
+        axes.text(start, y, title, fontsize=size, color=FAINT if label.missing else INK, **place)
 
 
 def short(text: str, letters: int) -> str:

@@ -11,10 +11,10 @@ from math import floor
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator
 
-from analysis.figures.bars import Bar, Bars
-from analysis.figures.layout import LETTER, Lines, inches, short, type_of
 from analysis.cells import accuracy, cost_decimals
 from analysis.colours import colour
+from analysis.figures.bars import Bar, Bars
+from analysis.figures.layout import LETTER, Lines, inches, short, type_of
 from analysis.figures.style import FAINT, INK
 
 SHORTEST = 0.26  # the shortest bar, in inches, where the axis is cut

@@ -13,8 +13,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.bars import Bars, aligned, paper_bars, table_bars
-from analysis.figures.layout import EDGE, GAP, LABELS, Label, Lines, heading, labelled, panel
-from analysis.figures.layout import sheet, stacked
+from analysis.figures.layout import (
+    EDGE,
+    GAP,
+    LABELS,
+    Label,
+    Lines,
+    heading,
+    labelled,
+    panel,
+    sheet,
+    stacked,
+)
 from analysis.figures.panels import accuracy_panel, cost_panel
 from analysis.figures.style import WIDTHS, applied, save
 from analysis.table import Table
@@ -58,9 +68,7 @@ def _common(left: Bars, right: Bars) -> Bars:
 
 def _labels(bars: Bars) -> list[Label]:
     return [
-        Label(
-            number=bar.number, title=bar.title, missing=bar.top1 is None, alone=bar.is_reference
-        )
+        Label(number=bar.number, title=bar.title, missing=bar.top1 is None, alone=bar.is_reference)
         for bar in bars.bars
     ]
 
