@@ -205,7 +205,8 @@ def _by_row(runs: Sequence[Record], values: Sequence[str]) -> str:
         rows = sorted(
             {run.label.row for run, its in zip(runs, values, strict=True) if its == value}
         )
-        named = f" ({', '.join(rows)})" if value != counts[0][0] else ""
+        listed = ", ".join(rows) if len(rows) < 7 else f"of {len(rows)} rows"
+        named = f" ({listed})" if value != counts[0][0] else ""
         parts.append(f"{value} in {count} run{'s' * (count > 1)}{named}")
     return ", ".join(parts)
 

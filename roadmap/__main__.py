@@ -354,7 +354,20 @@ def _plot_cost(options: argparse.Namespace, records: Sequence[Record]) -> Sequen
     return write_cost(path if classes is None else path.with_classes(classes), options.out)
 
 
-FIGURES = {"roadmap": _plot_roadmap, "effects": _plot_effects, "cost": _plot_cost}
+def _plot_curves(options: argparse.Namespace, records: Sequence[Record]) -> Sequence[Path]:
+    from analysis.figures.curves import write_curves
+    from analysis.selection import select
+
+    path = _load(options)
+    return write_curves(path, select(path, records, _data(options)), options.out)
+
+
+FIGURES = {
+    "roadmap": _plot_roadmap,
+    "effects": _plot_effects,
+    "cost": _plot_cost,
+    "curves": _plot_curves,
+}
 
 
 def _check_data(options: argparse.Namespace) -> int:

@@ -98,7 +98,10 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
 
     plot = add("plot", "figures: the roadmap, what each step is worth; beside the paper's")
     plot.add_argument(
-        "figure", nargs="?", metavar="FIGURE", help="roadmap, effects or cost (default: all)"
+        "figure",
+        nargs="?",
+        metavar="FIGURE",
+        help="roadmap, effects, cost or curves (default: all)",
     )
     plot.add_argument(
         "--study", metavar="STUDY", help="whose effects (default path); a name or a YAML file"

@@ -1,0 +1,61 @@
+"""Curves over epochs, read back from their panels."""
+
+from dataclasses import replace
+
+import numpy
+import pytest
+
+from analysis.figures.curves import curves, draw_curves, write_curves
+from analysis.selection import select
+
+
+@pytest.fixture
+def chosen(tiny, invented):
+    """Two seeds of row 00 and one of row 01, three epochs each."""
+    runs = []
+    for row, seed, tops in (("00", 0, (10, 20, 30)), ("00", 1, (20, 30, 50)), ("01", 0, (5, 6, 7))):
+        run = invented.record(tiny, row, seed=seed, top1=float(tops[-1]))
+        history = [{"epoch": float(epoch), "top1": float(each), "loss": 1.0, "train_loss": 2.0}
+                   for epoch, each in enumerate(tops)]  # fmt: skip
+        runs.append(replace(run, history=history))
+    return select(tiny, runs)
+
+
+def test_each_row_has_its_mean_its_band_and_the_row_before_in_grey(tiny, chosen):
+    first, second = draw_curves(tiny, chosen, "top1").axes
+    (mean,) = first.lines
+    assert mean.get_ydata().tolist() == [15, 25, 40] and mean.get_xdata().tolist() == [1, 2, 3]
+    (band,) = first.collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (10, 50)
+    before, own = second.lines
+    assert before.get_ydata().tolist() == [15, 25, 40] and own.get_ydata().tolist() == [5, 6, 7]
+    assert not second.collections  # one seed has no band
+    assert first.get_ylim() == second.get_ylim()
+
+
+def test_diverged_runs_and_torn_histories_are_left_out(tiny, chosen):
+    good, torn = chosen.rows["00"]
+    diverged = replace(good, status="diverged", top1=None)
+    rows = {"00": (good, replace(torn, history=torn.history[:1]), diverged)}
+    found = curves(replace(chosen, rows=rows), "top1")
+    assert found["00"].tolist() == [[10, 20, 30]]
+
+
+def test_captions_count_runs(tiny, chosen, tmp_path):
+    write_curves(tiny, chosen, tmp_path)
+    assert "n = 00: 2, 01: 1." in (tmp_path / "curves-top1.txt").read_text()
+    assert len(list(tmp_path.iterdir())) == 12
+
+
+def test_without_runs_it_says_so(tiny):
+    figure = draw_curves(tiny, select(tiny, []), "loss")
+    assert not figure.axes and "no finished runs" in [text.get_text() for text in figure.texts]
+
+
+def test_numbers_that_are_none_leave_a_gap(tiny, chosen):
+    run = chosen.rows["01"][0]
+    run = replace(run, history=[{"epoch": 0.0}, *run.history[1:]])
+    found = curves(replace(chosen, rows={"01": (run,)}), "top1")
+    assert numpy.isnan(found["01"][0, 0])
+    draw_curves(tiny, replace(chosen, rows={"01": (run,)}), "top1")
