@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from itertools import pairwise
 
 import pandas as pd
@@ -24,7 +25,7 @@ HEADINGS = {
 }
 SIGNS = {"→": r"$\rightarrow$", "±": r"$\pm$", "−": "$-$", "–": "--", "†": r"$\dagger$",
          "×": r"$\times$", "·": r"$\cdot$", "≥": r"$\geq$", "≤": r"$\leq$",
-         "…": r"\dots{}"}  # fmt: skip
+         "…": r"\dots{}", "<": "$<$", ">": "$>$", "|": r"$|$"}  # fmt: skip
 
 
 def latex(table: Table) -> str:
@@ -38,7 +39,7 @@ def latex(table: Table) -> str:
         column_format="".join("l" if name in ("row", "step", "top1") else "r" for name in names),
         multicol_align="c",
         environment="table",
-        caption=_plain(_caption(table)),
+        caption=plain(_caption(table)),
         label="tab:roadmap",
     )
     text = text.replace(r"\begin{tabular}", _COMPACT + r"\begin{tabular}")
@@ -107,13 +108,14 @@ def _rules(line: str) -> str:
     return " ".join(rules)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text with LaTeX's special characters escaped."""
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     return re.sub(r"[\\~^&%$#_{}]", lambda sign: special.get(sign[0], "\\" + sign[0]), text)
 
 
 def _ascii(text: str) -> str:
-    """Signs that pdflatex does not know as commands, straight quotes as pairs."""
+    """Signs that pdflatex does not know as commands, straight quotes as pairs; `?` for others."""
     text = re.sub(r'"([^"\n]*)"', r"``\1''", text)
-    return "".join(SIGNS.get(sign, sign) for sign in text)
+    text = "".join(SIGNS.get(sign, sign) for sign in text)
+    return unicodedata.normalize("NFKD", text).encode("ascii", "replace").decode()

@@ -78,7 +78,7 @@ def _plain(rows: Sequence[Any]) -> list[dict]:
     """Rows as plain data, floating-point dust rounded off."""
     return [
         {
-            key: round(value, 6) if isinstance(value, float) else value
+            key: float(f"{value:.10g}") if isinstance(value, float) else value
             for key, value in dataclasses.asdict(row).items()
         }
         for row in rows

@@ -65,12 +65,11 @@ class Estimate:
             return None
         return float(stdtr(self.freedom, self.value / self.error))
 
-    @property
-    def smallest(self) -> float | None:
-        """The smallest true difference that a test at 5 % would see in four of five studies."""
+    def smallest(self, alpha: float = 1 - LEVEL) -> float | None:
+        """The smallest true difference that a test at `alpha` would see in four of five studies."""
         if not self.error:
             return None
-        return self.error * _noncentrality(self.freedom)
+        return self.error * _noncentrality(self.freedom, alpha)
 
 
 def difference(cells: Mapping[str, Cell], weights: Mapping[str, float]) -> Estimate:
@@ -89,12 +88,38 @@ def difference(cells: Mapping[str, Cell], weights: Mapping[str, float]) -> Estim
     return Estimate(value=value, error=sqrt(variance), freedom=freedom)
 
 
-def mean_of(values: Sequence[float]) -> Estimate:
-    """The mean of independent values, with its error (Student): of a step's worth over orders."""
-    cell = Cell.of(values)
-    if not cell.std:
-        return Estimate(value=cell.mean)
-    return Estimate(value=cell.mean, error=cell.std / sqrt(cell.n), freedom=cell.n - 1)
+def over_orders(cells: Mapping[str, Cell], parts: Sequence[Mapping[str, float]]) -> Estimate:
+    """The mean of what a step adds in several orders, with the error of seeds and of other orders.
+
+    Student's over the orders, were they independent; but they share variants, and so their noise:
+    what the mean has more of it than independent orders had is added, from the spread over seeds.
+    With one run of a variant that is not known; the scatter is then read as whichever of the two,
+    other orders or noise that is equal in all variants, makes the mean less sure.
+    """
+    count = len(parts)
+    mean = {name: sum(part.get(name, 0.0) for part in parts) / count
+            for name in {name for part in parts for name in part}}  # fmt: skip
+    values = [sum(weight * cells[name].mean for name, weight in part.items()) for part in parts]
+    value, scatter = float(numpy.mean(values)), float(numpy.var(values, ddof=1))
+    within = {  # of each variant: how much of its noise is in the scatter
+        name: (sum(part.get(name, 0.0) ** 2 for part in parts) - count * weight**2) / (count - 1)
+        for name, weight in mean.items()
+    }
+    if any(cells[name].std is None for name in mean):
+        shared = sum(weight**2 / cells[name].n for name, weight in mean.items())
+        apart = sum(each / cells[name].n for name, each in within.items())
+        factor = max(1 / count, shared / apart if apart > 1e-9 else 0.0)
+        error = sqrt(scatter * factor)
+        return Estimate(value=value, error=error or None, freedom=count - 1)
+    seeds = difference(cells, mean)
+    noise = sum(each * cells[name].std ** 2 / cells[name].n for name, each in within.items())
+    apart, shared = scatter / count, max(0.0, (seeds.error or 0.0) ** 2 - noise / count)
+    if not apart + shared:
+        return Estimate(value=value)
+    freedom = (apart + shared) ** 2 / (
+        apart**2 / (count - 1) + (shared**2 / seeds.freedom if shared else 0.0)
+    )
+    return Estimate(value=value, error=sqrt(apart + shared), freedom=freedom)
 
 
 def seeds_needed(
@@ -170,22 +195,22 @@ def over_images(
     each = numpy.zeros(images)
     for name, weight in weights.items():
         each += weight * 100 * numpy.mean([run[:images] for run in rights[name]], axis=0)
-    error = float(each.std(ddof=1)) / sqrt(images)
+    error = float(each.std(ddof=1)) / sqrt(images) if images > 1 else 0.0
     return Estimate(value=float(each.mean()), error=error or None, freedom=images - 1)
 
 
 def rank_correlation(
     ours: Sequence[float], theirs: Sequence[float]
-) -> tuple[float, tuple[float, float]] | None:
+) -> tuple[float, tuple[float, float] | None] | None:
     """Spearman's rank correlation and its 95 % interval (Fisher's z, Bonett and Wright's error).
 
-    None for fewer than four pairs, or where one side is constant.
+    None for fewer than four pairs, or where one side is constant; a perfect order has no interval.
     """
     if len(ours) < 4 or len(set(ours)) == 1 or len(set(theirs)) == 1:
         return None
     found = float(stats.spearmanr(ours, theirs).statistic)
     if abs(found) > 1 - 1e-12:
-        return found, (found, found)
+        return found, None
     half = float(stats.norm.ppf((1 + LEVEL) / 2)) * sqrt((1 + found**2 / 2) / (len(ours) - 3))
     middle = numpy.arctanh(found)
     return found, (float(numpy.tanh(middle - half)), float(numpy.tanh(middle + half)))

@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from analysis.cells import MISSING, signed
-from analysis.latex import finished, tabular
+from analysis.latex import finished, plain, tabular
 from analysis.render import LEFT, as_csv, as_json, as_markdown, check_format
 from analysis.terminal import WIDTH
 from analysis.verdicts import Judged, Verdict
@@ -31,8 +31,8 @@ HEADINGS = {
 LEGEND = (
     "Points of top-1. 95 % interval over seeds (Welch); p adjusted by Holm over all steps of the "
     "study; P>0: the probability that the true difference is above zero; sees: the smallest true "
-    "difference that these runs show in four of five studies; needs: runs of each variant that the "
-    "difference seen would take."
+    "difference that these runs would decide in four of five studies; needs: runs of each variant "
+    "that the difference seen would take (–: decided, no spread, or above 1,000)."
 )
 
 
@@ -85,7 +85,7 @@ def _order(verdict: Verdict, decimals: int) -> str:
 def _terminal(judged: Judged) -> str:
     """At most 80 columns."""
     console = Console(file=io.StringIO(), width=WIDTH, highlight=False, legacy_windows=False)
-    console.print(" · ".join(each for each in (judged.title, judged.data) if each))
+    console.print(Text(" · ".join(each for each in (judged.title, judged.data) if each)))
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
     short = {"step": ("", "step"), "n": ("", "n"), "difference": ("", "diff."),
              "interval": ("95 %", "interval"), "p": ("p", "Holm"), "better": ("", "P>0"),
@@ -112,8 +112,8 @@ def _terminal(judged: Judged) -> str:
 
 def _remarks(judged: Judged) -> list[str]:
     agreements = [
-        f"Agreement with the paper, {each.of}: Spearman {each.correlation:+.2f} "
-        f"({each.low:+.2f}…{each.high:+.2f}, {each.pairs} pairs)".replace("-", "−")
+        f"Agreement with the paper, {each.of}: Spearman {signed(each.correlation, 2)} "
+        f"({_interval(each.low, each.high, 2)}, {each.pairs} pairs)"
         for each in judged.agreements
     ]
     orders = [
@@ -133,7 +133,10 @@ def _latex(judged: Judged) -> str:
     frame = pd.DataFrame(cells(judged))
     sides = "".join("l" if name in LEFT else "r" for name in frame.columns)
     frame = frame.rename(columns=HEADINGS | {"order": "orders"})
-    return finished(tabular(frame, column_format=sides, environment="table*"))
+    where = f" on {judged.data}" if judged.data else ""
+    caption = f"{judged.title}: what each step is worth{where}. {'. '.join(_remarks(judged))}"
+    options = {"environment": "table*", "caption": plain(caption), "label": "tab:verdicts"}
+    return finished(tabular(frame, column_format=sides, **options))
 
 
 FORMATS = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy
@@ -15,20 +16,22 @@ from analysis.statistics import (
     Estimate,
     difference,
     holm,
-    mean_of,
     over_images,
+    over_orders,
     rank_correlation,
     right,
     seeds_needed,
 )
 from analysis.table import finished, mixtures
-from roadmap.paper import paper_rows
+from roadmap.errors import Problem
+from roadmap.paper import paper_rows, printed
 from roadmap.record import Record
 from steps.designs import Contrast
 from steps.studies import Study
 
 ALPHA = 0.05
 UNDECIDED = "undecided"
+ADAPTIVE, MOST_SEEDS = "--until-decided", 8  # in the command of runs that were added so
 FEWEST_ORDERS = 3  # from which their spread tells of the mean over orders
 
 
@@ -37,12 +40,13 @@ class Verdict:
     """A contrast, judged; differences are points of top-1, None is what the runs cannot tell.
 
     `low` and `high` are the ends of the 95 % interval over seeds (for `orders`, over orders and
-    seeds), `images_low` and `images_high` over validation images alone. `p` is adjusted by Holm
-    over the study. `better` is the probability that the true difference is above zero. `smallest`
-    is the smallest true difference that this many runs would show in four of five studies,
-    `needed` how many runs a variant the difference seen would take, Holm's adjustment included.
-    `order_std` is how much the step's worth varies over orders beyond what seeds explain, and
-    `order_p` whether it does.
+    seeds), `images_low` and `images_high` over validation images alone. `p_alone` is the two-sided
+    p of no difference, `p` the same adjusted by Holm over the study, and for looking more than once
+    where seeds were added until decided. `better` is the probability that the true difference is
+    above zero. `smallest` is the smallest true difference to which this many runs would give a
+    verdict in four of five studies, `needed` how many runs a variant the difference seen would
+    take; both at the first level of Holm's adjustment. `order_std` is how much the step's worth
+    varies over orders beyond what seeds explain, and `order_p` whether it does, adjusted by Holm.
     """
 
     step: str
@@ -53,6 +57,7 @@ class Verdict:
     difference: float | None = None
     low: float | None = None
     high: float | None = None
+    p_alone: float | None = None
     p: float | None = None
     better: float | None = None
     smallest: float | None = None
@@ -69,8 +74,8 @@ class Agreement:
 
     of: str
     correlation: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     pairs: int
 
 
@@ -91,12 +96,14 @@ def judge_study(study: Study, records: Sequence[Record], data: str | None = None
     chosen = select(study.roadmap, records, data)
     runs = _finished(chosen)
     cells = _cells(runs)
-    verdicts = judge(study.contrasts, cells, study.margin, _rights(runs))
+    looks = _looks(study, runs)
+    verdicts = judge(study.contrasts, cells, study.margin, _rights(runs), looks)
     missing = [row.number for row in study.roadmap if row.number not in cells]
     notes = [
         *(f"{step}: {why}" for step, why in study.left_out.items()),
         *_missing(missing),
         *_diverged(chosen),
+        *[f"seeds were added until decided: p counts {looks} looks at the runs"] * (looks > 1),
         *mixtures([run for found in runs.values() for run in found]),
         *chosen.notes,
     ]
@@ -112,17 +119,36 @@ def judge_study(study: Study, records: Sequence[Record], data: str | None = None
 
 
 def next_runs(
-    study: Study, records: Sequence[Record], *, most: int, runs: int, data: str | None = None
+    study: Study,
+    records: Sequence[Record],
+    *,
+    most: int,
+    runs: int,
+    data: str | None = None,
+    tried: Collection[tuple[str, int]] = (),
 ) -> list[tuple[str, int]]:
     """Where to spend the next `runs`: variants and seeds, of the verdicts that are still open.
 
-    For each open verdict, those first that need fewest seeds, the variant whose next run narrows
-    the interval most; none beyond `most` seeds. Empty where all is decided, or no more may be had.
+    For each open verdict, those first that need fewest seeds, a run of each of its variants; none
+    beyond `most` seeds and none of those `tried`. (Of the noisier variant alone would be cheaper,
+    but choosing by spreads that were themselves estimated from these runs makes false verdicts
+    three times as frequent.) Verdicts are served whole, so that there may be a few runs more. Empty
+    where all is decided, or no more may be had. Raises Problem for orders, which more seeds do not
+    decide.
     """
+    if study.design == "orders":
+        raise Problem("a study of orders is decided by more samples, not by more seeds")
     chosen = select(study.roadmap, records, data)
-    seeds = {number: [run.identity.seed for run in found] for number, found in chosen.rows.items()}
-    cells = _cells(_finished(chosen))
-    judged = zip(study.contrasts, judge(study.contrasts, cells, study.margin), strict=True)
+    seeds = defaultdict(set)
+    for number, seed in tried:
+        seeds[number].add(seed)
+    for number, found in chosen.rows.items():
+        seeds[number] |= {run.identity.seed for run in found}
+    done = _finished(chosen)
+    cells, looks = _cells(done), max(_looks(study, done), most - study.seeds + 1)
+    judged = zip(
+        study.contrasts, judge(study.contrasts, cells, study.margin, looks=looks), strict=True
+    )
     waiting = sorted(
         (
             (verdict.needed or most + 1, contrast.weights)
@@ -131,25 +157,15 @@ def next_runs(
         ),
         key=lambda each: each[0],
     )
-    found: list[tuple[str, int]] = []
+    next_ones: dict[str, int] = {}
     for _, weights in waiting:
-        free = [
-            (_gain(cells.get(number), weight), number)
-            for number, weight in weights.items()
-            if len(seeds.get(number, ())) < most and number not in dict(found)
-        ]
-        if free and len(found) < runs:
-            number = max(free)[1]
-            taken = seeds.get(number, [])
-            found.append((number, next(seed for seed in range(most) if seed not in taken)))
-    return found
-
-
-def _gain(cell: Cell | None, weight: float) -> float:
-    """By how much one more run of a variant lowers the variance of a difference."""
-    if cell is None or cell.std is None:
-        return float("inf")
-    return weight**2 * cell.std**2 / (cell.n * (cell.n + 1))
+        if len(next_ones) >= runs:
+            break
+        for number in weights:
+            free = set(range(most)) - seeds[number]
+            if free and number not in next_ones:
+                next_ones[number] = min(free)
+    return list(next_ones.items())
 
 
 def judge_paper(study: Study, table: str) -> Judged:
@@ -169,29 +185,67 @@ def judge(
     cells: Mapping[str, Cell],
     margin: float,
     rights: Mapping[str, Sequence[numpy.ndarray]] | None = None,
+    looks: int = 1,
 ) -> tuple[Verdict, ...]:
-    """A verdict for each contrast; those that lack runs say so."""
-    parts = [
-        [part for part in each.parts if all(name in cells for name in part)] for each in contrasts
-    ]
-    parts = [
-        found if len(found) >= min(len(each.parts), FEWEST_ORDERS) else []
-        for each, found in zip(contrasts, parts, strict=True)
-    ]
+    """A verdict for each contrast; those that lack runs say so.
+
+    `looks` is how often the runs are looked at, where more are added in between (Bonferroni).
+    """
+    parts = [_known(each, cells) for each in contrasts]
     estimates = [_estimate(found, cells) if found else None for found in parts]
     tests = max(1, sum(any(each.parts) for each in contrasts))
-    adjusted = holm([each.p if each else None for each in estimates], tests)
-    strictest = ALPHA / tests  # Holm's first step
+    ps = [each.p if each else None for each in estimates]
+    adjusted = holm([None if p is None else min(1.0, p * looks) for p in ps], tests)
+    orders = [_order(found, cells) for found in parts]
+    order_ps = holm([p for _, p in orders], tests)
+    strictest = ALPHA / tests / looks  # Holm's first step
+    found = zip(contrasts, parts, estimates, adjusted, orders, order_ps, strict=True)
     return tuple(
-        _verdict(contrast, found, estimate, p, cells, margin, rights or {}, strictest)
-        for contrast, found, estimate, p in zip(contrasts, parts, estimates, adjusted, strict=True)
+        replace(
+            _verdict(contrast, part, estimate, p, cells, margin, rights or {}, strictest),
+            order_std=std,
+            order_p=order_p,
+        )
+        for contrast, part, estimate, p, (std, _), order_p in found
     )
 
 
+def _known(contrast: Contrast, cells: Mapping[str, Cell]) -> list[Mapping[str, float]]:
+    """The parts that have runs, where they are enough to judge by.
+
+    A part in which the step changes nothing needs no runs: beside such all others must be there,
+    or the mean would lean towards zero.
+    """
+    known = [part for part in contrast.parts if all(name in cells for name in part)]
+    enough = min(len(contrast.parts), FEWEST_ORDERS)
+    if any(not part for part in contrast.parts):
+        enough = len(contrast.parts)
+    return known if len(known) >= enough else []
+
+
 def _estimate(parts: Sequence[Mapping[str, float]], cells: Mapping[str, Cell]) -> Estimate:
-    if len(parts) >= FEWEST_ORDERS:
-        return mean_of([difference(cells, part).value for part in parts])
+    if len(parts) >= FEWEST_ORDERS and any(parts):
+        return over_orders(cells, parts)
     return difference(cells, _together(parts))
+
+
+def _looks(study: Study, runs: Mapping[str, Sequence[Record]]) -> int:
+    """How often verdicts were to be looked at; more than once where seeds were added until decided.
+
+    From the commands of the runs: once for each number of seeds, from the first to the most.
+    """
+    commands = {run.provenance.command for found in runs.values() for run in found}
+    found = [1]
+    for words in (command.replace("=", " ").split() for command in commands):
+        if ADAPTIVE in words:
+            most = _number(words, "--max-seeds", MOST_SEEDS)
+            found.append(most - _number(words, "--seeds", study.seeds) + 1)
+    return max(found)
+
+
+def _number(words: Sequence[str], option: str, default: int) -> int:
+    given = words[words.index(option) + 1] if option in words[:-1] else ""
+    return int(given) if given.isdecimal() else default
 
 
 def _together(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -212,7 +266,7 @@ def _verdict(
     if estimate is None:
         return Verdict(**named, n=0, verdict="lacks runs")
     weights = _together(parts)
-    if not weights and len(parts) == 1:
+    if not any(parts):
         return Verdict(**named, n=0, difference=0.0, verdict="changes nothing here")
     low, high = estimate.interval() or (None, None)
     verdict = _words(estimate, p, margin)
@@ -220,7 +274,6 @@ def _verdict(
     needed = None
     if verdict == UNDECIDED and len(parts) < FEWEST_ORDERS:
         needed = seeds_needed(cells, weights, strictest)
-    order_std, order_p = _order(parts, cells)
     return Verdict(
         **named,
         verdict=verdict,
@@ -228,24 +281,26 @@ def _verdict(
         difference=estimate.value,
         low=low,
         high=high,
+        p_alone=estimate.p,
         p=p,
         better=estimate.better,
-        smallest=estimate.smallest,
+        smallest=estimate.smallest(strictest),
         needed=needed,
         images_low=images[0] if images else None,
         images_high=images[1] if images else None,
-        order_std=order_std,
-        order_p=order_p,
     )
 
 
 def _words(estimate: Estimate, p: float | None, margin: float) -> str:
-    """The verdict: a difference that Holm's p shows, one too small to matter, or none yet."""
+    """The verdict: a difference that the adjusted p shows, one too small to matter, or none yet.
+
+    Too small to matter: the whole 95 % interval lies within the margin, of this step alone.
+    """
     if p is None:
         return f"{UNDECIDED}: no spread"
     if p < ALPHA:
         return "better" if estimate.value > 0 else "worse"
-    low, high = estimate.interval(1 - 2 * ALPHA)  # two one-sided tests
+    low, high = estimate.interval()
     if -margin < low and high < margin:
         return f"no difference larger than {margin:g}"
     return UNDECIDED
@@ -255,7 +310,7 @@ def _order(
     parts: Sequence[Mapping[str, float]], cells: Mapping[str, Cell]
 ) -> tuple[float | None, float | None]:
     """How far a step's worth varies over orders beyond the noise of seeds, and p of no such."""
-    if len(parts) < FEWEST_ORDERS:
+    if len(parts) < FEWEST_ORDERS or not any(parts):
         return None, None
     each = [difference(cells, part) for part in parts]
     spread = float(numpy.var([one.value for one in each], ddof=1))
@@ -324,7 +379,13 @@ def _agreements(
     study: Study, cells: Mapping[str, Cell], verdicts: Sequence[Verdict]
 ) -> tuple[Agreement, ...]:
     """Rank correlations with the paper's table: of rows, and of what each step adds."""
-    paper = _paper_cells(study.roadmap.paper) if study.roadmap.paper else {}
+    table = study.roadmap.paper
+    known = _paper_cells(table) if table else {}
+    paper = {  # rows of the paper's are those with its number and its step
+        row.number: known[row.number]
+        for row in study.roadmap
+        if printed(table, row.number, row.step) is not None
+    }
     rows = [number for number in cells if number in paper]
     contrasts = {each.step: each for each in study.contrasts}
     steps = [
@@ -340,7 +401,8 @@ def _agreements(
     found = []
     for name, (ours, paper_values) in pairs.items():
         if (ranked := rank_correlation(ours, paper_values)) is not None:
-            correlation, (low, high) = ranked
+            correlation, interval = ranked
+            low, high = interval or (None, None)
             found.append(
                 Agreement(of=name, correlation=correlation, low=low, high=high, pairs=len(ours))
             )

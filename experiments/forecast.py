@@ -9,6 +9,7 @@ from statistics import median
 
 from experiments.request import Request
 from roadmap.cost import cost
+from roadmap.errors import Problem
 from roadmap.record import Record
 from roadmap.spec import Network
 from steps.studies import Study
@@ -33,18 +34,26 @@ class Forecast:
 def forecast(requests: Sequence[Request], records: Sequence[Record], jobs: int) -> Forecast:
     """Before anything runs: `jobs` at a time, each as fast as the median of the records' runs."""
     by_run = {request.identity.run: request for request in requests}
-    there = {run for run, request in by_run.items() if request.finished() is not None}
+    there = {run for run, request in by_run.items() if _is_there(request)}
     work = {run: _macs(request) for run, request in by_run.items()}
     missing = sum(macs for run, macs in work.items() if run not in there)
+    at_a_time = max(1, min(jobs, len(by_run) - len(there)))
     speeds = [_done(record) / record.wall_seconds for record in records if _done(record)]
     return Forecast(
         runs=len(by_run),
         there=len(there),
         macs=sum(work.values()),
         macs_missing=missing,
-        hours=missing / median(speeds) / jobs / 3600 if speeds else None,
+        hours=missing / median(speeds) / at_a_time / 3600 if speeds else None,
         measured=len(speeds),
     )
+
+
+def _is_there(request: Request) -> bool:
+    try:
+        return request.finished() is not None
+    except Problem:  # to be said by the run
+        return False
 
 
 def _macs(request: Request) -> float:

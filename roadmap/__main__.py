@@ -152,21 +152,32 @@ def _run(options: argparse.Namespace) -> int:
             "--until-decided is for a whole STUDY, as in roadmap run path --until-decided"
         )
     pairs = [(row, seed) for seed in range(seeds) for row in rows]
-    code = _run_pairs(options, pairs, jobs=jobs, report=not options.until_decided)
-    while options.until_decided and code == DONE:
-        from analysis.verdicts import next_runs
-        from roadmap.record import read_records
+    if not options.until_decided:
+        return _run_pairs(options, pairs, jobs=jobs)
+    return _until_decided(options, replace(study, seeds=seeds), pairs, jobs)
 
-        settings = _settings(options)
-        records = read_records(options.runs).records
-        wanted = {"most": options.max_seeds, "runs": jobs, "data": settings.source.fingerprint}
-        pairs = next_runs(study, records, **wanted)
+
+def _until_decided(
+    options: argparse.Namespace, study: Study, pairs: Sequence[tuple[str, int]], jobs: int
+) -> int:
+    """Add seeds where verdicts are open; a run that diverged or failed is not tried again here."""
+    from analysis.verdicts import next_runs
+    from roadmap.record import read_records
+
+    settings = _settings(options)
+    wanted = {"most": options.max_seeds, "runs": jobs, "data": settings.source.fingerprint}
+    next_runs(study, (), **wanted)  # what cannot be decided so is said before anything runs
+    tried, worst = set(pairs), _run_pairs(options, pairs, jobs=jobs, report=False)
+    while worst in (DONE, FAILED):
+        pairs = next_runs(study, read_records(options.runs).records, tried=tried, **wanted)
         if not pairs:
-            _report(settings, options)
             break
+        tried |= set(pairs)
         _say("still open; next: " + ", ".join(f"{row} seed {seed}" for row, seed in pairs))
-        code = _run_pairs(options, pairs, jobs=jobs, report=False)
-    return code
+        worst = max(worst, _run_pairs(options, pairs, jobs=jobs, report=False))
+    if worst in (DONE, FAILED):
+        _report(settings, options)
+    return worst
 
 
 def _run_pairs(
@@ -265,7 +276,10 @@ def _verdicts(options: argparse.Namespace) -> int:
     check_format(options.format)
     if options.study == "paper":
         options.study, options.roadmap = "path", options.roadmap or "resnet50"
-        judged = judge_paper(_study(options), options.roadmap)
+        study = _study(options)
+        if study.roadmap.paper is None:
+            raise Problem(f"roadmap {study.roadmap.name!r} names no table of the paper's")
+        judged = judge_paper(study, study.roadmap.paper)
     else:
         judged = judge_study(_study(options, "path"), _records(options), _data(options))
     print(render_verdicts(judged, options.format))

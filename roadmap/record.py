@@ -6,6 +6,7 @@ hardware, times): a run is found again by its identity, whatever it was started 
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,9 +143,19 @@ def _check(record: Record) -> None:
         raise Problem(f"spec.network.classes is {classes}")
     if record.status == "finished" and record.top1 is None:
         raise Problem("a finished run must have top1")
+    if record.top1 is not None and not 0 <= record.top1 <= 100:
+        raise Problem(f"top1 {record.top1:g} must be 0 to 100")
+    if not isinstance(epochs := recipe.get("epochs"), int) or not 1 <= epochs <= 10**6:
+        raise Problem(f"spec.recipe.epochs is {epochs!r}")
     for key in ("classes", "train", "val"):
-        if not isinstance(record.data.get(key, 0), int):
-            raise Problem(f"data.{key} must be a whole number")
+        if not isinstance(count := record.data.get(key), int) or count < 1:
+            raise Problem(f"data.{key} must be a whole number of 1 or more, got {count!r}")
+    try:
+        there = len(base64.b64decode(record.correct, validate=True))
+    except ValueError:
+        raise Problem("correct must be base64") from None
+    if there and there != -(-record.data["val"] // 8):
+        raise Problem(f"correct has {there} bytes for {record.data['val']} images")
 
 
 def read_records(folder: Path) -> Records:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from roadmap.edit import override
-from roadmap.errors import Problem, StepError, unknown
+from roadmap.errors import Problem, unknown
 from roadmap.spec import Spec
 from steps.path import Roadmap, Row
 
-TRIES = 100  # orders tried for one that the specs allow
+TRIES = 100  # orders refused, after which they are drawn step by step
+MOST = 1000  # orders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,16 +88,15 @@ def leave_one_out(roadmap: Roadmap) -> Designed:
     for change in changes:
         rest = [other for other in changes if other is not change]
         try:
-            spec = _composed(base.spec, rest)
+            number = variants.add(
+                replace(
+                    change, number=f"without-{change.step}", title=f"without {change.title}",
+                    spec=_composed(base.spec, rest), before=end, uses=(),
+                )
+            )  # fmt: skip
         except Problem as problem:
             left_out[change.step] = f"cannot be left out: {problem}"
             continue
-        number = variants.add(
-            replace(
-                change, number=f"without-{change.step}", title=f"without {change.title}",
-                spec=spec, before=end, uses=(),
-            )
-        )  # fmt: skip
         contrasts.append(_difference(change, last, number))
     return Designed(
         rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
@@ -111,12 +111,12 @@ def one_at_a_time(roadmap: Roadmap) -> Designed:
     for change in changes:
         try:
             spec = _composed(base.spec, [change])
+            number = variants.add(
+                replace(change, number=f"with-{change.step}", spec=spec, before=base, uses=())
+            )
         except Problem as problem:
             left_out[change.step] = f"cannot come first: {problem}"
             continue
-        number = variants.add(
-            replace(change, number=f"with-{change.step}", spec=spec, before=base, uses=())
-        )
         contrasts.append(_difference(change, number, first))
     return Designed(
         rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
@@ -124,19 +124,25 @@ def one_at_a_time(roadmap: Roadmap) -> Designed:
 
 
 def orders(roadmap: Roadmap, *, samples: int = 4, seed: int = 0) -> Designed:
-    """Random orders of all steps, each as likely as any other that the specs allow.
+    """Random orders of all steps, each as likely as any other that the specs allow; none twice.
 
-    The mean of what a step adds, over orders, estimates its Shapley value.
+    The mean of what a step adds, over orders, estimates its Shapley value. Where the specs allow no
+    more than `samples` orders, these are all.
     """
-    if samples < 1:
-        raise Problem(f"samples {samples} must be 1 or more")
+    if not 3 <= samples <= MOST:
+        raise Problem(f"samples {samples} must be 3 to {MOST}")
     changes, base = _changes(roadmap), roadmap.rows[0]
-    variants, draws = _Variants(), random.Random(seed)
+    variants, draws, left_out = _Variants(), random.Random(seed), {}
     parts: dict[str, list[dict[str, float]]] = {change.step: [] for change in changes}
     first = variants.add(base)
-    for order in range(1, samples + 1):
+    found = list(itertools.islice(_all_orders(base.spec, changes), samples + 1))
+    if len(found) <= samples:
+        left_out["orders"] = f"the steps allow no more than {len(found)}"
+    else:
+        found = _random_orders(base.spec, changes, samples, draws)
+    for order, way in enumerate(found, start=1):
         before = first
-        for place, (change, spec) in enumerate(_allowed_order(base.spec, changes, draws), start=1):
+        for place, (change, spec) in enumerate(way, start=1):
             made = replace(
                 change, number=f"order{order}-{place:02}", title=change.title, spec=spec,
                 before=None, uses=(),
@@ -148,7 +154,9 @@ def orders(roadmap: Roadmap, *, samples: int = 4, seed: int = 0) -> Designed:
         Contrast(step=each.step, title=each.title, group=each.group, parts=tuple(parts[each.step]))
         for each in changes
     ]
-    return Designed(rows=tuple(variants.rows.values()), contrasts=tuple(contrasts))
+    return Designed(
+        rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
+    )
 
 
 def sweep(
@@ -159,9 +167,13 @@ def sweep(
     `of` is as in `recipe.learning_rate` or `kernel_size.kernel`. Each row is compared with the row
     before it in `rows` at every value; with one row, each value with the one before it.
     """
-    if len(values) < 2:
-        raise Problem(f"values {list(values)!r} must be two or more")
+    if len(values) < 2 or len({str(value) for value in values}) < len(values):
+        raise Problem(f"values {list(values)!r} must be two or more different ones")
+    if of == "network.classes":
+        raise Problem("network.classes comes from the data; it cannot be varied")
     chosen = [roadmap[number] for number in rows or [roadmap.rows[-1].number]]
+    if len({row.number for row in chosen}) < len(chosen):
+        raise Problem(f"rows {list(rows)!r} must be different ones")
     variants, numbers = _Variants(), {}
     for row in chosen:
         for value in values:
@@ -171,7 +183,7 @@ def sweep(
                 row, number=f"{row.number}@{value}", title=f"{row.title}, {name} {value}",
                 spec=spec, before=None, uses=(),
             )  # fmt: skip
-            numbers[row.number, value] = variants.add(made)
+            numbers[row.number, str(value)] = variants.add(made)
     if len(chosen) > 1:
         asked = [
             (row, value, (before, value), f"{row.number} against {before.number} at {value}")
@@ -186,7 +198,7 @@ def sweep(
         ]
     contrasts = [
         replace(
-            _difference(row, numbers[row.number, value], numbers[other.number, at]),
+            _difference(row, numbers[row.number, str(value)], numbers[other.number, str(at)]),
             step=f"{row.number}@{value}",
             title=title,
         )
@@ -198,10 +210,16 @@ def sweep(
 def grid(roadmap: Roadmap, *, steps: Sequence[str], row: str | None = None) -> Designed:
     """A few steps on and off in all combinations, all others of the path up to `row` on.
 
-    Contrasts: each step's main effect and the interaction of each two, averaged over the others.
+    Contrasts: each step's main effect, and of each two the interaction: by how much more the one is
+    worth with the other on than off. Both are averaged over the settings of the other steps.
     """
     changes, base = _changes(roadmap), roadmap.rows[0]
     last = roadmap[row] if row else changes[-1]
+    if last not in changes:
+        raise Problem(
+            f"row {last.number} is not on the path with steps; it must be one of: "
+            + ", ".join(change.number for change in changes)
+        )
     changes = changes[: changes.index(last) + 1]
     known = [change.step for change in changes]
     for step in steps:
@@ -216,11 +234,12 @@ def grid(roadmap: Roadmap, *, steps: Sequence[str], row: str | None = None) -> D
         name = "+".join(step for step in steps if step in on) or "none"
         try:
             spec = _composed(base.spec, kept)
+            made = replace(
+                last, number=name, step=name, title=name, spec=spec, before=None, uses=()
+            )
+            cells[setting] = variants.add(made)
         except Problem as problem:
             left_out[name] = f"cannot be built: {problem}"
-            continue
-        made = replace(last, number=name, step=name, title=name, spec=spec, before=None, uses=())
-        cells[setting] = variants.add(made)
     contrasts = []
     for size in (1, 2):
         for chosen in itertools.combinations(range(len(steps)), size):
@@ -231,7 +250,7 @@ def grid(roadmap: Roadmap, *, steps: Sequence[str], row: str | None = None) -> D
                 sign = 1.0
                 for place in chosen:
                     sign *= 1 if setting[place] else -1
-                weights[number] = weights.get(number, 0.0) + sign / 2 ** (len(steps) - 1)
+                weights[number] = weights.get(number, 0.0) + sign / 2 ** (len(steps) - size)
             name = " × ".join(steps[place] for place in chosen)
             group = next(change.group for change in changes if change.step == steps[chosen[0]])
             contrasts.append(Contrast(step=name, title=name, group=group, parts=(weights,)))
@@ -270,24 +289,60 @@ def _difference(change: Row, plus: str, minus: str) -> Contrast:
     return Contrast(step=change.step, title=change.title, group=change.group, parts=(weights,))
 
 
-def _allowed_order(
-    spec: Spec, changes: Sequence[Row], draws: random.Random
-) -> list[tuple[Row, Spec]]:
-    """A random order of all changes with the specs on its way; others are drawn and refused."""
-    reason = ""
-    for _ in range(TRIES):
-        order, found = list(changes), []
-        draws.shuffle(order)
-        here = spec
+Order = list[tuple[Row, Spec]]  # of steps, each with the spec behind it
+
+
+def _next(change: Row, spec: Spec) -> Spec:
+    """The spec with a step more; a Problem where the step or its network cannot be."""
+    made = change.again(spec)
+    replace(change, spec=made).checked()
+    return made
+
+
+def _all_orders(
+    spec: Spec, changes: Sequence[Row], draws: random.Random | None = None
+) -> Iterator[Order]:
+    """Every order that the specs allow, one after another; with `draws`, begun at random."""
+    if not changes:
+        yield []
+        return
+    for change in draws.sample(changes, len(changes)) if draws else changes:
         try:
-            for change in order:
-                here = change.again(here)
-                found.append((change, here))
-        except StepError as problem:
-            reason = str(problem)
+            made = _next(change, spec)
+        except Problem:
             continue
-        return found
-    raise Problem(f"no order of {TRIES} drawn is allowed; the last one: {reason}")
+        rest = [other for other in changes if other is not change]
+        for order in _all_orders(made, rest, draws):
+            yield [(change, made), *order]
+
+
+def _random_orders(
+    spec: Spec, changes: Sequence[Row], samples: int, draws: random.Random
+) -> list[Order]:
+    """So many different orders; each as likely as another unless few of all are allowed."""
+    found: dict[tuple[str, ...], Order] = {}
+    refused = 0
+    while len(found) < samples:
+        order = _drawn(spec, draws.sample(changes, len(changes))) if refused < TRIES else None
+        if order is None:
+            refused += 1
+        if order is None and refused >= TRIES:  # drawn step by step, where nearly all are refused
+            order = next(_all_orders(spec, changes, draws))
+        if order is not None:
+            found.setdefault(tuple(change.number for change, _ in order), order)
+    return list(found.values())
+
+
+def _drawn(spec: Spec, changes: Sequence[Row]) -> Order | None:
+    """The specs on the way of one order, None where it is not allowed."""
+    found = []
+    for change in changes:
+        try:
+            spec = _next(change, spec)
+        except Problem:
+            return None
+        found.append((change, spec))
+    return found
 
 
 def _at(roadmap: Roadmap, row: Row, of: str, value: Any) -> Spec:

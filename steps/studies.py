@@ -64,7 +64,7 @@ def load_study(
         if "design" not in data:
             raise Problem("key 'design' is missing")
     with document.at("design"):
-        if data["design"] not in DESIGNS:
+        if not isinstance(data["design"], str) or data["design"] not in DESIGNS:
             raise unknown("design", data["design"], DESIGNS)
         design = DESIGNS[data["design"]]
     own = list(inspect.signature(design).parameters)[1:]
@@ -74,19 +74,21 @@ def load_study(
                 raise unknown(f"key of design {data['design']!r}:", key, [*COMMON, *own])
     with document.at("set"):
         settings = _typed(data, "set", dict[str, Any], {}) | dict(overrides or {})
+        if "network.classes" in settings:
+            raise Problem("network.classes comes from the data; it cannot be set")
     with document.at("roadmap"):
         path = load_roadmap(roadmap or _typed(data, "roadmap", str, "tiny"), steps=steps)
     with document.at("seeds"):
         seeds = _typed(data, "seeds", int, 3)
-        if seeds < 1:
-            raise Problem(f"seeds must be 1 or more, got {seeds}")
+        if not 1 <= seeds <= 1000:
+            raise Problem(f"seeds must be 1 to 1000, got {seeds}")
     with document.at("margin"):
         margin = float(_typed(data, "margin", float, 0.5))
-        if not margin > 0:
-            raise Problem(f"margin must be above 0, got {margin}")
+        if not 0 < margin < 100:
+            raise Problem(f"margin must be above 0 and below 100 points, got {margin:g}")
     given = {}
     for key in own:
-        if key in data:
+        if data.get(key) is not None:
             with document.at(key):
                 given[key] = _typed(data, key, KINDS[key], None)
         elif inspect.signature(design).parameters[key].default is inspect.Parameter.empty:
@@ -103,9 +105,22 @@ def load_study(
         roadmap=replace(path, title=title),
         seeds=seeds,
         margin=margin,
-        contrasts=made.contrasts,
+        contrasts=tuple(_distinct(each, path) for each in made.contrasts),
         left_out=made.left_out,
     )
+
+
+def _distinct(contrast: Contrast, path: Roadmap) -> Contrast:
+    """The contrast with variants of the same spec under one number, where they may cancel out."""
+    first: dict[str, str] = {}
+    same = {row.number: first.setdefault(row.spec.fingerprint, row.number) for row in path}
+    parts = []
+    for part in contrast.parts:
+        merged: dict[str, float] = {}
+        for number, weight in part.items():
+            merged[same[number]] = merged.get(same[number], 0.0) + weight
+        parts.append({number: weight for number, weight in merged.items() if weight})
+    return replace(contrast, parts=tuple(parts))
 
 
 def _file(name: str) -> Path:

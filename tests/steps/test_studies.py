@@ -25,7 +25,8 @@ def test_shipped_studies_are_short_and_their_contrasts_are_differences(name):
     for contrast in study.contrasts:
         for part in contrast.parts:
             assert set(part) <= set(numbers) and abs(sum(part.values())) < 1e-12
-            assert sum(weight for weight in part.values() if weight > 0) in (0, pytest.approx(1))
+            added = sum(weight for weight in part.values() if weight > 0)
+            assert added == pytest.approx(2 if "×" in contrast.step else 1)
 
 
 def test_a_path_asks_of_each_row_against_the_one_it_starts_from():
@@ -123,7 +124,7 @@ def test_a_grid_has_main_effects_and_interactions():
         for step, each in weights.items()
     }
     assert found["gelu"] == 3.0 and found["fewer_norms"] == 4.0
-    assert found["gelu × fewer_norms"] == 2.0 and found["fewer_activations"] == 0.0
+    assert found["gelu × fewer_norms"] == 4.0 and found["fewer_activations"] == 0.0
 
 
 def test_overrides_hold_in_every_variant():
@@ -137,7 +138,7 @@ def test_overrides_hold_in_every_variant():
         ("roadmap: tiny", "key 'design' is missing"),
         ("design: paths", "unknown design 'paths'; did you mean 'path'"),
         ("design: path\nseed: 3", "unknown key of design 'path': 'seed'"),
-        ("design: path\nseeds: 0", "seeds must be 1 or more"),
+        ("design: path\nseeds: 0", "seeds must be 1 to 1000"),
         ("design: path\nseeds: many", "seeds: "),
         ("design: path\nmargin: -1", "margin must be above 0"),
         ("design: path\nroadmap: tinny", "unknown roadmap 'tinny'"),
@@ -152,7 +153,15 @@ def test_overrides_hold_in_every_variant():
         ("design: grid\nsteps: [gelu]", "two to five"),
         ("design: grid\nsteps: [gelu, norms]", "unknown step of the grid 'norms'"),
         ("design: orders\nsamples: few", "samples: "),
-        ("design: orders\nsamples: 0", "samples 0 must be 1 or more"),
+        ("design: orders\nsamples: 2", "samples 2 must be 3 to 1000"),
+        ("design: [path]", "unknown design"),
+        ("design: grid\nsteps: [gelu, fewer_norms]\nrow: 08-k9", "08-k9 is not on the path"),
+        ("design: sweep\nof: recipe.epochs\nvalues:", "needs the key 'values'"),
+        ("design: sweep\nof: network.classes\nvalues: [2, 3]", "comes from the data"),
+        ("design: path\nset: {network.classes: 7}", "comes from the data"),
+        ('design: sweep\nof: recipe.epochs\nvalues: [2, 3]\nrows: ["01", "1"]', "different ones"),
+        ("design: path\nmargin: .inf", "margin"),
+        ("design: path\nseeds: 100000000000", "seeds must be 1 to 1000"),
     ],
 )
 def test_bad_files_are_named(text, message, tmp_path):
