@@ -29,6 +29,7 @@ from analysis.verdicts import (
 )
 from roadmap.errors import Problem
 from roadmap.paper import paper_rows
+from roadmap.record import read_records, write_record
 from steps.designs import DESIGNS, Contrast
 from steps.roadmaps import load_roadmap
 from steps.studies import load_study
@@ -357,3 +358,116 @@ def test_the_next_runs_go_where_a_verdict_is_open(tiny, invented):
         for seed in range(3)
     ]
     assert next_runs(only, settled, most=8, runs=2) == []
+
+
+def test_a_step_that_changes_nothing_is_a_question_without_runs(tmp_path, tiny, invented):
+    (tmp_path / "noop.yaml").write_text(
+        'base: {roadmap: tiny, row: "08"}\nrows:\n  - kernel_size: {kernel: 7}\n  - gelu:\n'
+    )
+    study = load_study("path", roadmap=str(tmp_path / "noop.yaml"))
+    nothing, gelu = study.contrasts
+    assert nothing.weights == {} and gelu.weights == {"02": 1.0, "00": -1.0}
+    runs = [invented.record(tiny, row, seed=seed, top1=60.0 + seed)
+            for row in ("08", "09") for seed in range(3)]  # fmt: skip
+    judged = judge_study(study, runs)
+    assert judged.verdicts[0].verdict == "changes nothing here"
+    assert judged.verdicts[1].n == 3 and judged.verdicts[1].p == judged.verdicts[1].p_alone
+
+
+def test_orders_in_which_a_step_changes_nothing_do_not_lean_towards_zero():
+    parts = ({}, {}, {}, {"a": 1.0, "b": -1.0}, {"c": 1.0, "d": -1.0})
+    planned = [Contrast(step="it", title="it", group="", parts=parts)]
+    assert judge(planned, {}, 1.0)[0].verdict == "lacks runs"
+    some = {name: Cell(mean=80.0, std=None, n=1) for name in "ab"}
+    assert judge(planned, some, 1.0)[0].verdict == "lacks runs"
+    nothing = [Contrast(step="it", title="it", group="", parts=({},) * 4)]
+    assert judge(nothing, {}, 1.0)[0].verdict == "changes nothing here"
+
+
+def test_looks_are_read_from_the_commands_of_runs(tiny, invented):
+    def judged(command, seeds=5):
+        runs = [invented.record(tiny, row, seed=seed, top1=top1 + 0.5 * seed)
+                for row, top1 in (("00", 60.0), ("01", 70.0)) for seed in range(seeds)]  # fmt: skip
+        runs = [dataclasses.replace(run, provenance=dataclasses.replace(
+            run.provenance, command=command)) for run in runs]  # fmt: skip
+        return judge_study(load_study("path"), runs)
+
+    once = judged("roadmap run path")
+    often = judged("roadmap run path --until-decided")  # from the study's 5 seeds to 8
+    more = judged("roadmap run path --seeds 2 --until-decided --max-seeds=7")
+    ps = [each.verdicts[0].p for each in (once, often, more)]
+    assert ps[1] == pytest.approx(4 * ps[0]) and ps[2] == pytest.approx(6 * ps[0])
+    assert not once.notes[1:] or "looks" not in " ".join(once.notes)
+    assert "p counts 6 looks at the runs" in " ".join(more.notes)
+
+
+def test_orders_are_not_decided_by_seeds():
+    with pytest.raises(Problem, match="by more samples"):
+        next_runs(load_study("orders"), (), most=8, runs=1)
+
+
+def test_no_difference_is_what_the_printed_interval_says():
+    cells = {"a": Cell(mean=90.0, std=0.5, n=5), "b": Cell(mean=90.35, std=0.5, n=5)}
+    (found,) = judge([contrast("b", "a")], cells, 1.0)
+    assert found.high > 1 and found.verdict == UNDECIDED
+    (found,) = judge([contrast("b", "a")], cells, 1.1)
+    assert found.high < 1.1 and found.verdict == "no difference larger than 1.1"
+
+
+def test_what_a_study_sees_is_what_it_would_decide():
+    cells = {name: Cell(mean=80.0, std=1.0, n=5) for name in "abcd"}
+    alone = judge([contrast("b", "a")], cells, 0.1)[0]
+    among = judge([contrast("b", "a"), contrast("c", "a"), contrast("d", "a")], cells, 0.1)[0]
+    assert among.smallest > 1.15 * alone.smallest
+
+
+def test_agreement_is_of_rows_with_the_papers_steps(tmp_path, tiny, invented):
+    (tmp_path / "other.yaml").write_text(
+        'base: {roadmap: tiny, row: "08"}\npaper: resnet50\nrows:\n'
+        "  - gelu:\n  - fewer_activations:\n  - fewer_norms:\n  - layer_norm:\n"
+    )
+    study = load_study("path", roadmap=str(tmp_path / "other.yaml"))
+    runs = [invented.record(tiny, row, top1=top1) for row, top1 in
+            (("08", 60.0), ("09", 61.0), ("10", 70.0), ("11", 69.0), ("12", 75.0))]  # fmt: skip
+    judged = judge_study(study, runs)
+    assert [each.difference for each in judged.verdicts] and not judged.agreements
+
+
+def test_titles_and_data_are_shown_as_they_are(tiny, invented):
+    judged = dataclasses.replace(judge_study(load_study("path"), []), title="a [/b] [v2]")
+    assert render_verdicts(judged, "terminal").startswith("a [/b] [v2]")
+
+
+def test_latex_is_ascii_without_signs_that_text_mode_turns_round(tiny, invented):
+    runs = [invented.record(tiny, row, seed=seed, top1=top1 + 0.01 * seed)
+            for row, top1 in (("00", 60.0), ("01", 70.0)) for seed in range(5)]  # fmt: skip
+    text = render_verdicts(judge_study(load_study("path"), runs), "latex")
+    assert text.isascii() and "$<$.001" in text and "P$>$0" in text
+    assert r"\caption{path: tiny ResNet" in text and "no finished runs of 15 variants" in text
+
+
+def test_a_small_p_stays_small_in_files(tiny, invented):
+    runs = [invented.record(tiny, row, seed=seed, top1=top1 + 0.01 * seed)
+            for row, top1 in (("00", 60.0), ("01", 70.0)) for seed in range(5)]  # fmt: skip
+    found = json.loads(render_verdicts(judge_study(load_study("path"), runs), "json"))[0]
+    assert 0 < found["p_alone"] < found["p"] < 1e-9
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        {"data": {"name": "x", "classes": 2, "train": 8}},
+        {"data": {"name": "x", "classes": 2, "train": 8, "val": 0}},
+        {"correct": "abc"},
+        {"top1": 1e308},
+        {"spec": {"network": {}, "recipe": {}}},
+        {"spec": {"network": {}, "recipe": {"epochs": "x"}}},
+        {"spec": {"network": {"classes": "x"}, "recipe": {"epochs": 1}}},
+    ],
+)
+def test_a_record_without_what_verdicts_need_is_named_and_left_out(harm, tiny, invented, tmp_path):
+    write_record(invented.record(tiny, "00"), tmp_path / "good.json")
+    broken = json.loads((tmp_path / "good.json").read_text()) | harm
+    (tmp_path / "broken.json").write_text(json.dumps(broken))
+    found = read_records(tmp_path)
+    assert len(found.records) == 1 and "broken.json: not a record" in found.broken[0]

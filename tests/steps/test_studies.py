@@ -175,3 +175,33 @@ def test_bad_files_are_named(text, message, tmp_path):
 def test_unknown_studies_are_named():
     with pytest.raises(Problem, match="unknown study 'loo'; valid: .*leave-one-out"):
         load_study("loo")
+
+
+def test_few_allowed_orders_are_all_taken_and_none_twice(tmp_path):
+    steps = tmp_path / "chain.py"
+    steps.write_text(
+        "from dataclasses import replace\n"
+        "from roadmap.errors import StepError\n"
+        + "".join(
+            f"def s{number}(spec):\n"
+            f"    'One of a chain.'\n"
+            f"    if spec.network.stages[0].width != {16 + number}:\n"
+            f"        raise StepError('step s{number} comes after another')\n"
+            f"    first = replace(spec.network.stages[0], width={17 + number})\n"
+            f"    stages = (first, *spec.network.stages[1:])\n"
+            f"    return replace(spec, network=replace(spec.network, stages=stages))\n"
+            for number in range(7)
+        )
+    )
+    file = tmp_path / "chain.yaml"
+    file.write_text(
+        'base: {roadmap: tiny, row: "00"}\nrows:\n'
+        + "".join(f"  - s{number}:\n" for number in range(7))
+    )
+    study = load_study("orders", roadmap=str(file), steps=steps)
+    assert study.left_out == {"orders": "the steps allow no more than 1"}
+    assert all(len(each.parts) == 1 for each in study.contrasts)
+    made = DESIGNS["orders"](PATH, samples=40)
+    assert not made.left_out
+    ways = {tuple(next(iter(each.parts[order])) for each in made.contrasts) for order in range(40)}
+    assert len(ways) == 40
