@@ -86,17 +86,22 @@ def named(roadmap: Roadmap, chosen: Selection) -> dict[str, Record]:
     """Each run that was chosen, once, under a name that says what it is: `05-width-seed0`."""
     found: dict[str, Record] = {}
     for row in roadmap:
+        name = f"{row.number}-{row.step}" if row.number[0].isdigit() else row.number
         for run in chosen.rows.get(row.number, ()):
             if run not in found.values():
-                found[f"{row.number}-{row.step}-seed{run.identity.seed}"] = run
+                found[f"{_plain(name)}-seed{run.identity.seed}"] = run
     models = Counter(name for name, _ in chosen.references)
     for (name, spec), runs in chosen.references.items():
         settings = f"-{spec}" if models[name] > 1 else ""
         for run in runs:
-            name = f"{run.label.row}{settings}-reference"
-            name = re.sub(r"[^\w.-]", "-", name)  # timm's hub names have slashes
+            name = _plain(f"{run.label.row}{settings}-reference")
             found[f"{name}-seed{run.identity.seed}"] = run
     return found
+
+
+def _plain(name: str) -> str:
+    """A name that is a file's: timm's hub names have slashes."""
+    return re.sub(r"[^\w.@+-]", "-", name)
 
 
 def is_reference(record: Record) -> bool:

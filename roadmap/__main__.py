@@ -433,7 +433,7 @@ def _collect(options: argparse.Namespace) -> int:
     from analysis.selection import named, select
     from roadmap.record import write_record
 
-    path = _load(options)
+    path = _study(options).roadmap if options.study else _load(options)
     chosen = select(path, _records(options, say_none=False), _data(options))
     runs = named(path, chosen)
     for note in chosen.notes:

@@ -132,7 +132,8 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     export.add_argument("--out", type=Path, required=True, metavar="FILE",
                         help="where to write the weights")  # fmt: skip
 
-    collect = add("collect", "copy the records of a path, under readable names")
+    collect = add("collect", "copy the records of a path or a study, under readable names")
+    _add_study(collect)
     _add_reading(collect)
     collect.add_argument("--out", type=Path, required=True, metavar="DIR", help="copy them there")
     return parser

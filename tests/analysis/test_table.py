@@ -11,6 +11,7 @@ from roadmap.cost import cost
 from roadmap.edit import edit_units, is_spatial
 from roadmap.errors import Problem
 from roadmap.spec import Reference, Spec, to_dict
+from steps.studies import load_study
 
 
 def row_of(table, number):
@@ -202,6 +203,18 @@ def test_names_of_collected_references_are_plain_file_names(tiny, invented):
     runs = [invented.reference(tiny, name) for name in ("hf_hub:timm/a.b", "../../x")]
     names = list(named(tiny, select(tiny, runs)))
     assert names == ["timm-..-..-x-reference-seed0", "timm-hf_hub-timm-a.b-reference-seed0"]
+
+
+def test_variants_of_a_study_are_collected_under_their_own_names(tiny, invented):
+    study = load_study("leave-one-out").roadmap
+    runs = [invented.record(study, "without-gelu"), invented.record(tiny, "12"),
+            invented.record(tiny, "13"), invented.record(tiny, "05")]  # fmt: skip
+    names = list(named(study, select(study, runs)))
+    assert names == [
+        "13-separate_downsampling-seed0",
+        "without-gelu-seed0",
+        "without-separate_downsampling-seed0",
+    ]
 
 
 def test_left_out_runs_are_named_with_the_way_to_see_them(tiny, invented):
