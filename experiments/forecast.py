@@ -76,7 +76,7 @@ def in_words(study: Study, found: Forecast, seeds: int, jobs: int) -> str:
     lines = [
         study.roadmap.title,
         f"  variants     {len(study.roadmap.rows)}, each with {_counted(seeds, 'seed')}",
-        f"  runs         {found.runs}, of which {found.there} are finished",
+        f"  runs         {found.runs}, of which {found.there} are there already",
         f"  MACs         {_shown(found.macs)}, of which {_shown(found.macs_missing)} are to do",
         f"  time         {_time(found, jobs)}",
         f"  verdicts     {len(study.contrasts)}, margin {study.margin:g} points",
