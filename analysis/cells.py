@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from statistics import median
 
 from analysis.table import Table, TableRow
@@ -28,7 +29,8 @@ def signed(number: float | None, decimals: int) -> str:
     """`+0.5`, `−1.2`, `0.0`: a difference with its sign."""
     if number is None:
         return MISSING
-    text = f"{number:+.{decimals}f}".replace("-", "−")
+    exact = Decimal(repr(round(number, 9)))  # −7.65 is the same text however it was come by
+    text = f"{exact:+.{decimals}f}".replace("-", "−")
     return text if text.strip("+−0.") else text[1:]
 
 

@@ -105,6 +105,7 @@ def test_an_empty_table_and_one_without_records(tiny, format):
 
 
 def test_numbers():
+    assert signed(86.47 - 78.82, 1) == signed(7.65, 1) == signed(7.650000000001, 1) == "+7.6"
     assert [signed(x, 1) for x in (0.54, -1.23, -0.01, None)] == ["+0.5", "−1.2", "0.0", "–"]
     assert [rate(x) for x in (940.4, 9999.4, 9999.6, 12_345, None)] == [
         "940", "9999", "10k", "12k", "–",
