@@ -35,6 +35,11 @@ def command(images, runs, *more, row="13"):
     ]  # fmt: skip
 
 
+def longer(given):
+    """The same run of more epochs, which has not ended by itself before it is stopped."""
+    return ["recipe.epochs=20" if each == "recipe.epochs=3" else each for each in given]
+
+
 def start(*given):
     return subprocess.Popen(
         given, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -150,7 +155,7 @@ def test_a_warning_saves_at_the_next_step_and_the_same_command_goes_on(
     process = start(*given)
     wait_for(lambda: "learning rate" in _log(tmp_path), process)
     wait_for(lambda: (run_of(tmp_path) / "metrics.jsonl").exists(), process)
-    time.sleep(1.0)
+    time.sleep(0.1)
     process.send_signal(number)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 128 + number, errors
@@ -189,7 +194,7 @@ def test_a_warning_during_validation_saves(images, tmp_path):
 )
 def test_a_signal_stops_all_processes_of_a_call_and_it_goes_on(images, tmp_path, shared, number):
     """Two runs at a time, or one run in two processes: each saves, none is left behind."""
-    one = command(images, tmp_path)
+    one = longer(command(images, tmp_path, "--workers", "0"))
     several = [*one[:3], "run", "--rows", "10,13", "--jobs", "2", *one[5:]]
     given = several if shared == "--jobs" else [*one, "--devices", "2"]
     process = start(*given)
@@ -200,8 +205,7 @@ def test_a_signal_stops_all_processes_of_a_call_and_it_goes_on(images, tmp_path,
         return sum("learning rate" in text for text in found) == logs
 
     wait_for(begun, process)
-    wait_for(lambda: list(tmp_path.glob("*/metrics.jsonl")), process)
-    time.sleep(0.5)
+    wait_for(lambda: len(list(tmp_path.glob(f"*/{LAST}"))) == logs, process)
     children = descendants(process.pid)
     assert len(children) >= 2
     process.send_signal(number)
@@ -237,7 +241,7 @@ def wait_for_the_end(processes, seconds=30):
 
 def test_a_job_whose_process_is_killed_goes_on_in_another(images, tmp_path):
     """As by a system that is short of memory; once, then it is that run's failure."""
-    one = command(images, tmp_path, "--workers", "0")
+    one = longer(command(images, tmp_path, "--workers", "0"))
     process = start(*one[:3], "run", "--rows", "10,13", "--jobs", "2", *one[5:])
     wait_for(lambda: len(list(tmp_path.glob(f"*/{LAST}"))) == 2, process)
     holder = next(tmp_path.glob("*/holder.txt")).read_text()
@@ -530,13 +534,12 @@ def test_a_signal_repeated_after_a_while_ends_a_run_whose_step_is_too_long(tmp_p
 
 def test_a_signal_to_the_whole_group_saves(images, tmp_path):
     """As `timeout`, systemd and scancel send it: the loading processes get it too."""
-    given = command(images, tmp_path)
+    given = longer(command(images, tmp_path))
     process = subprocess.Popen(
         given, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
     wait_for(lambda: run_of(tmp_path) and (run_of(tmp_path) / "metrics.jsonl").exists(), process)
-    time.sleep(1.0)
     os.killpg(process.pid, signal.SIGTERM)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM, errors
@@ -545,11 +548,10 @@ def test_a_signal_to_the_whole_group_saves(images, tmp_path):
 
 
 def test_a_job_that_is_told_to_stop_is_not_done(images, tmp_path):
-    one = command(images, tmp_path)
+    one = longer(command(images, tmp_path))
     given = [*one[:3], "run", "--rows", "10,13", "--jobs", "2", *one[5:]]
     process = start(*given)
-    wait_for(lambda: trainers_of(process, tmp_path), process)
-    time.sleep(3)
+    wait_for(lambda: len(list(tmp_path.glob(f"*/{LAST}"))) == 2, process)
     os.kill(max(trainers_of(process, tmp_path)), signal.SIGTERM)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 128 + signal.SIGTERM, errors
