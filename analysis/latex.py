@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.cells import cells, notes
 from analysis.selection import REFERENCE
-from analysis.table import Table
+from analysis.table import Table, sentences
 
 HEADINGS = {
     "row": ("", "Row"),
@@ -73,10 +73,10 @@ def _caption(table: Table) -> str:
     sizes = f" ({table.sizes})" if table.sizes else ""
     where = f" on {table.data}{sizes}" if table.data else ""
     recipe = f" Recipe: {table.recipe}." if table.recipe else ""
-    remarks = "".join(f" {note[0].upper()}{note[1:]}." for note in notes(table))
+    remarks = sentences(notes(table))
     return (
         f"{table.title}: top-1 accuracy{where} in the last epoch, mean and sample standard "
-        f"deviation over n runs; change from the row it starts from.{recipe}{remarks}"
+        f"deviation over n runs; change from the row it starts from.{recipe} {remarks}".rstrip()
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import fmean, median, stdev
@@ -157,6 +157,11 @@ def _twice(references: Sequence[TableRow]) -> list[str]:
         for name, count in counts.items()
         if count > 1
     ]
+
+
+def sentences(notes: Iterable[str]) -> str:
+    """Notes as running text, for a caption."""
+    return " ".join(f"{note[0].upper()}{note[1:]}." for note in notes)
 
 
 def skipped(runs: Sequence[Record]) -> list[str]:

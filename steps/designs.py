@@ -323,12 +323,13 @@ def _random_orders(
     found: dict[tuple[str, ...], Order] = {}
     refused = 0
     while len(found) < samples:
-        order = _drawn(spec, draws.sample(changes, len(changes))) if refused < TRIES else None
+        if refused < TRIES:
+            order = _drawn(spec, draws.sample(changes, len(changes)))
+        else:  # nearly all are refused: step by step
+            order = next(_all_orders(spec, changes, draws))
         if order is None:
             refused += 1
-        if order is None and refused >= TRIES:  # drawn step by step, where nearly all are refused
-            order = next(_all_orders(spec, changes, draws))
-        if order is not None:
+        else:
             found.setdefault(tuple(change.number for change, _ in order), order)
     return list(found.values())
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from analysis.cells import notes as remarks
 from analysis.selection import REFERENCE
-from analysis.table import Table
+from analysis.table import Table, sentences
 from roadmap.paper import PaperRow, paper_rows
 from steps.roadmaps import load_roadmap
 
@@ -69,7 +69,7 @@ class Bars:
             if any(bar.branch for bar in self.bars)
             else "",
             f"Recipe: {self.recipe}." if self.recipe else "",
-            *(f"{note[0].upper()}{note[1:]}." for note in self.notes),
+            sentences(self.notes),
         ]
         return " ".join(part for part in parts if part)
 

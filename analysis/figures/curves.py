@@ -18,7 +18,7 @@ from analysis.colours import colour
 from analysis.figures.layout import LETTER, heading, short
 from analysis.figures.style import FAINT, GRID, TYPE, WIDTHS, applied, save
 from analysis.selection import Selection
-from analysis.table import finished
+from analysis.table import finished, sentences
 from roadmap.record import Record
 from steps.path import Roadmap, Row
 
@@ -84,10 +84,9 @@ def write_curves(roadmap: Roadmap, chosen: Selection, folder: Path) -> list[Path
             "the least to the greatest of them; grey: the row that this one starts from. "
             f"n = {_counts(counts)}."
         )
-        notes = " ".join(f"{note[0].upper()}{note[1:]}." for note in chosen.notes)
         figure = draw_curves(roadmap, chosen, name)
         kind = name.replace("_", "-")
-        files += save(figure, folder, f"curves-{kind}", f"{caption} {notes}".strip())
+        files += save(figure, folder, f"curves-{kind}", f"{caption} {sentences(chosen.notes)}")
     return files
 
 

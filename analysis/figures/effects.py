@@ -32,6 +32,7 @@ from analysis.figures.layout import (
     type_of,
 )
 from analysis.figures.style import FAINT, GRID, INK, applied, save
+from analysis.table import sentences
 from analysis.verdicts import Judged, Verdict
 
 WORDS = 0.88  # inches to the right of a panel, for verdicts
@@ -72,9 +73,9 @@ def _caption(judged: Judged) -> str:
         "Lines: 95 % intervals over seeds (Welch); an arrow where one goes on beyond the axis.",
         "Filled: better or worse at 5 % after Holm's adjustment; hollow: undecided; square: no "
         f"difference larger than {judged.margin:g} points, the grey band.",
-        *(f"{note[0].upper()}{note[1:]}." for note in judged.notes),
+        sentences(judged.notes),
     ]
-    return " ".join(parts)
+    return " ".join(part for part in parts if part)
 
 
 def write_effects(judged: Judged, folder: Path, name: str, paper: Judged | None) -> list[Path]:
