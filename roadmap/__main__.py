@@ -328,7 +328,7 @@ def _plot(options: argparse.Namespace) -> int:
     for name in wanted:
         if name not in FIGURES:
             raise unknown("figure", name, FIGURES)
-    records = _records(options, say_none=wanted != ["cost"])
+    records = _records(options, say_none=not set(wanted) <= SPEC_FIGURES)
     for path in (path for name in wanted for path in FIGURES[name](options, records)):
         print(path)
     return DONE
@@ -376,12 +376,24 @@ def _plot_curves(options: argparse.Namespace, records: Sequence[Record]) -> Sequ
     return write_curves(path, select(path, records, _data(options)), options.out)
 
 
+def _plot_block(options: argparse.Namespace, records: Sequence[Record]) -> Sequence[Path]:
+    from analysis.figures.block import write_blocks
+    from analysis.figures.strip import write_strip
+
+    path = _load(options)
+    if options.row is not None:
+        return write_blocks([path[options.row]], options.out)
+    return [*write_strip(path, options.out), *write_blocks(path, options.out)]
+
+
 FIGURES = {
     "roadmap": _plot_roadmap,
+    "block": _plot_block,
     "effects": _plot_effects,
     "cost": _plot_cost,
     "curves": _plot_curves,
 }
+SPEC_FIGURES = {"block", "cost"}  # need no runs
 
 
 def _check_data(options: argparse.Namespace) -> int:

@@ -101,8 +101,9 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
         "figure",
         nargs="?",
         metavar="FIGURE",
-        help="roadmap, effects, cost or curves (default: all)",
+        help="roadmap, block, effects, cost or curves (default: all)",
     )
+    plot.add_argument("--row", metavar="ROW", help="the block of this row alone")
     plot.add_argument(
         "--study", metavar="STUDY", help="whose effects (default path); a name or a YAML file"
     )

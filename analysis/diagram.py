@@ -1,0 +1,218 @@
+"""What a row's network is made of, as boxes for a diagram, and how they differ from the row before.
+
+Boxes come from the plan, so a diagram shows what is built and costed, for any spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+from roadmap.plan import Layer, Plan, plan
+from roadmap.spec import Network, Recipe, Spec
+from steps.path import Row
+
+NAMES = {
+    "batch_norm": "BatchNorm",
+    "layer_norm": "LayerNorm",
+    "relu": "ReLU",
+    "gelu": "GELU",
+    "layer_scale": "layer scale",
+    "average_pool": "average pool",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """One layer, or one part of a network; `change` is `new` or `gone` against the row before.
+
+    `kind` is k×k, depthwise, 1×1, norm, activation, operation or part; `channels` is how many come
+    out, 0 where that says nothing.
+    """
+
+    kind: str
+    text: str
+    detail: str = ""
+    channels: int = 0
+    change: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockDiagram:
+    """A residual block from top to bottom; `stages` are those (from 1) that have it."""
+
+    stages: tuple[int, ...]
+    incoming: str
+    branch: tuple[Box, ...]
+    shortcut: tuple[Box, ...]
+    after: tuple[Box, ...]
+    outgoing: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagram:
+    """A row's network: its parts from stem to head and its recipe, and its different blocks."""
+
+    parts: tuple[Box, ...]
+    blocks: tuple[BlockDiagram, ...]
+
+
+def diagram(row: Row) -> Diagram:
+    """The diagram of a row, with what changed from the row before marked."""
+    own = plain(row.spec)
+    if row.before is None:
+        return own
+    before = plain(row.before.spec)
+    theirs = {number: block for block in before.blocks for number in block.stages}
+    return Diagram(
+        parts=marked(before.parts, own.parts),
+        blocks=tuple(_marked(theirs.get(block.stages[0]), block) for block in own.blocks),
+    )
+
+
+def marked(before: Sequence[Box], after: Sequence[Box]) -> tuple[Box, ...]:
+    """The boxes after a change, those that are new marked, those that are gone in their place.
+
+    Where both have the same kinds in the same order, each box is compared with its own.
+    """
+    if [box.kind for box in before] == [box.kind for box in after]:
+        pairs = zip(before, after, strict=True)
+        return tuple(box if box == old else replace(box, change="new") for old, box in pairs)
+    found: list[Box] = []
+    compared = SequenceMatcher(None, before, after, autojunk=False)
+    for how, start, stop, first, last in compared.get_opcodes():
+        if how == "equal":
+            found += after[first:last]
+            continue
+        left = list(before[start:stop])
+        for box in after[first:last]:
+            found.append(replace(box, change="new"))
+            same = next((each for each in left if _alike(each, box)), None)
+            if same is not None:  # changed, not gone
+                left.remove(same)
+        found += [replace(box, change="gone") for box in left]
+    return tuple(found)
+
+
+def _alike(one: Box, other: Box) -> bool:
+    """Whether a box in the other's place is the same thing changed."""
+    convolutions = ("k×k", "1×1", "depthwise")
+    if one.kind in convolutions and other.kind in convolutions:
+        return True
+    return one.kind == other.kind and one.kind != "operation"
+
+
+def _marked(before: BlockDiagram | None, after: BlockDiagram) -> BlockDiagram:
+    if before is None:
+        return after
+    return replace(
+        after,
+        branch=marked(before.branch, after.branch),
+        shortcut=marked(before.shortcut, after.shortcut),
+        after=marked(before.after, after.after),
+    )
+
+
+def plain(spec: Spec) -> Diagram:
+    """The diagram of a spec, nothing marked."""
+    network, size = spec.network, spec.recipe.image_size
+    planned = plan(network, size)
+    return Diagram(
+        parts=tuple(_parts(network, spec.recipe, planned)),
+        blocks=tuple(_blocks(network, planned)),
+    )
+
+
+def _blocks(network: Network, planned: Plan) -> Iterator[BlockDiagram]:
+    """One diagram for each kind of block, of the first stage with two or more of it.
+
+    The second block of a stage shows the usual case: it neither strides nor widens.
+    """
+    kinds: dict[str, list[int]] = {}
+    for number, stage in enumerate(network.stages):
+        kinds.setdefault(repr(stage.block), []).append(number)
+    for stages in kinds.values():
+        shown = next((number for number in stages if network.stages[number].depth > 1), stages[0])
+        block = planned.stages[shown].blocks[-1]
+        first, last = block.branch[0], block.branch[-1]
+        yield BlockDiagram(
+            stages=tuple(number + 1 for number in stages),
+            incoming=_shape(first.inputs),
+            branch=tuple(map(box, block.branch)),
+            shortcut=tuple(map(box, block.shortcut)),
+            after=tuple(map(box, block.activation)),
+            outgoing=_shape(last.outputs),
+        )
+
+
+def _parts(network: Network, recipe: Recipe, planned: Plan) -> Iterator[Box]:
+    yield from map(box, planned.stem)
+    for number, (stage, made) in enumerate(zip(network.stages, planned.stages, strict=True), 1):
+        yield from map(box, made.downsampling)
+        outputs = made.blocks[-1].branch[-1].outputs
+        strides = number > 1 and not made.downsampling
+        yield Box(
+            kind="part",
+            text=f"stage {number}: {stage.depth} block{'s' * (stage.depth > 1)}",
+            detail=_shape(outputs) + (", stride 2" if strides else ""),
+        )
+    yield from (box(layer) for layer in planned.head if layer.kind != "flatten")
+    yield from _recipe(recipe, network)
+
+
+def _recipe(recipe: Recipe, network: Network) -> Iterator[Box]:
+    """The recipe, and below it what makes it an enhanced one, two to a line."""
+    optimizer = {"sgd": "SGD", "adamw": "AdamW"}[recipe.optimizer]
+    yield Box(
+        kind="part",
+        text=f"recipe: {optimizer}, {recipe.epochs} epoch{'s' * (recipe.epochs > 1)}",
+        detail=f"batch {recipe.batch}, {recipe.image_size} px",
+    )
+    named = {
+        "mixup": recipe.mixup,
+        "cutmix": recipe.cutmix,
+        "RandAugment": recipe.randaugment,
+        "erasing": recipe.erasing,
+        f"drop path {network.drop_path:g}": network.drop_path,
+        "EMA": recipe.ema,
+    }
+    found = [name for name, given in named.items() if given]
+    for start in range(0, len(found), 2):
+        yield Box(kind="activation", text=", ".join(found[start : start + 2]))
+
+
+def box(layer: Layer) -> Box:
+    """A layer as a box."""
+    if layer.kind == "convolution":
+        return _convolution(layer)
+    if layer.kind == "linear":
+        detail = f"{layer.inputs[0]} → {layer.outputs[0]}"
+        return Box(kind="part", text="linear", detail=detail)
+    if layer.kind == "max_pool":
+        text = f"max-pool {layer.kernel}×{layer.kernel}, stride {layer.stride}"
+        return Box(kind="activation", text=text)
+    if layer.kind == "operation":
+        given = ", ".join(f"{name} {each}" for name, each in layer.operation.parameters.items())
+        return Box(kind="operation", text=layer.operation.operation, detail=given)
+    kind = "norm" if layer.kind.endswith("_norm") or layer.kind == "layer_scale" else "activation"
+    return Box(kind=kind, text=NAMES[layer.kind])
+
+
+def _convolution(layer: Layer) -> Box:
+    channels = f"{layer.inputs[0]} → {layer.outputs[0]}"
+    groups = f", groups {layer.groups}" if layer.groups > 1 else ""
+    stride = f", stride {layer.stride}" if layer.stride > 1 else ""
+    kernel = f"{layer.kernel}×{layer.kernel}"
+    kind = "depthwise" if layer.groups > 1 else "k×k" if layer.kernel > 1 else "1×1"
+    return Box(
+        kind=kind,
+        text=kernel + (" depthwise" if kind == "depthwise" else "") + stride,
+        detail=channels + groups,
+        channels=layer.outputs[0],
+    )
+
+
+def _shape(shape: tuple[int, int, int]) -> str:
+    channels, height, width = shape
+    return f"{channels} × {height} × {width}"

@@ -1,0 +1,139 @@
+"""Boxes and lines of block diagrams; lengths in inches from the top left corner, type in points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyBboxPatch
+
+from analysis.diagram import Box
+from analysis.figures.cost import KINDS
+from analysis.figures.layout import LETTER, short
+from analysis.figures.style import FAINT, INK, PAPER
+
+# A convolution's box; a norm's or activation's; the gap above a convolution; type.
+TALL, FLAT, GAP, SIZE = 0.28, 0.14, 0.09, 6.5
+NARROWEST = 0.7  # of the widest box in a column
+FILLS = KINDS | {
+    "norm": KINDS["norms, scales"],
+    "operation": KINDS["own operations"],
+    "activation": PAPER,
+    "part": PAPER,
+}
+ON_DARK = "#FEFEFE"  # white that stays white where the paper is dark
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How boxes are drawn: heights of tall and flat ones, the gap above tall ones, type.
+
+    `groups` are shown beside the channels; `shaped` makes boxes wider where more channels come out.
+    """
+
+    tall: float = TALL
+    flat: float = FLAT
+    gap: float = GAP
+    size: float = SIZE
+    groups: bool = True
+    shaped: bool = True
+
+
+def canvas(figure: Figure) -> Axes:
+    """Axes over a whole figure, in inches from its top left corner."""
+    width, height = figure.get_size_inches()
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    return axes
+
+
+def is_flat(box: Box) -> bool:
+    """Whether a box lies right under the one above: norms, activations, pools."""
+    return box.kind in ("norm", "activation")
+
+
+def height(boxes: Sequence[Box], scale: Scale) -> float:
+    """How tall a column of boxes is."""
+    return sum(scale.flat if is_flat(box) else scale.tall + scale.gap for box in boxes)
+
+
+def column(
+    axes: Axes, boxes: Sequence[Box], middle: float, top: float, wide: float, ink: str, scale: Scale
+) -> float:
+    """Boxes from top to bottom, joined by lines; `wide` is the widest. Returns where it ends.
+
+    New boxes have a thick outline in the colour `ink`, those that are gone are dashed.
+    """
+    most = max((box.channels for box in boxes), default=0) if scale.shaped else 0
+    last = wide
+    for number, box in enumerate(boxes):
+        if is_flat(box):
+            tall = scale.flat
+        else:
+            share = max((box.channels / most) ** 0.5, NARROWEST) if box.channels and most else 1.0
+            tall, last = scale.tall, wide * share
+            if number:
+                line(axes, [(middle, top), (middle, top + scale.gap)])
+            top += scale.gap
+        draw(axes, box, (middle, top, last, tall), ink, scale)
+        top += tall
+    return top
+
+
+def draw(
+    axes: Axes, box: Box, place: tuple[float, float, float, float], ink: str, scale: Scale
+) -> None:
+    """One box; `place` is its middle, top, width and height."""
+    middle, top, wide, tall = place
+    inset = 0.01 if is_flat(box) else 0.0
+    gone = box.change == "gone"
+    fill = PAPER if gone else FILLS[box.kind]
+    axes.add_patch(
+        FancyBboxPatch(
+            (middle - wide / 2 + 0.02, top + 0.02 + inset), wide - 0.04, tall - 0.04 - inset,
+            boxstyle="round,pad=0.02,rounding_size=0.035", facecolor=fill,
+            edgecolor=ink if box.change == "new" else FAINT,
+            linewidth=1.7 if box.change == "new" else 0.5,
+            linestyle=(0, (2.5, 1.8)) if gone else "solid", zorder=4 if box.change == "new" else 3,
+        )
+    )  # fmt: skip
+    text = {"ha": "center", "va": "center", "zorder": 5}
+    text["color"] = FAINT if gone else ON_DARK if fill == KINDS["1×1"] else INK
+    bold = box.change == "new"
+    weight = "bold" if bold else "normal"
+    if is_flat(box) or not box.detail:
+        size = (0.9 if is_flat(box) else 1) * scale.size
+        shown, size = _fitted(f"no {box.text}" if gone else box.text, size, wide, bold)
+        axes.text(middle, top + (tall + inset) / 2, shown, fontsize=size, weight=weight, **text)
+        return
+    shown, size = _fitted(box.text, scale.size, wide, bold)
+    axes.text(middle, top + 0.31 * tall, shown, fontsize=size, weight=weight, **text)
+    detail = box.detail if scale.groups else box.detail.partition(", groups")[0]
+    shown, size = _fitted(detail, 0.84 * scale.size, wide, bold=False)
+    axes.text(middle, top + 0.72 * tall, shown, fontsize=size, **text)
+
+
+def _fitted(text: str, size: float, wide: float, bold: bool) -> tuple[str, float]:
+    """The text and the size at which it fits a box: up to a quarter smaller, beyond that cut."""
+    letter = LETTER * (1.12 if bold else 1.0)
+    room = (wide - 0.05) / letter
+    size = min(size, max(room / max(len(text), 1), 0.72 * size))
+    return short(text, int(room / size + 1e-6)), size
+
+
+def line(axes: Axes, points: Sequence[tuple[float, float]], *, arrow: bool = False) -> None:
+    """A line through points, with a head at its end."""
+    xs, ys = zip(*points, strict=True)
+    axes.plot(xs, ys, color=INK, linewidth=0.8, zorder=2, solid_joinstyle="round")
+    if arrow:
+        axes.plot(xs[-1], ys[-1], marker="v", markersize=3, color=INK, zorder=2, linewidth=0)
+
+
+def plus(axes: Axes, x: float, y: float) -> None:
+    """The sign of an addition."""
+    axes.add_patch(Circle((x, y), 0.062, facecolor=PAPER, edgecolor=INK, linewidth=0.8, zorder=4))
+    for dx, dy in ((0.038, 0), (0, 0.038)):
+        axes.plot([x - dx, x + dx], [y - dy, y + dy], color=INK, linewidth=0.8, zorder=5)
