@@ -39,7 +39,7 @@ roadmap: $(READY)  ## train all 14 rows; goes on where it was (SEEDS=3)
 table: $(READY)  ## accuracy and cost of every row, beside the paper's
 	$(CLI) table --roadmap $(ROADMAP) --runs $(RUNS) $(ARGUMENTS)
 
-plots: $(READY)  ## figures: roadmap, effects, cost, curves (PDF, SVG, PNG)
+plots: $(READY)  ## all figures: roadmap, blocks, effects, cost … (PDF, SVG, PNG)
 	$(CLI) plot --roadmap $(ROADMAP) --runs $(RUNS) --out $(FIGURES) $(ARGUMENTS)
 
 cost: $(READY)  ## what every row costs, exactly, without training

@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
 
+from analysis.colours import PAPER
 from analysis.diagram import Box
 from analysis.figures.cost import KINDS
 from analysis.figures.layout import LETTER, short
-from analysis.figures.style import FAINT, INK, PAPER
+from analysis.figures.style import FAINT, INK
 
 # A convolution's box; a norm's or activation's; the gap above a convolution; type.
 TALL, FLAT, GAP, SIZE = 0.28, 0.14, 0.09, 6.5
@@ -23,7 +24,8 @@ FILLS = KINDS | {
     "activation": PAPER,
     "part": PAPER,
 }
-ON_DARK = "#FEFEFE"  # white that stays white where the paper is dark
+# Type on a filled box, which stays as it is where the paper is dark.
+ON_FILL, ON_DARK_FILL = "#212121", "#FEFEFE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,7 @@ def draw(
         )
     )  # fmt: skip
     text = {"ha": "center", "va": "center", "zorder": 5}
-    text["color"] = FAINT if gone else ON_DARK if fill == KINDS["1×1"] else INK
+    text["color"] = FAINT if gone else _type_on(fill)
     bold = box.change == "new"
     weight = "bold" if bold else "normal"
     if is_flat(box) or not box.detail:
@@ -114,6 +116,12 @@ def draw(
     detail = box.detail if scale.groups else box.detail.partition(", groups")[0]
     shown, size = _fitted(detail, 0.84 * scale.size, wide, bold=False)
     axes.text(middle, top + 0.72 * tall, shown, fontsize=size, **text)
+
+
+def _type_on(fill: str) -> str:
+    if fill == PAPER:
+        return INK
+    return ON_DARK_FILL if fill == KINDS["1×1"] else ON_FILL
 
 
 def _fitted(text: str, size: float, wide: float, bold: bool) -> tuple[str, float]:

@@ -15,7 +15,7 @@ from roadmap.files import put_bytes, put_text
 WIDTHS = {"one-column": 3.35, "two-column": 7.0}
 TYPE = {"one-column": 6.0, "two-column": 7.5}
 
-INK, FAINT, GRID, PAPER = "#222222", "#777777", "#DDDDDD", "#FFFFFF"
+INK, FAINT, GRID = "#222222", "#777777", "#DDDDDD"
 
 
 def applied() -> AbstractContextManager:
