@@ -18,7 +18,7 @@ def explain(roadmap: Roadmap, row: Row) -> str:
     parts = [
         f"{row.number} {row.step}: {row.title} ({row.group}), roadmap {roadmap.name}",
         _paragraphs(row.explanation),
-        _paper(costs, row),
+        textwrap.fill(paper_words(costs, row), WIDTH),
         _changes(row),
         _costs(costs, row),
     ]
@@ -30,7 +30,8 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(paragraphs)
 
 
-def _paper(costs: dict, row: Row) -> str:
+def paper_words(costs: dict, row: Row) -> str:
+    """What the paper prints of this row, in words; nothing where it has no such row."""
     own = costs[row.number]
     if own["paper_top1"] is None:
         return ""
@@ -41,32 +42,45 @@ def _paper(costs: dict, row: Row) -> str:
     text += f", {own['paper_gflops']:.2f} GFLOPs."
     if own["note"]:
         text += f" Note: {own['note']}."
-    return textwrap.fill(text, WIDTH)
+    return text
 
 
-def _changes(row: Row) -> str:
+def changes(row: Row) -> tuple[str, list[str]]:
+    """What is new and gone in a row's spec, as lines under a heading; of the base the whole."""
     if row.before is None:
-        return "\n".join(["Spec:", *_wrapped("  " + line for line in meaningful(row.spec))])
+        return "Spec", ["  " + line for line in meaningful(row.spec)]
     changed = difference(row.before.spec, row.spec) or [
         "  nothing: what the step would change is there already, or is not in this spec"
     ]
-    return "\n".join([f"Spec, against row {row.before.number}:", *_wrapped(changed)])
+    return f"Spec, against row {row.before.number}", changed
 
 
-def _wrapped(found) -> list[str]:
-    return [textwrap.fill(line, WIDTH, subsequent_indent="      ") for line in found]
+def cost_lines(costs: dict, row: Row) -> list[tuple[str, ...]]:
+    """MACs, parameters, activations: of this row, of the row before, the change in percent."""
+    own, lines = costs[row.number], []
+    for name, key in (("MACs", "macs"), ("parameters", "params"), ("activations", "activations")):
+        line = (name, f"{own[key]:,}")
+        if row.before:
+            before = costs[row.before.number][key]
+            line += (f"{before:,}", f"{signed(100 * (own[key] / before - 1), 1)} %")
+        lines.append(line)
+    return lines
+
+
+def _changes(row: Row) -> str:
+    heading, found = changes(row)
+    wrapped = [textwrap.fill(line, WIDTH, subsequent_indent="      ") for line in found]
+    return "\n".join([f"{heading}:", *wrapped])
 
 
 def _costs(costs: dict, row: Row) -> str:
-    own = costs[row.number]
     shown = [
         f"{'':14}{'this row':>16}" + (f"{'row ' + row.before.number:>16}" if row.before else "")
     ]
-    for name, key in (("MACs", "macs"), ("parameters", "params"), ("activations", "activations")):
-        line = f"  {name:12}{own[key]:>16,}"
-        if row.before:
-            before = costs[row.before.number][key]
-            line += f"{before:>16,}  {signed(100 * (own[key] / before - 1), 1):>7} %"
+    for name, own, *rest in cost_lines(costs, row):
+        line = f"  {name:12}{own:>16}"
+        if rest:
+            line += f"{rest[0]:>16}  {rest[1]:>9}"
         shown.append(line)
     size, classes = row.spec.recipe.image_size, row.spec.network.classes
     return f"Cost of one image of {size} pixels, {classes} classes:\n" + "\n".join(shown)

@@ -60,6 +60,13 @@ def finished(text: str) -> str:
     return "% needs \\usepackage{booktabs}\n" + _ascii(text)
 
 
+def document(*tables: str) -> str:
+    """Tables as a document that compiles as it is."""
+    head = ("\\documentclass{article}", "\\usepackage[margin=2cm]{geometry}",
+            "\\usepackage{booktabs}", "\\begin{document}")  # fmt: skip
+    return "\n".join([*head, *tables, "\\end{document}", ""])
+
+
 # Small, and with narrow gaps: nine columns have to fit the text width of an article.
 _COMPACT = "\\footnotesize\n\\setlength{\\tabcolsep}{3pt}\n"
 

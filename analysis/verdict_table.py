@@ -105,12 +105,13 @@ def _terminal(judged: Judged) -> str:
     for row in cells(judged):
         grid.add_row(*(Text(row[name]) for name in short))
     console.print(grid)
-    for line in _remarks(judged):
+    for line in remarks(judged):
         console.print(Text(line))
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
 
-def _remarks(judged: Judged) -> list[str]:
+def remarks(judged: Judged) -> list[str]:
+    """What there is to say below the verdicts."""
     agreements = [
         f"Agreement with the paper, {each.of}: Spearman {signed(each.correlation, 2)} "
         f"({_interval(each.low, each.high, 2)}, {each.pairs} pairs)"
@@ -126,7 +127,7 @@ def _remarks(judged: Judged) -> list[str]:
 
 def _markdown(judged: Judged) -> str:
     headings = HEADINGS | {"order": "varies over orders"}
-    return as_markdown(cells(judged), headings, _remarks(judged))
+    return as_markdown(cells(judged), headings, remarks(judged))
 
 
 def _latex(judged: Judged) -> str:
@@ -134,7 +135,7 @@ def _latex(judged: Judged) -> str:
     sides = "".join("l" if name in LEFT else "r" for name in frame.columns)
     frame = frame.rename(columns=HEADINGS | {"order": "orders"})
     where = f" on {judged.data}" if judged.data else ""
-    caption = f"{judged.title}: what each step is worth{where}. {'. '.join(_remarks(judged))}"
+    caption = f"{judged.title}: what each step is worth{where}. {'. '.join(remarks(judged))}"
     options = {"environment": "table*", "caption": plain(caption), "label": "tab:verdicts"}
     return finished(tabular(frame, column_format=sides, **options))
 

@@ -324,76 +324,61 @@ def _records(options: argparse.Namespace, *, say_none: bool = True) -> Sequence[
 
 
 def _plot(options: argparse.Namespace) -> int:
+    from analysis.figures.gallery import FIGURES, NEED_NO_RUNS, Subject, drawings
+    from analysis.figures.style import save
+
     wanted = list(FIGURES) if options.figure is None else [options.figure]
     for name in wanted:
         if name not in FIGURES:
             raise unknown("figure", name, FIGURES)
-    records = _records(options, say_none=not set(wanted) <= SPEC_FIGURES)
-    for path in (path for name in wanted for path in FIGURES[name](options, records)):
+    records = _records(options, say_none=not set(wanted) <= NEED_NO_RUNS)
+    study = _study(options, "path")
+    shown = Subject(
+        roadmap=study.roadmap if options.study else _load(options),
+        study=study,
+        records=records,
+        data=_data(options),
+        row=options.row,
+    )
+    for note in shown.table.notes if "roadmap" in wanted else ():
+        _say(note)
+    for drawing in (each for name in wanted for each in drawings(name, shown)):
+        for path in save(drawing, options.out, width=options.width, theme=options.theme):
+            print(path)
+    return DONE
+
+
+def _write_report(options: argparse.Namespace) -> int:
+    from analysis.report.contents import gather
+    from analysis.report.page import write_report
+    from roadmap.record import read_records
+    from steps.studies import load_study, shipped
+
+    found = read_records(options.runs)
+    if options.runs != Path("runs") and not options.runs.is_dir():
+        raise Problem(f"folder of runs {options.runs} does not exist")
+    overrides = _overrides(options)
+    names = options.studies or [name for name in shipped() if name != "path"]
+    given = {"roadmap": options.roadmap, "steps": options.steps, "overrides": overrides}
+    others = [load_study(name, **given) for name in names]
+    contents = gather(
+        _load(options), load_study("path", **given), others, found.records,
+        data=_data(options), broken=found.broken, given=_given(options),
+    )  # fmt: skip
+    for path in write_report(contents, options.out):
         print(path)
     return DONE
 
 
-def _plot_roadmap(options: argparse.Namespace, records: Sequence[Record]) -> Sequence[Path]:
-    from analysis.figures.roadmap import write_figures
-    from analysis.table import tabulate
-
-    path = _load(options)
-    table = tabulate(path, records, data=_data(options))
-    for note in table.notes:
-        _say(note)
-    return write_figures(table, options.out, path.paper)
-
-
-def _plot_effects(options: argparse.Namespace, records: Sequence[Record]) -> Sequence[Path]:
-    from analysis.figures.effects import write_effects
-    from analysis.verdicts import judge_paper, judge_study
-    from steps.studies import load_study
-
-    study = _study(options, "path")
-    judged, table = judge_study(study, records, _data(options)), study.roadmap.paper
-    name, theirs = f"effects-{study.name}", None
-    if study.design == "path":
-        name = "effects"
-        theirs = judge_paper(load_study("path", roadmap=table), table) if table else None
-    return write_effects(judged, options.out, name, theirs)
-
-
-def _plot_cost(options: argparse.Namespace, records: Sequence[Record]) -> Sequence[Path]:
-    from analysis.figures.cost import write_cost
-    from analysis.selection import select
-
-    path = _load(options)
-    classes = select(path, records, _data(options)).classes
-    return write_cost(path if classes is None else path.with_classes(classes), options.out)
-
-
-def _plot_curves(options: argparse.Namespace, records: Sequence[Record]) -> Sequence[Path]:
-    from analysis.figures.curves import write_curves
-    from analysis.selection import select
-
-    path = _load(options)
-    return write_curves(path, select(path, records, _data(options)), options.out)
-
-
-def _plot_block(options: argparse.Namespace, records: Sequence[Record]) -> Sequence[Path]:
-    from analysis.figures.block import write_blocks
-    from analysis.figures.strip import write_strip
-
-    path = _load(options)
-    if options.row is not None:
-        return write_blocks([path[options.row]], options.out)
-    return [*write_strip(path, options.out), *write_blocks(path, options.out)]
-
-
-FIGURES = {
-    "roadmap": _plot_roadmap,
-    "block": _plot_block,
-    "effects": _plot_effects,
-    "cost": _plot_cost,
-    "curves": _plot_curves,
-}
-SPEC_FIGURES = {"block", "cost"}  # need no runs
+def _given(options: argparse.Namespace) -> str:
+    """The options that another command needs for the same roadmap, data, settings and runs."""
+    words: list[str] = []
+    for name, value in (("roadmap", options.roadmap), ("steps", options.steps),
+                        ("data", options.data)):  # fmt: skip
+        words += [f"--{name}", str(value)] if value is not None else []
+    words += [word for each in options.overrides for word in ("--set", each)]
+    words += ["--runs", str(options.runs)] if options.runs != Path("runs") else []
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def _check_data(options: argparse.Namespace) -> int:
@@ -469,6 +454,7 @@ COMMANDS = {
     "verdicts": _verdicts,
     "table": _table,
     "plot": _plot,
+    "report": _write_report,
     "export": _export,
     "collect": _collect,
     "check-data": _check_data,

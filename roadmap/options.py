@@ -113,6 +113,25 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
         help="folder for the files (default figures)",
     )  # fmt: skip
 
+    plot.add_argument(
+        "--width", default="two-column", metavar="WIDTH",
+        help="of a paper: one-column or two-column (default)",
+    )  # fmt: skip
+    plot.add_argument(
+        "--theme", default="light", metavar="THEME", help="paper: light (default) or dark"
+    )
+
+    report = add("report", "one HTML page of all that the runs say, and tables for papers")
+    report.add_argument(
+        "studies", nargs="*", metavar="STUDY",
+        help="with these studies (default: all shipped ones that have runs)",
+    )  # fmt: skip
+    _add_reading(report)
+    report.add_argument(
+        "--out", type=Path, default=Path("report"), metavar="DIR",
+        help="folder for report.html and the tables (default report)",
+    )  # fmt: skip
+
     check = commands.add_parser(
         "check-data",
         allow_abbrev=False,

@@ -123,14 +123,20 @@ def _distinct(contrast: Contrast, path: Roadmap) -> Contrast:
     return replace(contrast, parts=tuple(parts))
 
 
+def shipped() -> list[str]:
+    """The names of the studies that come with the project."""
+    return sorted(each.name.removesuffix(".yaml") for each in _FOLDER.iterdir())
+
+
+_FOLDER = resources.files("experiments") / "studies"
+
+
 def _file(name: str) -> Path:
-    shipped = resources.files("experiments") / "studies"
     if name.endswith((".yaml", ".yml")):
         return Path(name)
-    choices = sorted(each.name.removesuffix(".yaml") for each in shipped.iterdir())
-    if name not in choices:
-        raise unknown("study", name, [*choices, "FILE.yaml"])
-    return Path(str(shipped / f"{name}.yaml"))
+    if name not in shipped():
+        raise unknown("study", name, [*shipped(), "FILE.yaml"])
+    return Path(str(_FOLDER / f"{name}.yaml"))
 
 
 def _typed(data: Mapping[str, Any], key: str, kind: Any, default: Any) -> Any:

@@ -7,9 +7,8 @@ What is new against the row before has a thick outline, what is gone is dashed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,7 +17,7 @@ from analysis.colours import colour
 from analysis.diagram import BlockDiagram, Box, Diagram, diagram, plain
 from analysis.figures.boxes import FLAT, GAP, SIZE, Scale, canvas, column, height, line, plus
 from analysis.figures.layout import LETTER, short
-from analysis.figures.style import FAINT, WIDTHS, applied, save
+from analysis.figures.style import FAINT, WIDTHS, Drawing, applied
 from roadmap.errors import unknown
 from steps.path import Row
 
@@ -120,12 +119,15 @@ def _projection(axes: Axes, boxes: tuple[Box, ...], side: float, middle: float, 
     column(axes, boxes, side, middle - height(boxes, scale) / 2, 0.55, ink, scale)
 
 
-def write_blocks(rows: Iterable[Row], folder: Path) -> list[Path]:
-    """A diagram for each row, as `block-NUMBER`, with its caption."""
-    files = []
-    for row in rows:
-        files += save(draw_block(row), folder, f"block-{row.number}", _caption(row))
-    return files
+def block_drawings(rows: Iterable[Row]) -> list[Drawing]:
+    """A diagram for each row, as `block-NUMBER`."""
+    return [
+        Drawing(name=f"block-{row.number}", caption=_caption(row), draw=_drawn(row)) for row in rows
+    ]
+
+
+def _drawn(row: Row) -> Callable[[str], Figure]:
+    return lambda width: draw_block(row, width=width)
 
 
 def _caption(row: Row) -> str:

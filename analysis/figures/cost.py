@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,11 +25,12 @@ from analysis.figures.layout import (
     stacked,
     type_of,
 )
-from analysis.figures.style import WIDTHS, applied, save
+from analysis.figures.style import WIDTHS, Drawing, applied
 from roadmap.cost import LayerCost, cost
 from roadmap.plan import Layer
 from steps.path import Roadmap, Row
 
+ROOM = {"one-column": 0.42, "two-column": LABELS["two-column"]}  # for labels, in inches
 # What is counted, in the unit of its axis.
 COUNTED = {
     "macs": ("GMACs", 1e9),
@@ -89,39 +89,53 @@ def shares(row: Row, by: str) -> dict[str, Counter[str]]:
     return found
 
 
-def draw_cost(roadmap: Roadmap, by: str) -> Figure:
-    """Stacked bars of every row, for a whole page's width; `by` is stage or kind."""
-    rows, width = list(roadmap), "two-column"
+def draw_cost(roadmap: Roadmap, by: str, *, width: str = "two-column") -> Figure:
+    """Stacked bars of every row; `by` is stage or kind. In one column rows have numbers alone."""
+    rows, labels = list(roadmap), ROOM[width]
     found = [shares(row, by) for row in rows]
     lines = stacked([row.group for row in rows])
     with applied():
         figure = sheet(lines, width)
-        start = EDGE + LABELS[width]
+        start = EDGE + labels
         room = (WIDTHS[width] - start) / len(COUNTED)
         for number, (name, (title, unit)) in enumerate(COUNTED.items()):
             axes = panel(figure, start + number * room, room - GAP, lines, title)
             if number == 0:
-                labels = [Label(number=row.number, title=row.title) for row in rows]
-                labelled(axes, lines, labels, LABELS[width])
+                labelled(axes, lines, [_label(row, width) for row in rows], labels)
             _stacks(axes, lines, [each[name] for each in found], unit, PARTS[by][1])
         heading(figure, f"{roadmap.title}: cost by {_words(by)}", EDGE)
-        _legend(figure, {part for each in found for one in each.values() for part in one}, by)
+        there = {part for each in found for one in each.values() for part in one}
+        _legend(figure, there, by, start)
     return figure
 
 
-def write_cost(roadmap: Roadmap, folder: Path) -> list[Path]:
-    """Both figures with their captions."""
-    files = []
-    for by in PARTS:
-        last = roadmap.rows[-1].spec
-        caption = (
-            f"{roadmap.title}: multiply-accumulates (GMACs), parameters and activations (outputs "
-            f"of convolution and linear layers) of every row by {_words(by)}, for one image of "
-            f"{last.recipe.image_size} pixels and {last.network.classes} classes. Counted from "
-            "the specs, exactly; nothing was trained."
+def _label(row: Row, width: str) -> Label:
+    return Label(number=row.number, title=row.title if width == "two-column" else "")
+
+
+def cost_drawings(roadmap: Roadmap) -> list[Drawing]:
+    """Both figures, as `cost-by-stage` and `cost-by-kind`."""
+    last = roadmap.rows[-1].spec
+    counted = (
+        f"for one image of {last.recipe.image_size} pixels and {last.network.classes} classes. "
+        "Counted from the specs, exactly; nothing was trained."
+    )
+    return [
+        Drawing(
+            name=f"cost-by-{by}",
+            caption=(
+                f"{roadmap.title}: multiply-accumulates (GMACs), parameters and activations "
+                "(outputs of convolution and linear layers) of every row by "
+                f"{_words(by)}, {counted}"
+            ),
+            draw=_drawn(roadmap, by),
         )
-        files += save(draw_cost(roadmap, by), folder, f"cost-by-{by}", caption)
-    return files
+        for by in PARTS
+    ]
+
+
+def _drawn(roadmap: Roadmap, by: str) -> Callable[[str], Figure]:
+    return lambda width: draw_cost(roadmap, by, width=width)
 
 
 def _words(by: str) -> str:
@@ -151,14 +165,13 @@ def _stacks(
                   va="center", zorder=3)  # fmt: skip
 
 
-def _legend(figure: Figure, there: set[str], by: str) -> None:
+def _legend(figure: Figure, there: set[str], by: str, start: float) -> None:
     width, height = figure.get_size_inches()
     patches = [
         Patch(color=fill, label=part) for part, fill in PARTS[by][1].items() if part in there
     ]
-    start = (EDGE + LABELS["two-column"]) / width
     figure.legend(
-        handles=patches, loc="upper left", bbox_to_anchor=(start, 1 - 0.22 / height), ncols=6,
-        frameon=False, fontsize=type_of(figure) - 0.5, handlelength=1.0, handleheight=0.8,
+        handles=patches, loc="upper left", bbox_to_anchor=(start / width, 1 - 0.22 / height),
+        ncols=6, frameon=False, fontsize=type_of(figure) - 0.5, handlelength=1.0, handleheight=0.8,
         handletextpad=0.4, columnspacing=1.2, borderpad=0, borderaxespad=0,
     )  # fmt: skip

@@ -5,9 +5,8 @@ Each panel shows, in grey, the row that this one starts from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
-from pathlib import Path
 
 import numpy
 from matplotlib.axes import Axes
@@ -15,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.colours import colour
-from analysis.figures.layout import LETTER, heading, short
-from analysis.figures.style import FAINT, GRID, TYPE, WIDTHS, applied, save
+from analysis.figures.layout import LETTER, heading, inches, short, type_of
+from analysis.figures.style import FAINT, GRID, TYPE, WIDTHS, Drawing, applied
 from analysis.selection import Selection
 from analysis.table import finished, sentences
 from roadmap.record import Record
@@ -27,7 +26,8 @@ MEASURED = {
     "loss": "validation loss",
     "train_loss": "training loss",
 }
-COLUMNS, CELL = 5, (1.28, 1.12)  # panels side by side; one's share of the sheet, in inches
+BRIEFLY = {"top1": "top-1, %", "loss": "val. loss", "train_loss": "train. loss"}
+COLUMNS, TALL = {"one-column": 3, "two-column": 5}, 1.12  # panels side by side; inches of each
 SIDE, ABOVE, BELOW = 0.42, 0.42, 0.36
 Curves = Mapping[str, numpy.ndarray]  # of rows: (seeds, epochs)
 
@@ -50,44 +50,73 @@ def _measured(run: Record, name: str) -> list[float]:
     return [row.get(name, float("nan")) for row in run.history]
 
 
-def draw_curves(roadmap: Roadmap, chosen: Selection, name: str) -> Figure:
-    """A page's width of panels for the rows that have finished runs."""
+def draw_curves(
+    roadmap: Roadmap, chosen: Selection, name: str, *, width: str = "two-column"
+) -> Figure:
+    """Panels for the rows that have finished runs, all with the same axis."""
     found = curves(chosen, name)
     rows = [row for row in roadmap if row.number in found]
-    deep = max(ceil(len(rows) / COLUMNS), 1)
     with applied():
-        figure = Figure(figsize=(WIDTHS["two-column"], ABOVE + deep * CELL[1] + BELOW))
-        heading(figure, f"{roadmap.title}: {MEASURED[name]} over epochs", 0.05)
+        figure = _sheet(len(rows), width)
+        what = f"{MEASURED[name]} over epochs"
+        heading(figure, what if width == "one-column" else f"{roadmap.title}: {what}", 0.05)
         limits = _limits(found)
         for place, row in enumerate(rows):
-            axes = _cell(figure, place, len(rows))
+            axes = _cell(figure, place, len(rows), COLUMNS[width])
             axes.set_ylim(limits)
-            _panel(axes, row, found)
-            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
-            axes.yaxis.set_major_locator(MaxNLocator(4))
+            _panel(axes, row, found, f"{row.number} {row.title}")
         if not rows:
             figure.text(0.5, 0.5, "no finished runs", color=FAINT, ha="center")
-        else:
-            size, low = TYPE["two-column"], 0.05 / figure.get_figheight()
-            figure.text(0.5, low, "epoch", fontsize=size, ha="center", va="bottom")
     return figure
 
 
-def write_curves(roadmap: Roadmap, chosen: Selection, folder: Path) -> list[Path]:
-    """A figure for each measure, with its caption."""
-    files = []
-    for name, title in MEASURED.items():
-        counts = {number: len(each) for number, each in curves(chosen, name).items()}
-        caption = (
-            f"{roadmap.title}: {title} after every epoch on {chosen.data or 'no data yet'}"
-            f"{f' ({chosen.sizes})' if chosen.sizes else ''}. Line: mean over finished runs; band: "
-            "the least to the greatest of them; grey: the row that this one starts from. "
-            f"n = {_counts(counts)}."
+def draw_row_curves(row: Row, chosen: Selection) -> Figure | None:
+    """All that was measured of one row over epochs, for one column; None without finished runs."""
+    found = {name: curves(chosen, name) for name in MEASURED}
+    if row.number not in found["top1"]:
+        return None
+    with applied():
+        figure = _sheet(len(MEASURED), "one-column", above=0.05)
+        for place, (name, title) in enumerate(BRIEFLY.items()):
+            axes = _cell(figure, place, len(MEASURED), len(MEASURED), above=0.05, named=True)
+            _panel(axes, row, found[name], title)
+    return figure
+
+
+def _sheet(count: int, width: str, above: float = ABOVE) -> Figure:
+    """An empty figure for so many panels, with the name of their common axis below."""
+    deep = max(ceil(count / COLUMNS[width]), 1)
+    figure = Figure(figsize=(WIDTHS[width], above + deep * TALL + BELOW))
+    if count:
+        low = 0.05 / figure.get_figheight()
+        figure.text(0.5, low, "epoch", fontsize=TYPE[width], ha="center", va="bottom")
+    return figure
+
+
+def curve_drawings(roadmap: Roadmap, chosen: Selection) -> list[Drawing]:
+    """A figure for each measure: `curves-top1`, `curves-loss`, `curves-train-loss`."""
+    return [
+        Drawing(
+            name=f"curves-{name.replace('_', '-')}",
+            caption=_caption(roadmap, chosen, name),
+            draw=_drawn(roadmap, chosen, name),
         )
-        figure = draw_curves(roadmap, chosen, name)
-        kind = name.replace("_", "-")
-        files += save(figure, folder, f"curves-{kind}", f"{caption} {sentences(chosen.notes)}")
-    return files
+        for name in MEASURED
+    ]
+
+
+def _drawn(roadmap: Roadmap, chosen: Selection, name: str) -> Callable[[str], Figure]:
+    return lambda width: draw_curves(roadmap, chosen, name, width=width)
+
+
+def _caption(roadmap: Roadmap, chosen: Selection, name: str) -> str:
+    counts = {number: len(each) for number, each in curves(chosen, name).items()}
+    return (
+        f"{roadmap.title}: {MEASURED[name]} after every epoch on {chosen.data or 'no data yet'}"
+        f"{f' ({chosen.sizes})' if chosen.sizes else ''}. Line: mean over finished runs; band: "
+        "the least to the greatest of them; grey: the row that this one starts from. "
+        f"n = {_counts(counts)}. {sentences(chosen.notes)}"
+    )
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -104,27 +133,37 @@ def _limits(found: Curves) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _cell(figure: Figure, place: int, count: int) -> Axes:
-    """The panel at a place, row by row; ticks are named at the left and below the last ones."""
+def _cell(
+    figure: Figure, place: int, count: int, columns: int, *, above: float = ABOVE,
+    named: bool = False,
+) -> Axes:  # fmt: skip
+    """The panel at a place, row by row; ticks are named below the last ones and at the left.
+
+    With `named` every panel's ticks are named: each has an axis of its own.
+    """
     width, height = figure.get_size_inches()
-    across, down = place % COLUMNS, place // COLUMNS
-    left, top = SIDE + across * (width - SIDE) / COLUMNS, ABOVE + down * CELL[1]
-    wide, tall = (width - SIDE) / COLUMNS - 0.12, CELL[1] - 0.28
+    across, down = place % columns, place // columns
+    room = (width - (0 if named else SIDE)) / columns
+    side = 0.32 if named else 0.0
+    left, top = (side if named else SIDE) + across * room, above + down * TALL
+    wide, tall = room - side - 0.12, TALL - 0.28
     axes = figure.add_axes(
         (left / width, 1 - (top + 0.2 + tall) / height, wide / width, tall / height)
     )
+    size = type_of(figure)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color=GRID, linewidth=0.5)
-    last = place + COLUMNS >= count
-    axes.tick_params(labelsize=TYPE["two-column"] - 1, pad=2, labelleft=across == 0,
-                     labelbottom=last)  # fmt: skip
+    axes.tick_params(labelsize=size - 1, pad=2, labelleft=named or across == 0,
+                     labelbottom=place + columns >= count)  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
     return axes
 
 
-def _panel(axes: Axes, row: Row, found: Curves) -> None:
-    size, wide = TYPE["two-column"] - 0.5, axes.get_position().width * WIDTHS["two-column"]
-    title = short(f"{row.number} {row.title}", int(wide / (LETTER * size)))
-    axes.set_title(title, fontsize=size, loc="left", pad=3)
+def _panel(axes: Axes, row: Row, found: Curves, title: str) -> None:
+    size = type_of(axes.figure) - 0.5
+    shown = short(title, int(inches(axes) / (LETTER * size)))
+    axes.set_title(shown, fontsize=size, loc="left", pad=3)
     if row.before is not None and row.before.number in found:
         _line(axes, found[row.before.number], FAINT, band=False)
     _line(axes, found[row.number], colour(row.group), band=True)

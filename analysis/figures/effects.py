@@ -7,7 +7,6 @@ difference is larger than the study's margin, which is the grey band.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -31,7 +30,7 @@ from analysis.figures.layout import (
     stacked,
     type_of,
 )
-from analysis.figures.style import FAINT, GRID, INK, applied, save
+from analysis.figures.style import FAINT, GRID, INK, Drawing, applied
 from analysis.table import sentences
 from analysis.verdicts import Judged, Verdict
 
@@ -78,14 +77,19 @@ def _caption(judged: Judged) -> str:
     return " ".join(part for part in parts if part)
 
 
-def write_effects(judged: Judged, folder: Path, name: str, paper: Judged | None) -> list[Path]:
+def effect_drawings(judged: Judged, name: str, paper: Judged | None) -> list[Drawing]:
     """The effects of a study, as `name`, and beside the paper's where there are such."""
     caption = _caption(judged)
-    files = save(draw_effects(judged), folder, name, caption)
+    own = Drawing(name=name, caption=caption, draw=lambda width: draw_effects(judged, width=width))
     if paper is None:
-        return files
-    both = f"Left: {_caption(paper)}\n\nRight: {caption}"
-    return files + save(draw_effects(paper, judged), folder, f"{name}-beside-paper", both)
+        return [own]
+    beside = Drawing(
+        name=f"{name}-beside-paper",
+        caption=f"Left: {_caption(paper)}\n\nRight: {caption}",
+        draw=lambda _: draw_effects(paper, judged),
+        widths=("two-column",),
+    )
+    return [own, beside]
 
 
 def _counts(judged: Judged) -> str:

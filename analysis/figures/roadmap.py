@@ -7,7 +7,6 @@ hatched.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,7 +25,7 @@ from analysis.figures.layout import (
     stacked,
 )
 from analysis.figures.panels import accuracy_panel, cost_panel
-from analysis.figures.style import WIDTHS, applied, save
+from analysis.figures.style import WIDTHS, Drawing, applied
 from analysis.table import Table
 
 
@@ -85,19 +84,23 @@ def _panels(
     return accuracies, costs
 
 
-def write_figures(table: Table, folder: Path, paper: str | None) -> list[Path]:
+def roadmap_drawings(table: Table, paper: str | None) -> list[Drawing]:
     """The figure of a table, the paper's own, and where there is one both side by side."""
     ours = table_bars(table)
-    files = save(draw(ours), folder, "roadmap", ours.caption)
+    own = Drawing(name="roadmap", caption=ours.caption, draw=lambda width: draw(ours, width=width))
     if paper is None:
-        return files
+        return [own]
     printed = paper_bars(paper)
-    files += save(
-        draw(printed, title=f"the paper: {printed.title}"),
-        folder,
-        f"paper-{paper}",
-        printed.caption,
+    title = f"the paper: {printed.title}"
+    theirs = Drawing(
+        name=f"paper-{paper}",
+        caption=printed.caption,
+        draw=lambda width: draw(printed, title=title, width=width),
     )
-    both = side_by_side(printed, ours, titles=(f"the paper: {printed.title}", ours.title))
-    caption = f"Left: {printed.caption}\n\nRight: {ours.caption}"
-    return files + save(both, folder, "roadmap-beside-paper", caption)
+    both = Drawing(
+        name="roadmap-beside-paper",
+        caption=f"Left: {printed.caption}\n\nRight: {ours.caption}",
+        draw=lambda _: side_by_side(printed, ours, titles=(title, ours.title)),
+        widths=("two-column",),
+    )
+    return [own, theirs, both]

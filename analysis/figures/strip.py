@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +12,7 @@ from analysis.colours import colour
 from analysis.diagram import BlockDiagram, diagram
 from analysis.figures.boxes import Scale, canvas, column, height, line, plus
 from analysis.figures.layout import LETTER, heading, short
-from analysis.figures.style import FAINT, WIDTHS, applied, save
+from analysis.figures.style import FAINT, WIDTHS, Drawing, applied
 from roadmap.errors import unknown
 from roadmap.text import difference
 from steps.path import Roadmap, Row
@@ -122,8 +121,8 @@ def _block(axes: Axes, cell: Cell, middle: float, top: float, room: float) -> No
     line(axes, [(middle, end), (middle, end + 0.05)], arrow=True)
 
 
-def write_strip(roadmap: Roadmap, folder: Path) -> list[Path]:
-    """The strip, as `blocks`, with its caption."""
+def strip_drawing(roadmap: Roadmap) -> Drawing:
+    """The strip, as `blocks`."""
     last = roadmap.rows[-1].spec
     caption = (
         f"{roadmap.title}: the residual block of every row, for images of "
@@ -132,4 +131,6 @@ def write_strip(roadmap: Roadmap, folder: Path) -> list[Path]:
         "below them lie their norm and activation. Thick outline: new against the row it starts "
         "from; dashed: gone; grey words: what changed outside the block."
     )
-    return save(draw_strip(roadmap), folder, "blocks", caption)
+    return Drawing(
+        name="blocks", caption=caption, draw=lambda width: draw_strip(roadmap, width=width)
+    )

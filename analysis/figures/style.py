@@ -1,14 +1,18 @@
-"""One style for every figure: sizes, type, files. The colours are in `analysis.colours`."""
+"""One style for every figure: sizes, type, files. Colours are in `analysis.colours`."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
 
+from analysis.figures.themes import THEMES, darken
+from roadmap.errors import unknown
 from roadmap.files import put_bytes, put_text
 
 # Widths in inches, of one column and of the whole text of a two-column paper; type in points.
@@ -36,6 +40,8 @@ def applied() -> AbstractContextManager:
             "axes.axisbelow": True,
             "xtick.color": FAINT,
             "xtick.labelcolor": INK,
+            "ytick.color": FAINT,
+            "ytick.labelcolor": INK,
             "xtick.major.width": 0.6,
             "xtick.major.size": 2.5,
             "hatch.linewidth": 0.8,
@@ -55,16 +61,39 @@ _METADATA = {
 }
 
 
-def save(figure: Figure, folder: Path, name: str, caption: str) -> list[Path]:
-    """Write `name`.pdf, .svg, .png (200 dpi) and the caption as .txt; returns their paths."""
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A figure that can be drawn: its name, its caption and how, for each width that it has."""
+
+    name: str
+    caption: str
+    draw: Callable[[str], Figure]
+    widths: Collection[str] = tuple(WIDTHS)
+
+
+def save(
+    drawing: Drawing, folder: Path, *, width: str = "two-column", theme: str = "light"
+) -> list[Path]:
+    """Write its `name`.pdf, .svg, .png (200 dpi) and the caption as .txt; returns their paths.
+
+    A figure without this width is drawn for the one that it has. Raises Problem for a width or a
+    theme that is none.
+    """
+    if width not in WIDTHS:
+        raise unknown("width", width, WIDTHS)
+    if theme not in THEMES:
+        raise unknown("theme", theme, THEMES)
+    figure = drawing.draw(width if width in drawing.widths else next(iter(drawing.widths)))
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     with applied():
+        if theme == "dark":
+            darken(figure)
         for kind, metadata in _METADATA.items():
-            paths.append(folder / f"{name}.{kind}")
+            paths.append(folder / f"{drawing.name}.{kind}")
             drawn = io.BytesIO()
             figure.savefig(drawn, format=kind, metadata=metadata)
             put_bytes(paths[-1], drawn.getbuffer())
-    paths.append(folder / f"{name}.txt")
-    put_text(paths[-1], caption.strip() + "\n")
+    paths.append(folder / f"{drawing.name}.txt")
+    put_text(paths[-1], drawing.caption.strip() + "\n")
     return paths

@@ -23,9 +23,8 @@ def darken(figure: Figure) -> None:
     for artist in (*found, *(box for box in boxes if box is not None)):
         for name in _COLOURED:
             get, put = getattr(artist, f"get_{name}", None), getattr(artist, f"set_{name}", None)
-            if get is not None and put is not None:
-                if (other := _dark(get())) is not None:
-                    put(other)
+            if get and put and (other := _dark(get())) is not None:
+                put(other)
 
 
 def _dark(colour: Any) -> Any:

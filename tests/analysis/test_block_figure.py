@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from analysis.diagram import Box, diagram, marked, plain
-from analysis.figures.block import draw_block, write_blocks
-from analysis.figures.strip import COLUMNS, SCALE, draw_strip, write_strip
+from analysis.figures.block import block_drawings, draw_block
+from analysis.figures.strip import COLUMNS, SCALE, draw_strip, strip_drawing
+from analysis.figures.style import save
 from roadmap.edit import edit_network, insert_after, is_spatial
 from roadmap.errors import Problem
 from roadmap.spec import Operation, Stage
@@ -129,7 +130,8 @@ def test_two_columns_show_the_block_of_the_row_before(resnet50):
 
 
 def test_files_and_captions(tiny, tmp_path):
-    files = write_blocks([tiny["08"]], tmp_path) + write_strip(tiny, tmp_path)
+    drawings = [*block_drawings([tiny["08"]]), strip_drawing(tiny)]
+    files = [path for drawing in drawings for path in save(drawing, tmp_path)]
     assert {path.name for path in files} == {
         f"{name}.{kind}" for name in ("block-08", "blocks") for kind in ("pdf", "png", "svg", "txt")
     }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.figures.cost import COUNTED, KINDS, PARTS, STAGES, draw_cost, shares, write_cost
+from analysis.figures.cost import COUNTED, KINDS, PARTS, STAGES, cost_drawings, draw_cost, shares
 from roadmap.cost import cost
 
 
@@ -44,7 +44,8 @@ def test_bars_are_as_long_as_the_numbers_beside_them(resnet50, by, parts):
     assert {text.get_text() for text in legend.texts} <= set(parts)
 
 
-def test_captions_say_what_was_counted(tiny, tmp_path):
-    write_cost(tiny, tmp_path)
-    caption = (tmp_path / "cost-by-kind.txt").read_text()
+def test_captions_say_what_was_counted(tiny):
+    by_stage, by_kind = cost_drawings(tiny)
+    assert (by_stage.name, by_kind.name) == ("cost-by-stage", "cost-by-kind")
+    caption = by_kind.caption
     assert "48 pixels and 20 classes" in caption and "exactly" in caption

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy
 import pytest
 
-from analysis.figures.curves import curves, draw_curves, write_curves
+from analysis.figures.curves import curve_drawings, curves, draw_curves, draw_row_curves
 from analysis.selection import select
 
 
@@ -42,10 +42,18 @@ def test_diverged_runs_and_torn_histories_are_left_out(tiny, chosen):
     assert found["00"].tolist() == [[10, 20, 30]]
 
 
-def test_captions_count_runs(tiny, chosen, tmp_path):
-    write_curves(tiny, chosen, tmp_path)
-    assert "n = 00: 2, 01: 1." in (tmp_path / "curves-top1.txt").read_text()
-    assert len(list(tmp_path.iterdir())) == 12
+def test_captions_count_runs(tiny, chosen):
+    drawings = {each.name: each for each in curve_drawings(tiny, chosen)}
+    assert set(drawings) == {"curves-top1", "curves-loss", "curves-train-loss"}
+    assert "n = 00: 2, 01: 1." in drawings["curves-top1"].caption
+
+
+def test_a_row_alone_has_a_panel_for_each_measure(tiny, chosen):
+    panels = draw_row_curves(tiny["01"], chosen).axes
+    assert [panel.lines[-1].get_ydata().tolist() for panel in panels] == [
+        [5, 6, 7], [1, 1, 1], [2, 2, 2],
+    ]  # fmt: skip
+    assert draw_row_curves(tiny["02"], chosen) is None
 
 
 def test_without_runs_it_says_so(tiny):

@@ -3,7 +3,7 @@
 import pytest
 
 from analysis.cells import signed
-from analysis.figures.effects import draw_effects, write_effects
+from analysis.figures.effects import draw_effects, effect_drawings
 from analysis.verdicts import judge_paper, judge_study
 from roadmap.errors import Problem
 from steps.studies import load_study
@@ -51,12 +51,12 @@ def test_intervals_that_go_on_beyond_the_axis_have_an_arrow(tiny, invented):
     assert {"<", ">"} <= {line.get_marker() for line in axes.lines}
 
 
-def test_beside_the_papers_are_the_papers_steps(ours, tmp_path):
+def test_beside_the_papers_are_the_papers_steps(ours):
     left, right = draw_effects(PAPER, ours).axes
     assert texts(left).count("better") == 9 and texts(right).count("worse") == 1
-    files = write_effects(ours, tmp_path, "effects", PAPER)
-    assert {path.suffix for path in files} == {".pdf", ".svg", ".png", ".txt"}
-    caption = (tmp_path / "effects-beside-paper.txt").read_text()
+    own, beside = effect_drawings(ours, "effects", PAPER)
+    assert (own.name, beside.name) == ("effects", "effects-beside-paper")
+    caption = beside.caption
     assert "n = 1 to 3" in caption and "no difference larger than 1 points" in caption
 
 

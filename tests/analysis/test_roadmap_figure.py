@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 from analysis.colours import COLOURS, colour
 from analysis.figures.bars import aligned, paper_bars, table_bars
 from analysis.figures.roadmap import draw, side_by_side
-from analysis.figures.style import save
+from analysis.figures.style import Drawing, save
 from analysis.table import tabulate
 from roadmap.errors import Problem
 from roadmap.paper import paper_rows
@@ -99,7 +99,11 @@ def test_files_are_the_same_bytes_again_with_fonts_and_caption(tmp_path):
     bars = paper_bars("resnet50")
     few = dataclasses.replace(bars, bars=bars.bars[7:10])  # quicker, and still with a hatched bar
     first, again = (
-        save(draw(few), tmp_path / folder, "roadmap", bars.caption) for folder in ("one", "two")
+        save(
+            Drawing(name="roadmap", caption=bars.caption, draw=lambda _: draw(few)),
+            tmp_path / folder,
+        )
+        for folder in ("one", "two")
     )
     assert [path.name for path in first] == [
         f"roadmap.{end}" for end in ("pdf", "svg", "png", "txt")

@@ -1,0 +1,108 @@
+"""All figures by name, and which of them a report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from analysis.figures.block import block_drawings
+from analysis.figures.cost import cost_drawings
+from analysis.figures.curves import curve_drawings
+from analysis.figures.effects import effect_drawings
+from analysis.figures.roadmap import roadmap_drawings
+from analysis.figures.strip import strip_drawing
+from analysis.figures.style import Drawing
+from analysis.selection import Selection, select
+from analysis.table import Table, tabulate
+from analysis.verdicts import Judged, judge_paper, judge_study
+from roadmap.errors import unknown
+from roadmap.record import Record
+from steps.path import Roadmap
+from steps.studies import Study, load_study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What figures show: a roadmap, or the variants of a study as one, and its runs.
+
+    `study` is the one whose effects are shown, by default the roadmap's own path; of `row` alone
+    the block is drawn, where it is given.
+    """
+
+    roadmap: Roadmap
+    study: Study
+    records: Sequence[Record]
+    data: str | None = None
+    row: str | None = None
+
+    @cached_property
+    def table(self) -> Table:
+        """The table of the roadmap's runs."""
+        return tabulate(self.roadmap, self.records, data=self.data)
+
+    @cached_property
+    def chosen(self) -> Selection:
+        """Which runs belong to which row."""
+        return select(self.roadmap, self.records, self.data)
+
+    @cached_property
+    def judged(self) -> Judged:
+        """The study's verdicts."""
+        return judge_study(self.study, self.records, self.data)
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is a roadmap, beside which the paper's may stand."""
+        return self.study.design == "path"
+
+    @property
+    def fitted(self) -> Roadmap:
+        """The roadmap with the classes of the data."""
+        classes = self.chosen.classes
+        return self.roadmap if classes is None else self.roadmap.with_classes(classes)
+
+
+def _roadmap(shown: Subject) -> list[Drawing]:
+    return roadmap_drawings(shown.table, shown.roadmap.paper if shown.is_path else None)
+
+
+def _block(shown: Subject) -> list[Drawing]:
+    if shown.row is not None:
+        return block_drawings([shown.fitted[shown.row]])
+    return [strip_drawing(shown.fitted), *block_drawings(shown.fitted)]
+
+
+def _effects(shown: Subject) -> list[Drawing]:
+    paper = shown.study.roadmap.paper if shown.is_path else None
+    theirs = judge_paper(load_study("path", roadmap=paper), paper) if paper else None
+    return effect_drawings(shown.judged, "effects", theirs)
+
+
+def _cost(shown: Subject) -> list[Drawing]:
+    return cost_drawings(shown.fitted)
+
+
+def _curves(shown: Subject) -> list[Drawing]:
+    return curve_drawings(shown.fitted, shown.chosen)
+
+
+_MAKERS: dict[str, Callable[[Subject], list[Drawing]]] = {
+    "roadmap": _roadmap,
+    "block": _block,
+    "effects": _effects,
+    "cost": _cost,
+    "curves": _curves,
+}
+FIGURES = tuple(_MAKERS)
+NEED_NO_RUNS = {"block", "cost"}
+
+
+def drawings(figure: str, shown: Subject) -> list[Drawing]:
+    """The drawings of one of FIGURES; those of a study other than a path bear its name."""
+    if figure not in _MAKERS:
+        raise unknown("figure", figure, FIGURES)
+    made = _MAKERS[figure](shown)
+    if shown.is_path:
+        return made
+    return [replace(each, name=f"{each.name}-{shown.study.name}") for each in made]
