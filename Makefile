@@ -5,6 +5,7 @@ ROADMAP ?= tiny
 SEEDS ?= 1
 RUNS ?= runs
 FIGURES ?= figures
+REPORT ?= report
 BENCH ?= bench.json
 ARGUMENTS ?=
 
@@ -18,7 +19,7 @@ endif
 CLI = $(PYTHON) -m roadmap
 
 .DEFAULT_GOAL := help
-.PHONY: help setup roadmap table plots cost bench test lint format clean
+.PHONY: help setup roadmap table plots report cost bench test lint format clean
 
 help:  ## this menu
 	@printf 'From ResNet to ConvNeXt, every step trainable.\n\n'
@@ -41,6 +42,9 @@ table: $(READY)  ## accuracy and cost of every row, beside the paper's
 
 plots: $(READY)  ## all figures: roadmap, blocks, effects, cost … (PDF, SVG, PNG)
 	$(CLI) plot --roadmap $(ROADMAP) --runs $(RUNS) --out $(FIGURES) $(ARGUMENTS)
+
+report: $(READY)  ## one HTML page of all that the runs say, tables for papers
+	$(CLI) report --roadmap $(ROADMAP) --runs $(RUNS) --out $(REPORT) $(ARGUMENTS)
 
 cost: $(READY)  ## what every row costs, exactly, without training
 	$(CLI) cost --roadmap $(ROADMAP) $(ARGUMENTS)

@@ -1,0 +1,231 @@
+"""The report: what it says of runs, of none and of broken ones; and in a real browser."""
+
+import dataclasses
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+from analysis.report.contents import gather
+from analysis.report.inline import inline
+from analysis.report.page import page, write_report
+from analysis.report.summary import next_commands, summary
+from steps.studies import load_study
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+
+
+def contents(tiny, records, **given):
+    path = load_study("path", roadmap="tiny")
+    others = [load_study("leave-one-out", roadmap="tiny")]
+    return gather(tiny, path, others, records, data=None, **given)
+
+
+@pytest.fixture(scope="session")
+def with_runs(tiny, invented):
+    """All rows with three seeds, one of them diverged; a study with one run; a broken file."""
+    records = invented.study(tiny)
+    records[-1] = dataclasses.replace(records[-1], status="diverged", top1=None, loss=None)
+    study = load_study("leave-one-out", roadmap="tiny")
+    number = "without-gelu"
+    without = invented.record(study.roadmap, number, top1=96.0)
+    return contents(
+        tiny, [*records, without], broken=("runs/a/record.json: not readable <b>at all</b>",),
+        given=" --data 'my images'",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def written(with_runs, tmp_path_factory):
+    """The page as a file."""
+    folder = tmp_path_factory.mktemp("report")
+    write_report(with_runs, folder)
+    return folder / "report.html"
+
+
+def test_the_summary_says_where_the_path_leads_and_what_is_decided(with_runs):
+    words = " ".join(summary(with_runs))
+    assert "From row 00, ResNet, to row 13, separate downsampling" in words
+    assert "78.9 ± 0.8 % (3 runs) to 94.9 ± 0.1 % (2 runs): +16.0 points" in words
+    assert re.search(
+        r"\d+ of 16 questions are decided – better: fewer_activations \(\+21\.8\)", words
+    )
+    assert "In the study leave-one-out" in words
+
+
+def test_it_says_what_to_run_next_with_the_same_data(with_runs):
+    commands = dict(next_commands(with_runs))
+    assert "roadmap run path --until-decided --data 'my images'" in commands
+
+
+def test_without_runs_it_shows_the_papers_numbers_the_costs_and_what_to_run(tiny):
+    empty = contents(tiny, [])
+    text = page(empty)
+    assert "There are no finished runs of this roadmap" in text
+    assert "76.13" in text and "0.0088" in text and "roadmap run<" in text.replace(" ", " ")
+    assert "figure-cost-by-stage" in text and "figure-blocks" in text and "No runs yet." in text
+
+
+def test_one_seed_is_asked_for_more_and_missing_rows_are_named(tiny, invented):
+    some = contents(tiny, invented.study(tiny, seeds=1, without=("12", "13")))
+    assert "Rows without a finished run: 12, 13." in summary(some)
+    commands = [command for command, _ in next_commands(some)]
+    assert commands[:2] == ["roadmap run --rows 12,13", "roadmap run path --seeds 3"]
+
+
+def test_broken_records_are_named_and_nothing_of_theirs_becomes_markup(with_runs, written):
+    text = written.read_text()
+    assert "not readable &lt;b&gt;at all&lt;/b&gt;" in text and "<b>at all" not in text
+
+
+class Anchors(HTMLParser):
+    """Ids, links within the page, and anything that would be fetched."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.links, self.fetched = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        if "id" in given:
+            self.ids.append(given["id"])
+        for key in ("href", "xlink:href", "src"):
+            target = given.get(key, "#")
+            (self.links if target.startswith("#") else self.fetched).append(target)
+
+
+def test_every_link_leads_somewhere_ids_are_unique_and_nothing_is_fetched(written):
+    found = Anchors(written.read_text())
+    assert len(set(found.ids)) == len(found.ids)
+    assert {link[1:] for link in found.links} - {""} <= set(found.ids)
+    assert {each.partition(",")[0] for each in found.fetched} <= {"data:", "data:image/png;base64"}
+    assert {f"row-{number}" for number in ("00", "08-k5", "13")} <= set(found.ids)
+    assert written.stat().st_size < 5e6
+
+
+def test_figures_keep_their_numbers_and_follow_the_pages_colours():
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2, 1))
+    figure.text(0.1, 0.5, "0.0088", color="#222222")
+    text = inline(figure, "one", 'a "title"')
+    assert ">0.0088<" in text and "fill: var(--c222222)" in text
+    assert 'aria-label="a &#34;title&#34;"' in text or 'aria-label="a &quot;title&quot;"' in text
+    assert "#222222" not in text
+
+
+def test_tables_for_papers_stand_beside_the_page(written):
+    names = {path.name for path in written.parent.iterdir()}
+    assert names == {
+        "report.html", "table.md", "table.tex", "verdicts.md", "verdicts.tex",
+        "verdicts-leave-one-out.md", "verdicts-leave-one-out.tex", "tables.tex",
+    }  # fmt: skip
+    together = (written.parent / "tables.tex").read_text()
+    assert r"\usepackage{booktabs}" in together and r"\end{document}" in together
+    assert r"\input{table}" in together and r"\input{verdicts-leave-one-out}" in together
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A real Chromium, where there is one."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here; .ci/run installs it")
+    with playwright.sync_playwright() as running:
+        started = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def opened(browser, written):
+    """The page in a window, and what it complained of or asked for."""
+    window = browser.new_page(viewport={"width": 1200, "height": 900}, color_scheme="light")
+    said = []
+    window.on("console", lambda message: said.append(message.text))
+    window.on("pageerror", lambda error: said.append(str(error)))
+    window.on("request", lambda request: said.append(request.url))
+    window.goto(written.as_uri())
+    yield window, said
+    window.close()
+
+
+def test_it_opens_from_disk_without_complaints_or_requests(opened, written):
+    window, said = opened
+    assert said == [written.as_uri()]
+    assert "tiny ResNet" in window.title()
+
+
+def column(window, table, place):
+    return window.locator(f"#{table} tbody tr td:nth-child({place})").all_inner_texts()
+
+
+def test_tables_sort_by_number_by_mouse_and_keyboard_and_back(opened):
+    window, _ = opened
+    first = column(window, "table", 3)
+    heading = window.locator("#table thead th:nth-child(3)")
+    heading.locator("button").click()
+    rising = [float(text.split()[0]) for text in column(window, "table", 3)]
+    assert rising == sorted(rising) and heading.get_attribute("aria-sort") == "ascending"
+    heading.locator("button").press("Enter")
+    falling = [float(text.split()[0]) for text in column(window, "table", 3)]
+    assert falling == rising[::-1] and heading.get_attribute("aria-sort") == "descending"
+    heading.locator("button").press("Enter")
+    assert column(window, "table", 3) == first and heading.get_attribute("aria-sort") is None
+    change = window.locator("#table thead th:nth-child(4) button")
+    change.click()
+    assert column(window, "table", 4)[-1] == "–"  # missing ones last, rising
+    change.click()
+    assert column(window, "table", 4)[-1] == "–"  # and falling
+
+
+def test_tables_filter_by_words_in_any_column(opened):
+    window, _ = opened
+    window.fill("#table-filter", "SIZE k9")
+    shown = window.locator("#table tbody tr:visible td:nth-child(1)").all_inner_texts()
+    assert shown == ["08-k9"] and window.inner_text("#table output") == "1 of 17 rows"
+    window.fill("#table-filter", "")
+    assert window.locator("#table tbody tr:visible").count() == 17
+
+
+def paper_of(window):
+    return window.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_the_theme_switches_figures_too_and_follows_the_system(opened, browser, written):
+    window, _ = opened
+    shape = "document.querySelector('#figures svg text').getAttribute('style')"
+    ink = "getComputedStyle(document.querySelector('#figures svg text')).fill"
+    assert "var(--c222222)" in window.evaluate(shape)
+    light = paper_of(window), window.evaluate(ink)
+    window.click("#theme")
+    dark = paper_of(window), window.evaluate(ink)
+    assert light == ("rgb(255, 255, 255)", "rgb(34, 34, 34)")
+    assert dark == ("rgb(22, 24, 28)", "rgb(230, 230, 230)")
+    assert window.get_attribute("#theme", "aria-pressed") == "true"
+    other = browser.new_page(color_scheme="dark")
+    other.goto(written.as_uri())
+    assert paper_of(other) == dark[0] and other.inner_text("#theme") == "Light"
+    other.close()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1600])
+def test_nothing_is_wider_than_the_window(opened, width):
+    window, _ = opened
+    window.set_viewport_size({"width": width, "height": 800})
+    assert window.evaluate("document.documentElement.scrollWidth") <= width
+    narrow = window.locator("#figures .narrow").first.is_visible()
+    assert narrow is (width == 360)
+
+
+def test_it_prints_light_and_without_controls(opened):
+    window, _ = opened
+    window.click("#theme")
+    window.emulate_media(media="print")
+    assert paper_of(window) == "rgb(255, 255, 255)"
+    assert not window.is_visible("nav") and not window.is_visible("#theme")
+    assert len(window.pdf(format="A4")) > 50_000
