@@ -13,6 +13,7 @@ from analysis.figures.effects import effect_drawings
 from analysis.figures.roadmap import roadmap_drawings
 from analysis.figures.strip import strip_drawing
 from analysis.figures.style import Drawing
+from analysis.figures.trade_off import trade_off_drawings
 from analysis.selection import Selection, select
 from analysis.table import Table, tabulate
 from analysis.verdicts import Judged, judge_paper, judge_study
@@ -79,6 +80,10 @@ def _effects(shown: Subject) -> list[Drawing]:
     return effect_drawings(shown.judged, "effects", theirs)
 
 
+def _trade_off(shown: Subject) -> list[Drawing]:
+    return trade_off_drawings(shown.table, shown.roadmap.paper if shown.is_path else None)
+
+
 def _cost(shown: Subject) -> list[Drawing]:
     return cost_drawings(shown.fitted)
 
@@ -89,8 +94,9 @@ def _curves(shown: Subject) -> list[Drawing]:
 
 _MAKERS: dict[str, Callable[[Subject], list[Drawing]]] = {
     "roadmap": _roadmap,
-    "block": _block,
     "effects": _effects,
+    "trade-off": _trade_off,
+    "block": _block,
     "cost": _cost,
     "curves": _curves,
 }
