@@ -42,17 +42,17 @@ def latex(table: Table) -> str:
         caption=plain(_caption(table)),
         label="tab:roadmap",
     )
-    text = text.replace(r"\begin{tabular}", _COMPACT + r"\begin{tabular}")
     lines = _spaced(text.splitlines(), table)
     return finished("\n".join(lines))
 
 
 def tabular(frame: pd.DataFrame, **options: str) -> str:
-    """A frame of text between booktabs' rules, its special characters escaped."""
+    """A frame of text between booktabs' rules, small, its special characters escaped."""
     escaped = frame.style.hide(axis="index").format(escape="latex")
-    return escaped.format_index(escape="latex", axis=1).to_latex(
+    text = escaped.format_index(escape="latex", axis=1).to_latex(
         hrules=True, position="t", position_float="centering", **options
     )
+    return text.replace(r"\begin{tabular}", _COMPACT + r"\begin{tabular}")
 
 
 def finished(text: str) -> str:

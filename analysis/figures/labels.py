@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,8 @@ from analysis.figures.layout import LETTER, short, type_of
 from analysis.figures.style import INK
 
 LONGEST = 16  # letters
-DISTANCES, ANGLES = (0.0, 5.0, 11.0), range(0, 360, 30)  # points, degrees
+DISTANCES, ANGLES = (0.0, 4.0, 9.0), range(0, 360, 30)  # points, degrees
+FAR = 3.0  # square points covered that a point of distance is worth
 Rectangle = tuple[float, float, float, float]  # left, low, right, high, in points
 
 
@@ -37,13 +39,13 @@ def label(axes: Axes, marks: Sequence[Mark]) -> None:
         wide, tall = 72 * LETTER * size * max(len(text), 1), 1.1 * size
         x, y = _at(axes, mark.x, mark.y)
         own = _covers(axes, mark)[0]
-        spots = [
-            _spot(x, y, angle, mark.radius + 1.5 + more, wide, tall)
-            for more in DISTANCES
-            for angle in ANGLES
-        ]
         others = [box for box in taken if box != own]
-        best = min(spots, key=lambda spot: round(_covered(spot, others) + _outside(spot, edges), 3))
+        spots = {}  # what each place would cost; of equal ones the first is taken
+        for more, angle in itertools.product(DISTANCES, ANGLES):
+            spot = _spot(x, y, angle, mark.radius + 1.5 + more, wide, tall)
+            found = _covered(spot, others) + _outside(spot, edges) + FAR * more
+            spots.setdefault(round(found, 3), spot)
+        best = spots[min(spots)]
         taken.append(best)
         axes.annotate(
             text, (mark.x, mark.y), textcoords="offset points",
