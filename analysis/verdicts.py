@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 import numpy
@@ -81,7 +81,10 @@ class Agreement:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """The verdicts of a study, its agreement with the paper, and what there is to know beside."""
+    """The verdicts of a study, its agreement with the paper, and what there is to know beside.
+
+    `by_order` is what a step added in each order sampled, in points, for a study of orders.
+    """
 
     title: str
     data: str | None
@@ -89,6 +92,7 @@ class Judged:
     verdicts: tuple[Verdict, ...]
     agreements: tuple[Agreement, ...] = ()
     notes: tuple[str, ...] = ()
+    by_order: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def judge_study(study: Study, records: Sequence[Record], data: str | None = None) -> Judged:
@@ -115,7 +119,17 @@ def judge_study(study: Study, records: Sequence[Record], data: str | None = None
         verdicts=verdicts,
         agreements=agreements,
         notes=tuple(notes),
+        by_order=_by_order(study, cells) if study.design == "orders" else {},
     )
+
+
+def _by_order(study: Study, cells: Mapping[str, Cell]) -> dict[str, tuple[float, ...]]:
+    known = {contrast.step: _known(contrast, cells) for contrast in study.contrasts}
+    return {
+        step: tuple(difference(cells, part).value if part else 0.0 for part in parts)
+        for step, parts in known.items()
+        if parts
+    }
 
 
 def next_runs(

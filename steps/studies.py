@@ -18,6 +18,7 @@ from typing import Any
 from roadmap import strict_yaml
 from roadmap.errors import Problem, unknown
 from roadmap.spec import from_dict
+from steps import designs
 from steps.designs import DESIGNS, Contrast
 from steps.path import Roadmap
 from steps.roadmaps import load_roadmap
@@ -29,12 +30,14 @@ COMMON = ("title", "design", "roadmap", "seeds", "margin", "set")
 class Study:
     """Variants of a roadmap, as a roadmap of their own, to be trained with `seeds` seeds each.
 
-    `margin` is the smallest difference that matters, in points of top-1. `left_out` says of steps
-    why the design has no variant for them.
+    `base` is the roadmap that is varied, with the study's settings. `margin` is the smallest
+    difference that matters, in points of top-1. `left_out` says of steps why the design has no
+    variant for them.
     """
 
     design: str
     roadmap: Roadmap
+    base: Roadmap
     seeds: int
     margin: float
     contrasts: tuple[Contrast, ...]
@@ -44,6 +47,18 @@ class Study:
     def name(self) -> str:
         """The study's name, that of its file."""
         return self.roadmap.name
+
+    @property
+    def path(self) -> Study:
+        """The study of the path through the same roadmap."""
+        title = f"path: {self.base.title}"
+        return replace(
+            self,
+            design="path",
+            roadmap=replace(self.base, name="path", title=title),
+            contrasts=designs.path(self.base).contrasts,
+            left_out={},
+        )
 
 
 def load_study(
@@ -98,11 +113,13 @@ def load_study(
         made = design(path, **given)
         if given.get("of") in settings:
             raise Problem(f"{given['of']} is what the study varies; it cannot be set")
+        base = path.overridden(settings)
         path = replace(path, name=document.path.stem, rows=made.rows).overridden(settings)
     title = _typed(data, "title", str, f"{data['design'].replace('_', ' ')}: {path.title}")
     return Study(
         design=data["design"],
         roadmap=replace(path, title=title),
+        base=base,
         seeds=seeds,
         margin=margin,
         contrasts=tuple(_distinct(each, path) for each in made.contrasts),

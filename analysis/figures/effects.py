@@ -6,7 +6,9 @@ difference is larger than the study's margin, which is the grey band.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -32,7 +34,7 @@ from analysis.figures.layout import (
 )
 from analysis.figures.style import FAINT, GRID, INK, Drawing, applied
 from analysis.table import sentences
-from analysis.verdicts import Judged, Verdict
+from analysis.verdicts import ALPHA, Judged, Verdict
 
 WORDS = 0.88  # inches to the right of a panel, for verdicts
 
@@ -60,36 +62,60 @@ def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two
                 heading(figure, side.title, EDGE)
             else:
                 letters = int((room - GAP) / (1.05 * LETTER * (type_of(figure) + 1.5)))
-                heading(figure, short(side.title.replace("path: ", ""), letters), start)
+                heading(figure, short(_headings(sides)[number], letters), start)
     return figure
+
+
+def _headings(sides: Sequence[Judged]) -> list[str]:
+    """What two studies are called beside one another: of one roadmap what was asked, else which."""
+    asked, of = zip(*(side.title.rpartition(": ")[::2] for side in sides), strict=True)
+    if len(set(of)) == 1 and all(asked):
+        return [each.replace("_", " ") for each in asked]
+    return [side.title.replace("path: ", "") for side in sides]
 
 
 def _caption(judged: Judged) -> str:
     """What the figure shows, with n, data and how it was judged."""
+    over = "orders and seeds" if judged.by_order else "seeds (Welch)"
     parts = [
         f"{judged.title}: what each step adds to top-1 accuracy on {judged.data or 'no data yet'}.",
         f"n = {_counts(judged)}.",
-        "Lines: 95 % intervals over seeds (Welch); an arrow where one goes on beyond the axis.",
+        f"Lines: 95 % intervals over {over}; an arrow where one goes on beyond the axis.",
         "Filled: better or worse at 5 % after Holm's adjustment; hollow: undecided; square: no "
         f"difference larger than {judged.margin:g} points, the grey band.",
+        "Small dots: what the step added in each order sampled; *: that varies over orders by "
+        "more than seeds explain."
+        if judged.by_order
+        else "",
         sentences(judged.notes),
     ]
     return " ".join(part for part in parts if part)
 
 
-def effect_drawings(judged: Judged, name: str, paper: Judged | None) -> list[Drawing]:
-    """The effects of a study, as `name`, and beside the paper's where there are such."""
+def effect_drawings(
+    judged: Judged, *, paper: Judged | None = None, path: Judged | None = None
+) -> list[Drawing]:
+    """The effects of a study, and beside those of the paper and of the path, where given."""
     caption = _caption(judged)
-    own = Drawing(name=name, caption=caption, draw=lambda width: draw_effects(judged, width=width))
-    if paper is None:
-        return [own]
-    beside = Drawing(
-        name=f"{name}-beside-paper",
-        caption=f"Left: {_caption(paper)}\n\nRight: {caption}",
-        draw=lambda _: draw_effects(paper, judged),
-        widths=("two-column",),
-    )
-    return [own, beside]
+    found = [
+        Drawing(name="effects", caption=caption,
+                draw=lambda width: draw_effects(judged, width=width))
+    ]  # fmt: skip
+    for name, other in (("paper", paper), ("path", path)):
+        if other is not None:
+            found.append(
+                Drawing(
+                    name=f"effects-beside-{name}",
+                    caption=f"Left: {_caption(other)}\n\nRight: {caption}",
+                    draw=partial(_beside, other, judged),
+                    widths=("two-column",),
+                )
+            )
+    return found
+
+
+def _beside(left: Judged, right: Judged, _: str) -> Figure:
+    return draw_effects(left, right)
 
 
 def _counts(judged: Judged) -> str:
@@ -104,7 +130,7 @@ def _like(other: Judged, model: Judged) -> Judged:
     """The verdicts of `other` in the order of `model`'s steps."""
     known = {each.step: each for each in other.verdicts}
     missing = (
-        Verdict(step=each.step, title=each.title, group=each.group, verdict="–", n=0)
+        Verdict(step=each.step, title=each.title, group=each.group, verdict="", n=0)
         for each in model.verdicts
     )
     return replace(other, verdicts=tuple(known.get(each.step, each) for each in missing))
@@ -131,6 +157,7 @@ def _effects(axes: Axes, judged: Judged, lines: Lines) -> None:
     for y, verdict in zip(lines.rows, judged.verdicts, strict=True):
         _words(axes, y, verdict, decimals)
         if verdict.difference is not None:
+            _orders(axes, y, verdict, judged.by_order.get(verdict.step, ()))
             _line(axes, y, verdict)
 
 
@@ -138,11 +165,18 @@ def _limits(judged: Judged) -> tuple[float, float]:
     """As far as the differences and the margin go and a bit more; wider intervals are cut."""
     known = [each for each in judged.verdicts if each.difference is not None]
     values = [-judged.margin, judged.margin, *(each.difference for each in known)]
+    values += [worth for worths in judged.by_order.values() for worth in worths]
     reach = max(values) - min(values)
     low = min(*values, *(each.low for each in known if each.low is not None))
     high = max(*values, *(each.high for each in known if each.high is not None))
     pad = 0.06 * reach
     return max(low, min(values) - 0.5 * reach) - pad, min(high, max(values) + 0.5 * reach) + pad
+
+
+def _orders(axes: Axes, y: float, verdict: Verdict, worths: Sequence[float]) -> None:
+    """What the step added in each order, as small dots below its line."""
+    axes.plot(worths, [y + 0.28] * len(worths), "o", color=colour(verdict.group), markersize=2.2,
+              markeredgewidth=0, alpha=0.55, zorder=2)  # fmt: skip
 
 
 def _line(axes: Axes, y: float, verdict: Verdict) -> None:
@@ -166,10 +200,12 @@ def _words(axes: Axes, y: float, verdict: Verdict, decimals: int) -> None:
     number = signed(verdict.difference, decimals)
     ink = INK if verdict.verdict in ("better", "worse") else FAINT
     axes.text(1 + 5.6 * LETTER * size / wide, y, number, color=ink, ha="right", **place)
-    axes.text(1 + 6.3 * LETTER * size / wide, y, _short(verdict.verdict), color=ink, **place)
+    axes.text(1 + 6.3 * LETTER * size / wide, y, _short(verdict), color=ink, **place)
 
 
-def _short(verdict: str) -> str:
-    if verdict.startswith("no difference larger than "):
-        return "within ±" + verdict.rpartition(" ")[2]
-    return verdict.partition(":")[0]
+def _short(verdict: Verdict) -> str:
+    """The verdict in a word or two; a star where it depends on the order."""
+    star = " *" if verdict.order_p is not None and verdict.order_p < ALPHA else ""
+    if verdict.verdict.startswith("no difference larger than "):
+        return "within ±" + verdict.verdict.rpartition(" ")[2] + star
+    return verdict.verdict.partition(":")[0] + star

@@ -75,9 +75,14 @@ def _block(shown: Subject) -> list[Drawing]:
 
 
 def _effects(shown: Subject) -> list[Drawing]:
-    paper = shown.study.roadmap.paper if shown.is_path else None
-    theirs = judge_paper(load_study("path", roadmap=paper), paper) if paper else None
-    return effect_drawings(shown.judged, "effects", theirs)
+    study, paper = shown.study, shown.study.roadmap.paper
+    if shown.is_path:
+        theirs = judge_paper(load_study("path", roadmap=paper), paper) if paper else None
+        return effect_drawings(shown.judged, paper=theirs)
+    path = judge_study(study.path, shown.records, shown.data)
+    steps = {each.step for each in path.verdicts if each.difference is not None}
+    same = steps & {each.step for each in shown.judged.verdicts}
+    return effect_drawings(shown.judged, path=path if same else None)
 
 
 def _trade_off(shown: Subject) -> list[Drawing]:

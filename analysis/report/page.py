@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -77,7 +77,7 @@ def page(contents: Contents) -> str:
         autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
     return environment.from_string(_file("page.html")).render(
-        pictures=[*_pictures(contents.subject)],
+        pictures=[*_pictures(contents.subject, SHOWN)],
         rows=list(row_parts(contents)),
         title=table.title,
         about=_about(contents),
@@ -119,16 +119,16 @@ def _study_part(contents: Contents, other: Subject) -> StudyPart:
     return StudyPart(
         anchor=f"study-{name}",
         title=name.replace("-", " "),
-        pictures=tuple(_picture(each) for each in drawings("effects", other)),
+        pictures=tuple(_pictures(other, ("effects",))),
         grid=verdict_grid(other.judged, f"verdicts-{name}", contents.links),
     )
 
 
-def _pictures(subject: Subject) -> Iterator[Picture]:
-    """The roadmap's figures; where ours stand beside the paper's, a narrow screen has ours."""
-    for name in SHOWN:
+def _pictures(subject: Subject, names: Sequence[str]) -> Iterator[Picture]:
+    """Figures; where ours stand beside others, a narrow screen has ours alone."""
+    for name in names:
         found = [each for each in drawings(name, subject) if not each.name.startswith("block-")]
-        beside = [each for each in found if each.name.endswith("-beside-paper")]
+        beside = [each for each in found if "-beside-" in each.name]
         if beside:
             yield _picture(beside[0], found[0])
         else:

@@ -4,6 +4,7 @@ import pytest
 
 from analysis.cells import signed
 from analysis.figures.effects import draw_effects, effect_drawings
+from analysis.figures.gallery import Subject, drawings
 from analysis.verdicts import judge_paper, judge_study
 from roadmap.errors import Problem
 from steps.studies import load_study
@@ -54,7 +55,7 @@ def test_intervals_that_go_on_beyond_the_axis_have_an_arrow(tiny, invented):
 def test_beside_the_papers_are_the_papers_steps(ours):
     left, right = draw_effects(PAPER, ours).axes
     assert texts(left).count("better") == 9 and texts(right).count("worse") == 1
-    own, beside = effect_drawings(ours, "effects", PAPER)
+    own, beside = effect_drawings(ours, paper=PAPER)
     assert (own.name, beside.name) == ("effects", "effects-beside-paper")
     caption = beside.caption
     assert "n = 1 to 3" in caption and "no difference larger than 1 points" in caption
@@ -83,3 +84,40 @@ def test_nothing_is_cut_off_and_words_do_not_meet(ours, width):
 def test_unknown_width(ours):
     with pytest.raises(Problem, match="unknown width 'wide'"):
         draw_effects(ours, width="wide")
+
+
+def test_orders_show_what_a_step_added_in_each_and_whether_that_varies(tiny, invented):
+    """Planted: one step is worth twenty points more early than late."""
+    study = load_study("orders", roadmap="tiny")
+    runs, level = [], {}
+    for row in study.roadmap:
+        level[row.number] = 50.0 + 3.0 * len(level) % 17
+        runs += [invented.record(study.roadmap, row.number, seed, level[row.number] + seed / 10)
+                 for seed in (0, 1)]  # fmt: skip
+    judged = judge_study(study, runs)
+    contrast = next(each for each in study.contrasts if each.step == "gelu")
+    worths = [sum(weight * level[name] for name, weight in part.items())
+              for part in contrast.parts]  # fmt: skip
+    assert judged.by_order["gelu"] == pytest.approx(worths) and len(worths) == 6
+    (axes,) = draw_effects(judged).axes
+    row = [each.step for each in judged.verdicts].index("gelu")
+    dots = [line for line in axes.lines if line.get_markersize() == 2.2][row]
+    assert sorted(dots.get_xdata()) == pytest.approx(sorted(worths))
+    assert "undecided *" in texts(axes)
+    (drawing,) = effect_drawings(judged)
+    assert "in each order sampled" in drawing.caption and "over orders and seeds" in drawing.caption
+
+
+def test_a_studys_effects_stand_beside_those_of_its_path(tiny, invented):
+    study = load_study("leave-one-out", roadmap="tiny")
+    number = "without-gelu"
+    runs = [*invented.study(tiny), *(invented.record(study.roadmap, number, seed, 90.0 + seed)
+            for seed in range(3))]  # fmt: skip
+    shown = Subject(roadmap=study.roadmap, study=study, records=runs)
+    own, beside = drawings("effects", shown)
+    assert (own.name, beside.name) == ("effects-leave-one-out",
+                                       "effects-beside-path-leave-one-out")  # fmt: skip
+    figure = beside.draw("two-column")
+    assert [text.get_text() for text in figure.texts] == ["path", "leave one out"]
+    left, right = figure.axes
+    assert "+1.60" in texts(left) and "+4.00" in texts(right)
