@@ -120,4 +120,4 @@ def test_a_studys_effects_stand_beside_those_of_its_path(tiny, invented):
     figure = beside.draw("two-column")
     assert [text.get_text() for text in figure.texts] == ["path", "leave one out"]
     left, right = figure.axes
-    assert "+1.60" in texts(left) and "+4.00" in texts(right)
+    assert "+1.6" in texts(left) and "+4.00" in texts(right)
