@@ -4,10 +4,12 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from analysis.figures.gallery import Subject
 from analysis.render import render
 from analysis.table import tabulate
 from analysis.verdict_table import render_verdicts
@@ -111,6 +113,45 @@ def test_collect_writes_records_as_they_are_committed(tmp_path):
     names = sorted(path.name for path in committed.glob("*.json"))
     assert names == sorted(path.name for path in tmp_path.iterdir())
     assert all((tmp_path / name).read_bytes() == (committed / name).read_bytes() for name in names)
+
+
+FIGURES = sorted(ROOT.glob("results/*/figures/*.svg"))
+
+
+def drawn_from(path):
+    """What a figure says it was drawn from."""
+    return re.search(r"<dc:source>([^<]*)</dc:source>", path.read_text(encoding="utf-8"))[1]
+
+
+@pytest.mark.parametrize("path", FIGURES, ids=lambda path: path.stem)
+def test_committed_figures_were_drawn_from_the_committed_records(path):
+    """By content: a record changed, added or taken away has another fingerprint."""
+    folder = path.parent.parent
+    name = folder.name
+    if path.stem.startswith("paper-"):
+        assert "2201.03545" in drawn_from(path)
+        return
+    study = load_study(name.removeprefix("tiny-") if name != "tiny" else "path")
+    records = read_records(folder).records
+    roadmap = load_roadmap("tiny") if name == "tiny" else study.roadmap
+    shown = Subject(roadmap=roadmap, study=study, records=records)
+    assert drawn_from(path) in (f"{shown.specs}, {shown.runs}", shown.specs)
+
+
+def test_another_digit_is_another_fingerprint():
+    study, path = load_study("path"), load_roadmap("tiny")
+    records = read_records(ROOT / "results" / "tiny").records
+    shown = Subject(roadmap=path, study=study, records=records)
+    changed = (replace(records[0], top1=records[0].top1 - 0.05), *records[1:])
+    assert replace(shown, records=changed).runs != shown.runs
+    assert replace(shown, records=records[::-1]).runs == shown.runs
+    assert replace(shown, records=records[1:]).runs != shown.runs
+
+
+def test_the_readmes_pictures_are_committed_figures():
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
+    assert len(pictures) >= 2
+    assert {ROOT / picture for picture in pictures} <= set(FIGURES)
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))

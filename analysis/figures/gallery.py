@@ -14,11 +14,12 @@ from analysis.figures.roadmap import roadmap_drawings
 from analysis.figures.strip import strip_drawing
 from analysis.figures.style import Drawing
 from analysis.figures.trade_off import trade_off_drawings
-from analysis.selection import Selection, select
+from analysis.selection import Selection, named, select
 from analysis.table import Table, tabulate
 from analysis.verdicts import Judged, judge_paper, judge_study
 from roadmap.errors import unknown
 from roadmap.record import Record
+from roadmap.spec import fingerprint, to_dict
 from steps.path import Roadmap
 from steps.studies import Study, load_study
 
@@ -51,6 +52,18 @@ class Subject:
     def judged(self) -> Judged:
         """The study's verdicts."""
         return judge_study(self.study, self.records, self.data)
+
+    @property
+    def specs(self) -> str:
+        """The fingerprint of all rows."""
+        return f"specs {fingerprint([row.spec.fingerprint for row in self.fitted])}"
+
+    @property
+    def runs(self) -> str:
+        """The number and the fingerprint of the runs shown: another digit, another fingerprint."""
+        found = named(self.roadmap, self.chosen).values()
+        contents = sorted(fingerprint(to_dict(run)) for run in found)
+        return f"{len(contents)} runs {fingerprint(contents)}"
 
     @property
     def is_path(self) -> bool:
@@ -113,7 +126,9 @@ def drawings(figure: str, shown: Subject) -> list[Drawing]:
     """The drawings of one of FIGURES; those of a study other than a path bear its name."""
     if figure not in _MAKERS:
         raise unknown("figure", figure, FIGURES)
-    made = _MAKERS[figure](shown)
-    if shown.is_path:
-        return made
-    return [replace(each, name=f"{each.name}-{shown.study.name}") for each in made]
+    source = shown.specs if figure in NEED_NO_RUNS else f"{shown.specs}, {shown.runs}"
+    suffix = "" if shown.is_path else f"-{shown.study.name}"
+    return [
+        replace(each, name=each.name + suffix, source=each.source or source)
+        for each in _MAKERS[figure](shown)
+    ]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.bars import Bars, aligned, paper_bars, table_bars
+from analysis.figures.bars import PAPER, Bars, aligned, paper_bars, table_bars
 from analysis.figures.layout import (
     EDGE,
     GAP,
@@ -94,6 +94,7 @@ def roadmap_drawings(table: Table, paper: str | None) -> list[Drawing]:
     title = f"the paper: {printed.title}"
     theirs = Drawing(
         name=f"paper-{paper}",
+        source=PAPER,
         caption=printed.caption,
         draw=lambda width: draw(printed, title=title, width=width),
     )

@@ -60,15 +60,21 @@ _METADATA = {
     "png": {"Software": None},
 }
 
+_SOURCE = {"pdf": "Subject", "svg": "Source", "png": "Source"}  # the format's name for it
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A figure that can be drawn: its name, its caption and how, for each width that it has."""
+    """A figure that can be drawn: its name, its caption and how, for each width that it has.
+
+    `source` is the fingerprint of what it shows; its files carry it.
+    """
 
     name: str
     caption: str
     draw: Callable[[str], Figure]
     widths: Collection[str] = tuple(WIDTHS)
+    source: str = ""
 
 
 def save(
@@ -92,7 +98,8 @@ def save(
         for kind, metadata in _METADATA.items():
             paths.append(folder / f"{drawing.name}.{kind}")
             drawn = io.BytesIO()
-            figure.savefig(drawn, format=kind, metadata=metadata)
+            told = {_SOURCE[kind]: drawing.source} if drawing.source else {}
+            figure.savefig(drawn, format=kind, metadata=metadata | told)
             put_bytes(paths[-1], drawn.getbuffer())
     paths.append(folder / f"{drawing.name}.txt")
     put_text(paths[-1], drawing.caption.strip() + "\n")

@@ -7,7 +7,7 @@ is both more accurate and cheaper; diamonds are reference models.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -261,7 +261,10 @@ def trade_off_drawings(table: Table, paper: str | None) -> list[Drawing]:
     """`trade-off`, and where the roadmap has one the paper's own, as `paper-trade-off-TABLE`."""
     ours = of_table(table)
     found = [_drawing("trade-off", ours)]
-    return [*found, _drawing(f"paper-trade-off-{paper}", of_paper(paper))] if paper else found
+    if paper is None:
+        return found
+    theirs = _drawing(f"paper-trade-off-{paper}", of_paper(paper))
+    return [*found, replace(theirs, source=PAPER)]
 
 
 def _drawing(name: str, shown: TradeOff) -> Drawing:
