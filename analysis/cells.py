@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from statistics import median
 
@@ -23,6 +24,14 @@ def top1(row: TableRow, decimals: int) -> str:
     if row.top1 is None:
         return f"diverged ({row.diverged})" if row.diverged else MISSING
     return accuracy(row.top1, row.std, row.n, decimals)
+
+
+def counts(runs: Mapping[str, int]) -> str:
+    """`3`, or where rows differ `00: 3, 01: 5`: how many runs each row has."""
+    usual = sorted(set(runs.values()))
+    if len(usual) < 2:
+        return str(usual[0]) if usual else "0"
+    return ", ".join(f"{number}: {count}" for number, count in runs.items())
 
 
 def signed(number: float | None, decimals: int) -> str:

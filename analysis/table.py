@@ -105,7 +105,7 @@ def tabulate(roadmap: Roadmap, records: Sequence[Record], *, data: str | None = 
         title=roadmap.title,
         data=chosen.data,
         sizes=chosen.sizes,
-        recipe=_recipes(roadmap),
+        recipe=recipes(roadmap),
     )
 
 
@@ -227,7 +227,7 @@ def _legend(roadmap: Roadmap) -> str:
     return text + (f"; of side branches from row {', '.join(before)}." if before else ".")
 
 
-def _recipes(roadmap: Roadmap) -> str:
+def recipes(roadmap: Roadmap) -> str:
     """The recipes of a roadmap in words, each with the rows it is for."""
     rows = [row for row in roadmap if not row.is_branch]
     parts = []

@@ -24,6 +24,7 @@ from experiments.machine import Machine, as_it_began, differences
 from experiments.order import Share
 from experiments.progress import Event, Tell, said
 from experiments.provenance import describe_machine
+from experiments.receptive_field import receptive_field
 from experiments.reference import measured_cost
 from experiments.request import Request
 from experiments.signals import STOP
@@ -140,12 +141,17 @@ def train_here(
     if status == "finished" and [row["epoch"] for row in rows] != list(range(recipe.epochs)):
         raise Problem(f"{history.path} lacks epochs of the run; --restart begins it anew")
     final = rows[-1] if status == "finished" else {}
+    field = None
+    if status == "finished":  # on the trainer's device, which the network has left by now
+        device = trainer.strategy.root_device
+        field = receptive_field(task.validated, data, recipe, device, say)
     return Record(
         identity=request.identity,
         label=request.label,
         status=status,
         **{key: final.get(key) for key in ("top1", "top5", "loss")},
         correct=history.correct() if final else "",
+        receptive_field=field,
         **costs,
         images_per_second=history.images_per_second(),
         wall_seconds=round(sum(row["seconds"] for row in rows) or time.monotonic() - clock, 1),

@@ -112,11 +112,16 @@ class Classification(lightning.LightningModule):
         if self.averaged is not None:
             self.averaged.update(self.network, step=self.global_step + 1)
 
+    @property
+    def validated(self) -> nn.Module:
+        """The network that is validated: with the average of the weights where there is one."""
+        return self.network if self.averaged is None else self.averaged.module
+
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count correct images and sum the loss; labels of NO_IMAGE do not count."""
         images, labels = batch
-        network = self.network if self.averaged is None else self.averaged.module.eval()
-        logits = network(images.contiguous(memory_format=torch.channels_last)).float()
+        images = images.contiguous(memory_format=torch.channels_last)
+        logits = self.validated.eval()(images).float()
         self.validation.update(logits, labels)
         self.hits.append(logits.argmax(1) == labels)
         there = labels != NO_IMAGE  # torchmetrics takes weights of 0 for 1 under this nan_strategy

@@ -101,7 +101,7 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
         "figure",
         nargs="?",
         metavar="FIGURE",
-        help="roadmap, effects, trade-off, block, cost or curves (default: all)",
+        help="roadmap, effects, trade-off, block, cost, curves or receptive-field (default: all)",
     )
     plot.add_argument("--row", metavar="ROW", help="the block of this row alone")
     plot.add_argument(

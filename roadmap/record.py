@@ -17,6 +17,7 @@ from pydantic import Field
 
 from roadmap.errors import Problem
 from roadmap.files import put_text
+from roadmap.receptive_field import ReceptiveField
 from roadmap.spec import fingerprint, from_dict
 
 value = pydantic.dataclasses.dataclass(
@@ -86,7 +87,8 @@ class Record:
     images, augmentation included and validation left out; `correct` says of each validation image
     whether it was right, as bits, eight a byte from the highest, in base64; `metrics` is open for
     whatever else was measured; `history` has one entry per epoch. A diverged run has no accuracy
-    and no loss.
+    and no loss. `receptive_field` is that of the weights that were validated: None where it was not
+    measured, in older records and for timm's models.
     """
 
     identity: Identity
@@ -97,6 +99,7 @@ class Record:
     loss: float | None
     correct: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
+    receptive_field: ReceptiveField | None = None
     macs: int
     params: int
     activations: int
@@ -117,8 +120,13 @@ class Records:
 
 
 def write_record(record: Record, path: Path) -> None:
-    """Write a record so that it is there whole or not at all."""
-    put_text(path, pydantic.TypeAdapter(Record).dump_json(record, indent=2).decode() + "\n")
+    """Write a record so that it is there whole or not at all.
+
+    A receptive field that it has not is not named: an older record, written again, stays the same.
+    """
+    without = {"receptive_field"} if record.receptive_field is None else None
+    text = pydantic.TypeAdapter(Record).dump_json(record, indent=2, exclude=without).decode()
+    put_text(path, text + "\n")
 
 
 def read_record(path: Path) -> Record:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analysis.cells import counts
 from analysis.colours import colour
 from analysis.figures.layout import LETTER, heading, inches, short, type_of
 from analysis.figures.style import FAINT, GRID, TYPE, WIDTHS, Drawing, applied
@@ -110,20 +111,13 @@ def _drawn(roadmap: Roadmap, chosen: Selection, name: str) -> Callable[[str], Fi
 
 
 def _caption(roadmap: Roadmap, chosen: Selection, name: str) -> str:
-    counts = {number: len(each) for number, each in curves(chosen, name).items()}
+    runs = {number: len(each) for number, each in curves(chosen, name).items()}
     return (
         f"{roadmap.title}: {MEASURED[name]} after every epoch on {chosen.data or 'no data yet'}"
         f"{f' ({chosen.sizes})' if chosen.sizes else ''}. Line: mean over finished runs; band: "
         "the least to the greatest of them; grey: the row that this one starts from. "
-        f"n = {_counts(counts)}. {sentences(chosen.notes)}"
+        f"n = {counts(runs)}. {sentences(chosen.notes)}"
     )
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    usual = sorted(set(counts.values()))
-    if len(usual) < 2:
-        return str(usual[0]) if usual else "0"
-    return ", ".join(f"{number}: {count}" for number, count in counts.items())
 
 
 def _limits(found: Curves) -> tuple[float, float]:

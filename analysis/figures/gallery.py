@@ -10,6 +10,7 @@ from analysis.figures.block import block_drawings
 from analysis.figures.cost import cost_drawings
 from analysis.figures.curves import curve_drawings
 from analysis.figures.effects import effect_drawings
+from analysis.figures.receptive_field import field_drawings
 from analysis.figures.roadmap import roadmap_drawings
 from analysis.figures.strip import strip_drawing
 from analysis.figures.style import Drawing
@@ -110,6 +111,10 @@ def _curves(shown: Subject) -> list[Drawing]:
     return curve_drawings(shown.fitted, shown.chosen)
 
 
+def _receptive_field(shown: Subject) -> list[Drawing]:
+    return field_drawings(shown.fitted, shown.chosen)
+
+
 _MAKERS: dict[str, Callable[[Subject], list[Drawing]]] = {
     "roadmap": _roadmap,
     "effects": _effects,
@@ -117,6 +122,7 @@ _MAKERS: dict[str, Callable[[Subject], list[Drawing]]] = {
     "block": _block,
     "cost": _cost,
     "curves": _curves,
+    "receptive-field": _receptive_field,
 }
 FIGURES = tuple(_MAKERS)
 NEED_NO_RUNS = {"block", "cost"}

@@ -1,0 +1,88 @@
+"""What a record keeps of a receptive field, and what it refuses."""
+
+import base64
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from roadmap.errors import Problem
+from roadmap.receptive_field import ReceptiveField
+from roadmap.record import read_record, write_record
+
+OLD = Path(__file__).parents[2] / "results" / "tiny" / "07-move_up_depthwise-seed0.json"
+
+
+def packed(*values):
+    return base64.b64encode(struct.pack(f"<{len(values)}e", *values)).decode()
+
+
+def with_field(folder, field):
+    """A committed record to which a receptive field was given."""
+    path = folder / "record.json"
+    path.write_text(json.dumps(json.loads(OLD.read_text()) | {"receptive_field": field}))
+    return path
+
+
+def test_shares_keep_three_digits_over_eight_powers_of_ten():
+    shares = [[10.0**-power for power in range(3)], [10.0**-power for power in range(3, 6)],
+              [1e-6, 1e-7, 1e-8]]  # fmt: skip
+    kept = ReceptiveField.of(shares, pixels=4)
+    total = sum(map(sum, shares))
+    assert sum(map(sum, kept.shares)) == pytest.approx(1)
+    for row, its in zip(shares, kept.shares, strict=True):
+        assert its == pytest.approx([each / total for each in row], rel=5e-4)
+    assert kept.side == 12
+
+
+def test_the_scale_of_a_gradient_does_not_matter():
+    assert ReceptiveField.of([[1e-30, 3e-30], [0, 2e-30]], 1) == ReceptiveField.of(
+        [[1, 3], [0, 2]], 1
+    )
+
+
+@pytest.mark.parametrize("shares", [[[0.0]], [[float("nan")]], [[float("inf")]]])
+def test_no_field_is_made_of_a_gradient_that_is_none(shares):
+    with pytest.raises(ValueError, match="the largest gradient is"):
+        ReceptiveField.of(shares, pixels=4)
+
+
+def test_a_record_keeps_its_field(tmp_path):
+    path = with_field(tmp_path, {"pixels": 4, "cells": packed(1, 2, 3, 10)})
+    found = read_record(path)
+    assert found.receptive_field.shares == ((1 / 16, 2 / 16), (3 / 16, 10 / 16))
+    write_record(found, tmp_path / "again.json")
+    assert read_record(tmp_path / "again.json") == found
+
+
+def test_an_older_record_has_none_and_is_written_as_it_was(tmp_path):
+    found = read_record(OLD)
+    assert found.receptive_field is None
+    write_record(found, tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == OLD.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ({"pixels": 4, "cells": "no!"}, "cells must be base64"),
+        ({"pixels": 4, "cells": ""}, "cells has 0 bytes, not two for each cell of a square"),
+        ({"pixels": 4, "cells": packed(1, 2, 3)}, "cells has 6 bytes, not two"),
+        ({"pixels": 4, "cells": packed(1, 2, 3, 4)[:-4]}, "cells has 6 bytes, not two"),
+        ({"pixels": 4, "cells": packed(1, 2, 3, float("nan"))}, "must be numbers of 0 or more"),
+        ({"pixels": 4, "cells": packed(1, 2, 3, float("inf"))}, "must be numbers of 0 or more"),
+        ({"pixels": 4, "cells": packed(1, 2, 3, -1)}, "must be numbers of 0 or more"),
+        ({"pixels": 4, "cells": packed(0, 0, 0, 0)}, "not all of them 0"),
+        ({"pixels": 0, "cells": packed(1)}, "receptive_field.pixels"),
+        ({"pixels": 4}, "'receptive_field.cells' is missing"),
+        ("many", "receptive_field"),
+    ],
+)
+def test_a_broken_field_is_one_problem_that_names_the_file(field, message, tmp_path):
+    path = with_field(tmp_path, field)
+    with pytest.raises(Problem) as refused:
+        read_record(path)
+    text = str(refused.value)
+    assert text.startswith(f"{path}: not a record: ") and "\n" not in text
+    assert "receptive_field" in text and message in text
