@@ -99,7 +99,7 @@ def _title(row: Row, letters: int) -> str:
 def _scale(figure: Figure, axes: Axes) -> None:
     """The scale of colours, above on the right."""
     width, height = figure.get_size_inches()
-    bar = figure.add_axes((1 - 1.75 / width, 1 - 0.2 / height, 1.7 / width, 0.09 / height))
+    bar = figure.add_axes((1 - 1.55 / width, 1 - 0.24 / height, 1.4 / width, 0.08 / height))
     figure.colorbar(axes.images[0], cax=bar, orientation="horizontal")
     bar.tick_params(labelsize=type_of(figure) - 1, pad=1, length=2)
     bar.minorticks_off()

@@ -44,13 +44,14 @@ def draw_sides(roadmap: Roadmap, chosen: Selection, *, width: str = "two-column"
         labelled(axes, lines, labels, LABELS[width])
         what = "effective receptive fields"
         heading(figure, f"{roadmap.title}: {what}" if width == "two-column" else what, EDGE)
-        axes.set_xlim(0, 1.1 * max(_sizes(rows, found)))
+        most = max(_sizes(rows, found))
+        axes.set_xlim(-0.07 * most, 1.1 * most)
         for y, row in zip(lines.rows, rows, strict=True):
             if row.number in found:
                 _sides(axes, y, row, found[row.number])
             else:
                 axes.text(0, y, " –", fontsize=TYPE[width] - 0.5, color=FAINT, va="center")
-        _legend(figure, left)
+        _legend(figure, left if width == "two-column" else EDGE)
         if not found:
             axes.text(0.5, 0.5, NOTHING, transform=axes.transAxes, color=FAINT, ha="center",
                       fontsize=TYPE[width])  # fmt: skip
