@@ -40,7 +40,7 @@ roadmap: $(READY)  ## train all 14 rows; goes on where it was (SEEDS=3)
 table: $(READY)  ## accuracy and cost of every row, beside the paper's
 	$(CLI) table --roadmap $(ROADMAP) --runs $(RUNS) $(ARGUMENTS)
 
-plots: $(READY)  ## all figures: roadmap, blocks, effects, cost … (PDF, SVG, PNG)
+plots: $(READY)  ## all figures: roadmap, effects, blocks, … (PDF, SVG, PNG)
 	$(CLI) plot --roadmap $(ROADMAP) --runs $(RUNS) --out $(FIGURES) $(ARGUMENTS)
 
 report: $(READY)  ## one HTML page of all that the runs say, tables for papers

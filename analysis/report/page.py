@@ -48,7 +48,7 @@ class StudyPart:
 
 # The figures of a page in their order; of a study its effects alone.
 LARGER = 1.4  # on a screen than on paper
-SHOWN = ("roadmap", "effects", "trade-off", "cost", "curves", "block")
+SHOWN = ("roadmap", "effects", "trade-off", "curves", "receptive-field", "cost", "block")
 
 
 def write_report(contents: Contents, folder: Path) -> list[Path]:
