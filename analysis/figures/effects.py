@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.cells import signed
+from analysis.cells import signed, span
 from analysis.colours import colour
 from analysis.figures.layout import (
     EDGE,
@@ -79,7 +79,7 @@ def _caption(judged: Judged) -> str:
     over = "orders and seeds" if judged.by_order else "seeds (Welch)"
     parts = [
         f"{judged.title}: what each step adds to top-1 accuracy on {judged.data or 'no data yet'}.",
-        f"n = {_counts(judged)}.",
+        f"n = {span(each.n for each in judged.verdicts if each.difference is not None)}.",
         f"Lines: 95 % intervals over {over}; an arrow where one goes on beyond the axis.",
         "Filled: better or worse at 5 % after Holm's adjustment; hollow: undecided; square: no "
         f"difference larger than {judged.margin:g} points, the grey band.",
@@ -116,14 +116,6 @@ def effect_drawings(
 
 def _beside(left: Judged, right: Judged, _: str) -> Figure:
     return draw_effects(left, right)
-
-
-def _counts(judged: Judged) -> str:
-    """`3`, or `3 to 5`: runs of a variant."""
-    found = sorted({each.n for each in judged.verdicts if each.difference is not None})
-    if not found:
-        return "0"
-    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
 def _like(other: Judged, model: Judged) -> Judged:

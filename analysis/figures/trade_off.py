@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
-from analysis.cells import notes
+from analysis.cells import notes, span
 from analysis.colours import colour
-from analysis.figures.bars import PAPER, Bars, paper_bars
+from analysis.figures.bars import PAPER, paper_bars
 from analysis.figures.labels import Mark, label
 from analysis.figures.layout import heading, inches, type_of
 from analysis.figures.style import FAINT, GRID, WIDTHS, Drawing, applied
@@ -201,9 +201,8 @@ def of_table(table: Table) -> TradeOff:
         if row.top1 is not None
     ]
     missing = [row.row for row in table.rows if row.top1 is None]
-    counts = sorted({row.n for row in table.rows if row.top1 is not None})
     data = (table.data or "no data yet") + (f" ({table.sizes})" if table.sizes else "")
-    n = "0" if not counts else " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    n = span(row.n for row in table.rows if row.top1 is not None)
     parts = [
         f"{table.title}: top-1 accuracy on {data} against multiply-accumulates and parameters, "
         f"counted, and training images per second, measured; our own runs, last epoch. n = {n}.",
@@ -234,15 +233,10 @@ def of_paper(name: str) -> TradeOff:
     )
     caption = (
         f"{printed.title}: top-1 accuracy on {printed.data} against multiply-accumulates, both "
-        f"printed in {PAPER}, and parameters, counted from our specs. n = {_n(printed)}. "
+        f"printed in {PAPER}, and parameters, counted from our specs. n = {span(bar.n for bar in printed.bars)}. "
         f"{_legend(points)} Recipe: {printed.recipe}. {sentences(printed.notes)}"
     )
     return TradeOff(title=f"the paper: {printed.title}", points=points, caption=caption)
-
-
-def _n(bars: Bars) -> str:
-    counts = sorted({bar.n for bar in bars.bars})
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _legend(points: Sequence[Point]) -> str:
