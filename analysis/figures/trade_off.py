@@ -231,9 +231,10 @@ def of_paper(name: str) -> TradeOff:
         for bar in printed.bars
         if bar.top1 is not None and bar.gmacs is not None
     )
+    n = span(bar.n for bar in printed.bars)
     caption = (
         f"{printed.title}: top-1 accuracy on {printed.data} against multiply-accumulates, both "
-        f"printed in {PAPER}, and parameters, counted from our specs. n = {span(bar.n for bar in printed.bars)}. "
+        f"printed in {PAPER}, and parameters, counted from our specs. n = {n}. "
         f"{_legend(points)} Recipe: {printed.recipe}. {sentences(printed.notes)}"
     )
     return TradeOff(title=f"the paper: {printed.title}", points=points, caption=caption)
