@@ -9,6 +9,7 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -352,22 +353,37 @@ def _write_report(options: argparse.Namespace) -> int:
     from analysis.report.contents import gather
     from analysis.report.page import write_report
     from roadmap.record import read_records
-    from steps.studies import load_study, shipped
+    from steps.studies import load_study
 
-    found = read_records(options.runs)
-    if options.runs != Path("runs") and not options.runs.is_dir():
-        raise Problem(f"folder of runs {options.runs} does not exist")
-    overrides = _overrides(options)
-    names = options.studies or [name for name in shipped() if name != "path"]
-    given = {"roadmap": options.roadmap, "steps": options.steps, "overrides": overrides}
-    others = [load_study(name, **given) for name in names]
+    records = _records(options)
     contents = gather(
-        _load(options), load_study("path", **given), others, found.records,
-        data=_data(options), broken=found.broken, given=_given(options),
-    )  # fmt: skip
+        _load(options),
+        load_study(
+            "path", roadmap=options.roadmap, steps=options.steps, overrides=_overrides(options)
+        ),
+        _other_studies(options),
+        records,
+        data=_data(options),
+        broken=read_records(options.runs).broken,
+        given=_given(options),
+    )
     for path in write_report(contents, options.out):
         print(path)
     return DONE
+
+
+def _other_studies(options: argparse.Namespace) -> list[Study]:
+    """Those asked for, or all shipped ones that fit the roadmap."""
+    from steps.studies import load_study, shipped
+
+    given = {"roadmap": options.roadmap, "steps": options.steps, "overrides": _overrides(options)}
+    if options.studies:
+        return [load_study(name, **given) for name in options.studies]
+    found = []
+    for name in shipped():
+        with suppress(Problem):  # such as a sweep of rows that this roadmap does not have
+            found.append(load_study(name, **given))
+    return [study for study in found if study.design != "path"]
 
 
 def _given(options: argparse.Namespace) -> str:
