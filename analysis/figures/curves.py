@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.cells import counts
 from analysis.colours import colour
-from analysis.figures.layout import LETTER, heading, inches, short, type_of
+from analysis.figures.layout import LETTER, called, heading, inches, short, type_of
 from analysis.figures.style import FAINT, GRID, TYPE, WIDTHS, Drawing, applied
 from analysis.selection import Selection
 from analysis.table import finished, sentences
@@ -65,7 +65,7 @@ def draw_curves(
         for place, row in enumerate(rows):
             axes = _cell(figure, place, len(rows), COLUMNS[width])
             axes.set_ylim(limits)
-            _panel(axes, row, found, f"{row.number} {row.title}")
+            _panel(axes, row, found, called(row.number, row.title))
         if not rows:
             figure.text(0.5, 0.5, "no finished runs", color=FAINT, ha="center")
     return figure

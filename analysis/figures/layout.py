@@ -5,6 +5,7 @@ Lengths are in inches, type in points, heights of rows in lines.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -20,7 +21,7 @@ EDGE, ABOVE, BELOW, GAP = 0.05, 0.42, 0.42, 0.12
 LABELS = {"one-column": 1.47, "two-column": 1.8}
 LINE = {"one-column": 0.135, "two-column": 0.17}
 HEADER = 1.15  # the height of a group's label, in lines
-TITLE = 25  # letters of a title that fit beside its number
+NUMBER, TITLE = 6, 25  # letters of a number, and of a title beside it
 LETTER = 0.0088  # the width of a letter, in inches per point
 
 
@@ -101,11 +102,20 @@ def labelled(axes: Axes, lines: Lines, labels: Sequence[Label], room: float) -> 
     for y, group in lines.groups:
         axes.text(left, y, group, fontsize=size, weight="bold", **place)
     for y, label in zip(lines.rows, labels, strict=True):
-        wider = label.alone and len(label.title) > TITLE
-        title = short(label.title, TITLE + 5 if wider else TITLE)
+        alone = label.alone or len(label.number) > NUMBER
+        text = called(label.number, label.title) if len(label.number) > NUMBER else label.title
+        wider = alone and len(text) > TITLE
+        title = short(text, TITLE + 5 if wider else TITLE)
         start = left + (0 if wider else number)
-        axes.text(left, y, label.number, fontsize=size - 1, color=FAINT, **place)
+        if len(label.number) <= NUMBER:
+            axes.text(left, y, label.number, fontsize=size - 1, color=FAINT, **place)
         axes.text(start, y, title, fontsize=size, color=FAINT if label.missing else INK, **place)
+
+
+def called(number: str, title: str) -> str:
+    """A row in one line: number and title; of a study's variants that are named so, the title."""
+    word = re.match(r"[a-z]*", number)[0]
+    return title if word and title.startswith(word) else f"{number} {title}"
 
 
 def short(text: str, letters: int) -> str:

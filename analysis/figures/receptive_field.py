@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from analysis.cells import counts
-from analysis.figures.layout import EDGE, LETTER, heading, inches, short, type_of
+from analysis.figures.layout import EDGE, LETTER, called, heading, inches, short, type_of
 from analysis.figures.receptive_field_sides import draw_sides
 from analysis.figures.style import FAINT, TYPE, WIDTHS, Drawing, applied
 from analysis.receptive_fields import HALF, NOTHING, Field, fields, lacking
@@ -92,7 +92,7 @@ def _picture(axes: Axes, row: Row, field: Field, colours: LogNorm) -> None:
 
 def _title(row: Row, letters: int) -> str:
     """Number and title in at most two lines."""
-    first, *rest = wrap(f"{row.number} {row.title}", letters)
+    first, *rest = wrap(called(row.number, row.title), letters)
     return "\n".join([first, short(" ".join(rest), letters)])
 
 

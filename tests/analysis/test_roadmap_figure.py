@@ -13,6 +13,7 @@ from analysis.table import tabulate
 from roadmap.errors import Problem
 from roadmap.paper import paper_rows
 from steps import BASE, STEPS
+from steps.studies import load_study
 
 
 def drawn(axes) -> list[Rectangle]:
@@ -148,3 +149,21 @@ def test_references_of_each_side_have_rows_of_their_own(tiny, invented):
 def test_one_row_alone_is_drawn_from_zero(tiny, invented):
     accuracy = draw(table_bars(tabulate(tiny, [invented.record(tiny, "05", 0, 62.0)]))).axes[0]
     assert accuracy.get_xlim()[0] == 0
+
+
+@pytest.mark.parametrize("name", ["leave-one-out", "learning-rate", "orders", "micro-design"])
+def test_labels_of_a_studys_variants_do_not_meet(name, invented):
+    """Their numbers are words, and longer than those of rows."""
+    study = load_study(name)
+    runs = [invented.record(study.roadmap, row.number) for row in study.roadmap][:8]
+    figure = draw(table_bars(tabulate(study.roadmap, runs)))
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    left = axes.get_window_extent().x0
+    boxes = [box for box in (text.get_window_extent() for text in axes.texts if text.get_text())
+             if box.x0 < left]  # fmt: skip
+    for place, one in enumerate(boxes):
+        assert one.x0 >= 0 and one.x1 <= left + 2
+        for other in boxes[place + 1 :]:
+            apart = one.x1 <= other.x0 or other.x1 <= one.x0
+            assert apart or abs(one.y0 - other.y0) > 5
