@@ -49,6 +49,17 @@ class BlockDiagram:
     after: tuple[Box, ...]
     outgoing: str
 
+    @property
+    def is_new(self) -> bool:
+        """Whether anything in it is new or gone against the row before."""
+        return any(box.change for box in (*self.branch, *self.shortcut, *self.after))
+
+    @property
+    def where(self) -> str:
+        """`stage 2`, `stages 1, 3`."""
+        numbers = ", ".join(map(str, self.stages))
+        return f"stage{'s' * (len(self.stages) > 1)} {numbers}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Diagram:
@@ -59,16 +70,25 @@ class Diagram:
 
 
 def diagram(row: Row) -> Diagram:
-    """The diagram of a row, with what changed from the row before marked."""
-    own = plain(row.spec)
+    """The diagram of a row, with what changed from the row before marked.
+
+    Stages share a diagram where both rows have the same block in all of them.
+    """
+    own = row.spec
     if row.before is None:
-        return own
-    before = plain(row.before.spec)
-    theirs = {number: block for block in before.blocks for number in block.stages}
-    return Diagram(
-        parts=marked(before.parts, own.parts),
-        blocks=tuple(_marked(theirs.get(block.stages[0]), block) for block in own.blocks),
-    )
+        return plain(own)
+    before = row.before.spec
+    theirs = _planned(before)
+    kinds = [repr(stage.block) for stage in own.network.stages]
+    for place, stage in enumerate(before.network.stages[: len(kinds)]):
+        kinds[place] += repr(stage.block)
+    blocks = []
+    for stages, shown in _shared(own.network, kinds):
+        block = _block(own.network, _planned(own), stages, shown)
+        if shown < len(before.network.stages):
+            block = _marked(_block(before.network, theirs, stages, shown), block)
+        blocks.append(block)
+    return Diagram(parts=marked(plain(before).parts, plain(own).parts), blocks=tuple(blocks))
 
 
 def marked(before: Sequence[Box], after: Sequence[Box]) -> tuple[Box, ...]:
@@ -103,9 +123,7 @@ def _alike(one: Box, other: Box) -> bool:
     return one.kind == other.kind and one.kind != "operation"
 
 
-def _marked(before: BlockDiagram | None, after: BlockDiagram) -> BlockDiagram:
-    if before is None:
-        return after
+def _marked(before: BlockDiagram, after: BlockDiagram) -> BlockDiagram:
     return replace(
         after,
         branch=marked(before.branch, after.branch),
@@ -116,34 +134,40 @@ def _marked(before: BlockDiagram | None, after: BlockDiagram) -> BlockDiagram:
 
 def plain(spec: Spec) -> Diagram:
     """The diagram of a spec, nothing marked."""
-    network, size = spec.network, spec.recipe.image_size
-    planned = plan(network, size)
+    network, planned = spec.network, _planned(spec)
+    kinds = [repr(stage.block) for stage in network.stages]
     return Diagram(
         parts=tuple(_parts(network, spec.recipe, planned)),
-        blocks=tuple(_blocks(network, planned)),
+        blocks=tuple(
+            _block(network, planned, stages, shown) for stages, shown in _shared(network, kinds)
+        ),
     )
 
 
-def _blocks(network: Network, planned: Plan) -> Iterator[BlockDiagram]:
-    """One diagram for each kind of block, of the first stage with two or more of it.
+def _planned(spec: Spec) -> Plan:
+    return plan(spec.network, spec.recipe.image_size)
+
+
+def _shared(network: Network, kinds: Sequence[str]) -> Iterator[tuple[tuple[int, ...], int]]:
+    """The stages (from 0) of each kind, and the one of them to show: one with two blocks or more.
 
     The second block of a stage shows the usual case: it neither strides nor widens.
     """
-    kinds: dict[str, list[int]] = {}
-    for number, stage in enumerate(network.stages):
-        kinds.setdefault(repr(stage.block), []).append(number)
-    for stages in kinds.values():
-        shown = next((number for number in stages if network.stages[number].depth > 1), stages[0])
-        block = planned.stages[shown].blocks[-1]
-        first, last = block.branch[0], block.branch[-1]
-        yield BlockDiagram(
-            stages=tuple(number + 1 for number in stages),
-            incoming=_shape(first.inputs),
-            branch=tuple(map(box, block.branch)),
-            shortcut=tuple(map(box, block.shortcut)),
-            after=tuple(map(box, block.activation)),
-            outgoing=_shape(last.outputs),
-        )
+    for kind in dict.fromkeys(kinds):
+        stages = tuple(place for place, each in enumerate(kinds) if each == kind)
+        yield stages, next((each for each in stages if network.stages[each].depth > 1), stages[0])
+
+
+def _block(network: Network, planned: Plan, stages: Sequence[int], shown: int) -> BlockDiagram:
+    block = planned.stages[shown].blocks[-1]
+    return BlockDiagram(
+        stages=tuple(each + 1 for each in stages),
+        incoming=_shape(block.branch[0].inputs),
+        branch=tuple(map(box, block.branch)),
+        shortcut=tuple(map(box, block.shortcut)),
+        after=tuple(map(box, block.activation)),
+        outgoing=_shape(block.branch[-1].outputs),
+    )
 
 
 def _parts(network: Network, recipe: Recipe, planned: Plan) -> Iterator[Box]:

@@ -124,5 +124,5 @@ def plain(text: str) -> str:
 def _ascii(text: str) -> str:
     """Signs that pdflatex does not know as commands, straight quotes as pairs; `?` for others."""
     text = re.sub(r'"([^"\n]*)"', r"``\1''", text)
-    text = "".join(SIGNS.get(sign, sign) for sign in text)
+    text = "".join(SIGNS.get(sign, sign) for sign in text if sign.isprintable() or sign == "\n")
     return unicodedata.normalize("NFKD", text).encode("ascii", "replace").decode()

@@ -111,7 +111,7 @@ def is_reference(record: Record) -> bool:
 
 def data_name(record: Record) -> str:
     """The name of the data set a run was trained on."""
-    return str(record.data.get("name", "unnamed"))
+    return str(record.data.get("name") or "unnamed")
 
 
 def classes(record: Record) -> int:

@@ -259,7 +259,7 @@ def _looks(study: Study, runs: Mapping[str, Sequence[Record]]) -> int:
 
 def _number(words: Sequence[str], option: str, default: int) -> int:
     given = words[words.index(option) + 1] if option in words[:-1] else ""
-    return int(given) if given.isdecimal() else default
+    return int(given) if given.isdecimal() and len(given) < 7 else default
 
 
 def _together(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:

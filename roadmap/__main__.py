@@ -332,6 +332,8 @@ def _plot(options: argparse.Namespace) -> int:
     for name in wanted:
         if name not in FIGURES:
             raise unknown("figure", name, FIGURES)
+    if options.row is not None and wanted != ["block"]:
+        raise Problem("--row is for the block of one row: roadmap plot block --row ROW")
     records = _records(options, say_none=not set(wanted) <= NEED_NO_RUNS)
     study = _study(options, "path")
     shown = Subject(

@@ -147,7 +147,7 @@ def _check(record: Record) -> None:
     if not isinstance(network, dict) or not isinstance(recipe, dict):
         raise Problem("spec must have a network and a recipe")
     classes = network.get("classes", 1000)
-    if not isinstance(classes, int) or not 1 <= classes <= 10**9:
+    if type(classes) is not int or not 1 <= classes <= 10**9:
         raise Problem(f"spec.network.classes is {classes}")
     if record.status == "finished" and record.top1 is None:
         raise Problem("a finished run must have top1")
@@ -155,6 +155,12 @@ def _check(record: Record) -> None:
         raise Problem(f"top1 {record.top1:g} must be 0 to 100")
     if not isinstance(epochs := recipe.get("epochs"), int) or not 1 <= epochs <= 10**6:
         raise Problem(f"spec.recipe.epochs is {epochs!r}")
+    skipped = record.data.get("skipped", 0)
+    if type(skipped) is not int or skipped < 0:
+        raise Problem(f"data.skipped must be a whole number of 0 or more, got {skipped!r}")
+    for key in ("macs", "params", "activations", "images_per_second", "wall_seconds"):
+        if not 0 <= getattr(record, key) < 1e24:
+            raise Problem(f"{key} is {getattr(record, key)}, not a number of 0 to 1e24")
     for key in ("classes", "train", "val"):
         if not isinstance(count := record.data.get(key), int) or count < 1:
             raise Problem(f"data.{key} must be a whole number of 1 or more, got {count!r}")

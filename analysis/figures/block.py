@@ -16,13 +16,15 @@ from matplotlib.figure import Figure
 from analysis.colours import colour
 from analysis.diagram import BlockDiagram, Box, Diagram, diagram, plain
 from analysis.figures.boxes import FLAT, GAP, SIZE, Scale, canvas, column, height, line, plus
-from analysis.figures.layout import LETTER, short
+from analysis.figures.layout import heading
 from analysis.figures.style import FAINT, WIDTHS, Drawing, applied
 from roadmap.errors import unknown
 from steps.path import Row
 
 EDGE, ABOVE, BELOW, BAND = 0.06, 0.32, 0.12, 0.2  # inches; BAND is a column's heading
 NETWORK = {"one-column": 1.55, "two-column": 2.3}  # the column of the whole network
+PROJECTION = 0.5  # more room, where the residual path has a convolution
+LEAST = 1.75  # the room of a block
 ENDS = 0.2  # the line and the words above and below a block
 BLOCK, PARTS = Scale(), Scale(tall=0.26, flat=0.13, gap=0.045, size=6.0, shaped=False)
 
@@ -42,30 +44,32 @@ def draw_block(row: Row, *, width: str = "one-column") -> Figure:
     """
     if width not in WIDTHS:
         raise unknown("width", width, WIDTHS)
-    own = diagram(row)
+    own, wide, first = diagram(row), WIDTHS[width], NETWORK[width]
     columns = _columns(row, own, beside=width == "two-column")
-    tall = max(height(own.parts, PARTS), *(_tall(each.block) for each in columns))
+    across = min(len(columns), int((wide - first) / LEAST))
+    lines = [columns[start : start + across] for start in range(0, len(columns), across)]
+    talls = [BAND + max(_tall(each.block) for each in line) for line in lines]
+    tall = max(BAND + height(own.parts, PARTS), sum(talls))
     with applied():
-        wide, first = WIDTHS[width], NETWORK[width]
-        figure = Figure(figsize=(wide, ABOVE + BAND + tall + BELOW))
-        axes = canvas(figure)
-        letters = int((wide - EDGE) / (1.1 * LETTER * (SIZE + 1.5)))
-        axes.text(EDGE, 0.07, short(f"{row.number} {row.title}", letters), fontsize=SIZE + 1.5,
-                  weight="bold", va="top")  # fmt: skip
-        _heading(axes, "network", first / 2)
-        column(axes, own.parts, first / 2, ABOVE + BAND, first - 2 * EDGE, colour(row.group), PARTS)
-        room = (wide - first) / len(columns)
-        for number, each in enumerate(columns):
-            middle = first + (number + 0.5) * room
-            _heading(axes, each.heading, middle)
-            _block(axes, each.block, middle, room, colour(row.group))
+        figure = Figure(figsize=(wide, ABOVE + tall + BELOW))
+        axes, ink = canvas(figure), colour(row.group)
+        heading(figure, f"{row.number} {row.title}", EDGE)
+        _heading(axes, "network", first / 2, ABOVE)
+        column(axes, own.parts, first / 2, ABOVE + BAND, first - 2 * EDGE, ink, PARTS)
+        room = (wide - first) / across
+        for place, line in enumerate(lines):
+            top = ABOVE + sum(talls[:place])
+            for number, each in enumerate(line):
+                middle = first + (number + 0.5) * room
+                _heading(axes, each.heading, middle, top)
+                _block(axes, each.block, (middle, top + BAND), room, ink)
     return figure
 
 
 def _columns(row: Row, own: Diagram, *, beside: bool) -> list[Column]:
     """The row's different blocks, with room for it after the one of the row before."""
     if len(own.blocks) > 1:
-        return [Column(heading=f"block of {_stages(each)}", block=each) for each in own.blocks]
+        return [Column(heading=f"block of {each.where}", block=each) for each in own.blocks]
     (block,) = own.blocks
     before = plain(row.before.spec).blocks if row.before and beside else ()
     if len(before) != 1:
@@ -76,30 +80,31 @@ def _columns(row: Row, own: Diagram, *, beside: bool) -> list[Column]:
     ]
 
 
-def _stages(block: BlockDiagram) -> str:
-    first, last = block.stages[0], block.stages[-1]
-    return f"stage {first}" if first == last else f"stages {first}–{last}"
-
-
-def _heading(axes: Axes, text: str, middle: float) -> None:
-    axes.text(middle, ABOVE + 0.09, text, fontsize=SIZE, color=FAINT, ha="center", va="center")
+def _heading(axes: Axes, text: str, middle: float, top: float) -> None:
+    axes.text(middle, top + 0.09, text, fontsize=SIZE, color=FAINT, ha="center", va="center")
 
 
 def _tall(block: BlockDiagram) -> float:
     return height(block.branch, BLOCK) + len(block.after) * FLAT + 2 * ENDS + 2 * GAP + 0.2
 
 
-def _block(axes: Axes, block: BlockDiagram, middle: float, room: float, ink: str) -> None:
-    """The branch, the residual path on its right, their sum and what comes after it."""
-    wide = min(room - 0.62, 1.35)
-    branch = middle - 0.16
-    top = ABOVE + BAND + 0.08
+def _block(
+    axes: Axes, block: BlockDiagram, place: tuple[float, float], room: float, ink: str
+) -> None:
+    """The branch, the residual path on its right, their sum and what comes after it.
+
+    `place` is the middle of its room, and the top.
+    """
+    beside = PROJECTION if block.shortcut else 0.0
+    wide = min(room - 0.62 - beside, 1.35)
+    branch = place[0] - 0.16 - beside / 2
+    top = place[1] + 0.08
     axes.text(branch, top, block.incoming, fontsize=SIZE - 1, color=FAINT, ha="center", va="center")
     fork = top + ENDS / 2 + 0.03
     line(axes, [(branch, top + 0.07), (branch, fork + GAP + 0.03)])
     end = column(axes, block.branch, branch, fork, wide, ink, BLOCK)
     sum_at = end + GAP + 0.06
-    side = branch + wide / 2 + 0.16
+    side = branch + wide / 2 + 0.16 + beside / 2
     line(axes, [(branch, end), (branch, sum_at)])
     line(axes, [(branch, fork), (side, fork), (side, sum_at), (branch, sum_at)])
     if block.shortcut:
@@ -116,7 +121,7 @@ def _block(axes: Axes, block: BlockDiagram, middle: float, room: float, ink: str
 def _projection(axes: Axes, boxes: tuple[Box, ...], side: float, middle: float, ink: str) -> None:
     """The boxes on the residual path, where it is not the identity."""
     scale = Scale(size=SIZE - 1)
-    column(axes, boxes, side, middle - height(boxes, scale) / 2, 0.55, ink, scale)
+    column(axes, boxes, side, middle - height(boxes, scale) / 2, PROJECTION + 0.1, ink, scale)
 
 
 def block_drawings(rows: Iterable[Row]) -> list[Drawing]:
@@ -137,7 +142,9 @@ def _caption(row: Row) -> str:
         f"Row {row.number}, {row.title}: its network from stem to head, and its residual block. "
         f"Drawn from the spec, for images of {recipe.image_size} pixels; nothing was trained.",
         "Boxes are convolutions with kernel, channels in → out and groups, wider where more "
-        "channels come out; below them lie their norm and activation.",
+        "channels come out; below them lie their norm and activation. Of a stage with several "
+        "blocks the last is shown; the first may stride, and then has a 1×1 convolution on its "
+        "residual path.",
         f"Thick outline: new{against}; dashed: gone." if against else "",
     ]
     return " ".join(part for part in parts if part)

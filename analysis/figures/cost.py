@@ -38,12 +38,10 @@ COUNTED = {
     "activations": ("activations, M", 1e6),
 }
 # Parts in the order in which they are drawn. Neighbours differ in lightness, for grey print.
+BLUES = ("#C5D7F0", "#7BA7D7", "#3C6DA8", "#1B3563")  # of stages, from the fifth on again
 STAGES = {
     "stem": "#BBBBBB",
-    "stage 1": "#C5D7F0",
-    "stage 2": "#7BA7D7",
-    "stage 3": "#3C6DA8",
-    "stage 4": "#1B3563",
+    **{f"stage {number}": BLUES[(number - 1) % len(BLUES)] for number in range(1, 100)},
     "head": "#EE8866",
 }
 KINDS = {

@@ -28,7 +28,6 @@ from analysis.figures.layout import (
     labelled,
     panel,
     sheet,
-    short,
     stacked,
     type_of,
 )
@@ -61,8 +60,9 @@ def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two
             if len(sides) == 1:
                 heading(figure, side.title, EDGE)
             else:
-                letters = int((room - GAP) / (1.05 * LETTER * (type_of(figure) + 1.5)))
-                heading(figure, short(_headings(sides)[number], letters), start)
+                heading(figure, _headings(sides)[number], start, room - GAP)
+        if not left.verdicts:
+            figure.text(0.5, 0.5, "no steps", color=FAINT, ha="center")
     return figure
 
 

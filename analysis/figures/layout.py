@@ -54,7 +54,7 @@ def stacked(groups: Sequence[str]) -> Lines:
             at.append(y + 0.5)
             y += 1
         y += 0.15
-    return Lines(tuple(at), tuple(labels), y)
+    return Lines(tuple(at), tuple(labels), max(y, 1.0))
 
 
 def sheet(lines: Lines, width: str) -> Figure:
@@ -87,10 +87,12 @@ def type_of(figure: Figure) -> float:
     return next(TYPE[name] for name, inches in WIDTHS.items() if inches == wide)
 
 
-def heading(figure: Figure, text: str, left: float) -> None:
-    """A title above a panel."""
+def heading(figure: Figure, text: str, left: float, room: float | None = None) -> None:
+    """A title above a panel, cut to `room` inches, by default to the sheet's edge."""
     width, height = figure.get_size_inches()
     size = type_of(figure) + 1.5
+    letters = int((width - left if room is None else room) / (1.1 * LETTER * size))
+    text = short(" ".join(text.split()), letters)
     figure.text(left / width, 1 - 0.08 / height, text, fontsize=size, weight="bold", va="top")
 
 

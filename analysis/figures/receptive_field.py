@@ -102,6 +102,7 @@ def _scale(figure: Figure, axes: Axes) -> None:
     bar = figure.add_axes((1 - 1.55 / width, 1 - 0.24 / height, 1.4 / width, 0.08 / height))
     figure.colorbar(axes.images[0], cax=bar, orientation="horizontal")
     bar.tick_params(labelsize=type_of(figure) - 1, pad=1, length=2)
+    bar.xaxis.set_major_formatter("{x:g}")
     bar.minorticks_off()
     bar.set_title("share of the gradient, per pixel", fontsize=type_of(figure) - 1, pad=2)
 

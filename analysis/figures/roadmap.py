@@ -54,7 +54,7 @@ def side_by_side(left: Bars, right: Bars, *, titles: tuple[str, str] | None = No
             panels = _panels(figure, bars, lines, start, room, spread=False)
             if side == 0:
                 labelled(panels[0], lines, _labels(_common(left, right)), labels)
-            heading(figure, titles[side] if titles else bars.title, start)
+            heading(figure, titles[side] if titles else bars.title, start, room + GAP)
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from analysis.colours import colour
 from analysis.diagram import BlockDiagram, diagram
 from analysis.figures.boxes import Scale, canvas, column, height, line, plus
-from analysis.figures.layout import LETTER, heading, short
+from analysis.figures.layout import LETTER, heading
 from analysis.figures.style import FAINT, WIDTHS, Drawing, applied
 from roadmap.errors import unknown
 from roadmap.text import difference
@@ -35,11 +35,21 @@ class Cell:
 
     @classmethod
     def of(cls, row: Row, letters: int) -> Cell:
-        """The cell of a row, of the first stages' block; raises Problem where no layer fits."""
-        notes = [line for each in _outside(row) for line in textwrap.wrap(each, letters + 3)]
+        """The cell of a row, of the first block in which anything is new, else the first.
+
+        Raises Problem where no layer fits.
+        """
+        blocks = diagram(row).blocks
+        shown = next((each for each in blocks if each.is_new), blocks[0])
+        others = [each.where for each in blocks if each is not shown and each.is_new]
+        words = [f"block of {shown.where}"] if len(blocks) > 1 else []
+        words += [f"also new: {', '.join(others)}"] if others else []
+        notes = [
+            line for each in (*words, *_outside(row)) for line in textwrap.wrap(each, letters + 3)
+        ]
         return cls(
             row=row,
-            block=diagram(row).blocks[0],
+            block=shown,
             title=tuple(textwrap.wrap(row.title, letters)[:2]),
             notes=tuple(notes if len(notes) <= NOTES else [*notes[: NOTES - 1], "…"]),
         )
@@ -62,7 +72,7 @@ def draw_strip(roadmap: Roadmap, *, width: str = "two-column") -> Figure:
     with applied():
         figure = Figure(figsize=(wide, ABOVE + sum(talls)))
         axes, top = canvas(figure), ABOVE
-        heading(figure, short(f"{roadmap.title}: every block", int(wide * 13)), EDGE)
+        heading(figure, f"{roadmap.title}: every block", EDGE)
         for cells, tall in zip(lines, talls, strict=True):
             for place, cell in enumerate(cells):
                 left = EDGE + place * room
@@ -115,6 +125,10 @@ def _block(axes: Axes, cell: Cell, middle: float, top: float, room: float) -> No
     sum_at = end + 0.1
     line(axes, [(middle, end), (middle, sum_at)])
     line(axes, [(middle, fork), (side, fork), (side, sum_at), (middle, sum_at)])
+    if cell.block.shortcut:
+        words = ", ".join(box.text for box in cell.block.shortcut)
+        axes.text(side + 0.03, (fork + sum_at) / 2, words, fontsize=0.88 * SCALE.size,
+                  rotation=90, va="center", ha="left")  # fmt: skip
     plus(axes, middle, sum_at)
     line(axes, [(middle, sum_at), (middle, sum_at + 0.1)])
     end = column(axes, cell.block.after, middle, sum_at + 0.1, 0.7 * wide, ink, SCALE)

@@ -46,6 +46,7 @@ def applied() -> AbstractContextManager:
             "xtick.major.size": 2.5,
             "hatch.linewidth": 0.8,
             "pdf.fonttype": 42,
+            "text.parse_math": False,  # a $ in a title is a $
             "svg.fonttype": "path",
             "svg.hashsalt": "roadmap",
             "savefig.dpi": 200,

@@ -58,6 +58,12 @@ def _variable(match: re.Match) -> str:
     return f"var({_NAMED[colour]})" if colour in _NAMED else match[0]
 
 
+def themed(colour: str) -> str:
+    """A colour for the page's style, following its theme."""
+    name = _NAMED.get(colour.upper())
+    return f"var({name})" if name else colour
+
+
 def variables() -> tuple[str, str]:
     """The page's colours in CSS, for light and for dark."""
     light = "".join(f"{name}:{colour};" for colour, name in _NAMED.items())

@@ -1,5 +1,21 @@
 "use strict";
 
+const root = document.documentElement;
+root.classList.add("js");
+
+// What is wider than its place can be scrolled by keyboard; the rest is no stop.
+const reach = () => {
+  for (const each of document.querySelectorAll(".scroll")) {
+    if (each.scrollWidth > each.clientWidth + 1) each.tabIndex = 0;
+    else each.removeAttribute("tabindex");
+  }
+};
+reach();
+window.addEventListener("resize", reach);
+
+// A minus as it is typed finds the minus that is shown.
+const plain = (text) => text.toLowerCase().replaceAll("−", "-");
+
 const number = (cell) => {
   const value = cell.dataset.value;
   return value === undefined || value === "" || isNaN(value) ? NaN : Number(value);
@@ -34,10 +50,10 @@ for (const grid of document.querySelectorAll(".grid")) {
   if (!input) continue;
   const output = grid.querySelector(".filter output");
   input.addEventListener("input", () => {
-    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = plain(input.value).split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const row of rows) {
-      const text = row.textContent.toLowerCase();
+      const text = plain(row.textContent);
       row.hidden = !words.every((word) => text.includes(word));
       shown += !row.hidden;
     }
@@ -45,7 +61,6 @@ for (const grid of document.querySelectorAll(".grid")) {
   });
 }
 
-const root = document.documentElement;
 const button = document.getElementById("theme");
 const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : prefersDark.matches);

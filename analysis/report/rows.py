@@ -12,7 +12,7 @@ from analysis.explanation import changes, cost_lines, paper_words
 from analysis.figures.block import draw_block
 from analysis.figures.curves import draw_row_curves
 from analysis.report.contents import Contents
-from analysis.report.inline import inline
+from analysis.report.inline import inline, themed
 from steps.path import Row
 
 
@@ -50,7 +50,7 @@ def row_parts(contents: Contents) -> Iterator[RowPart]:
             number=row.number,
             title=row.title,
             group=row.group,
-            colour=colour(row.group),
+            colour=themed(colour(row.group)),
             explanation=tuple(" ".join(each.split()) for each in row.explanation.split("\n\n")),
             result=_result(contents, row),
             paper=paper_words(costs, row),

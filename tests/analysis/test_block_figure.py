@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from matplotlib.patches import FancyBboxPatch
 
 from analysis.diagram import Box, diagram, marked, plain
 from analysis.figures.block import block_drawings, draw_block
@@ -87,7 +88,47 @@ def test_operations_of_the_users_own_and_blocks_that_differ_by_stage_are_drawn(t
     mixed = edit_network(row.spec, stages=(*stages[:-1], last))
     assert [block.stages for block in plain(mixed).blocks] == [(1, 2, 3), (4,)]
     words = texts(draw_block(replace(row, spec=mixed)))
-    assert {"block of stages 1–3", "block of stage 4"} <= set(words)
+    assert {"block of stages 1, 2, 3", "block of stage 4"} <= set(words)
+
+
+def test_each_stage_is_compared_with_its_own_block_of_the_row_before(tiny):
+    """Blocks that alternate; then the last stage's kernel alone changes."""
+    row = tiny["08"]
+    first, second, third, fourth = row.spec.network.stages
+    other = tiny["06"].spec.network.stages[0].block
+    alternating = edit_network(row.spec, stages=(first, replace(second, block=other), third,
+                                                 replace(fourth, block=other)))  # fmt: skip
+    before = replace(row, spec=alternating)
+    found = diagram(replace(row, spec=alternating, before=row))
+    assert [(block.where, block.is_new) for block in found.blocks] == [
+        ("stages 1, 3", False), ("stages 2, 4", True)]  # fmt: skip
+    last = edit_network(alternating, stages=(*alternating.network.stages[:3], fourth))
+    found = diagram(replace(row, spec=last, before=before))
+    assert [(block.where, block.is_new) for block in found.blocks] == [
+        ("stages 1, 3", False), ("stage 2", False), ("stage 4", True)]  # fmt: skip
+    for width in ("one-column", "two-column"):
+        figure = draw_block(replace(row, spec=last, before=before), width=width)
+        assert inside(figure) and not [text for text in texts(figure) if "…" in text]
+    (words,) = [text for text in texts(draw_strip(replace(tiny, rows=(
+        replace(row, spec=last, before=before),)))) if text.startswith("block of")]  # fmt: skip
+    assert words == "block of stage 4"
+
+
+def test_a_projection_stands_beside_the_branch(tiny):
+    """A stage of one block, which strides: nothing lies over anything."""
+    row = tiny["04"]
+    stages = tuple(replace(stage, depth=1) for stage in row.spec.network.stages)
+    shallow = replace(row, spec=edit_network(row.spec, stages=stages))
+    (block,) = plain(shallow.spec).blocks
+    assert block.shortcut
+    axes = draw_block(shallow).axes[0]
+    boxes = [patch.get_window_extent() for patch in axes.patches
+             if isinstance(patch, FancyBboxPatch)]  # fmt: skip
+    for place, one in enumerate(boxes):
+        for other in boxes[place + 1 :]:
+            wide = min(one.x1, other.x1) - max(one.x0, other.x0)
+            tall = min(one.y1, other.y1) - max(one.y0, other.y0)
+            assert wide < 1 or tall < 4, (one, other)
 
 
 def texts(figure):
