@@ -122,7 +122,10 @@ def remarks(judged: Judged) -> list[str]:
         for each in judged.verdicts
         if each.order_p is not None and each.order_p < 0.05
     ]
-    return [*orders, *agreements, *judged.notes, LEGEND]
+    legend = LEGEND
+    if judged.by_order:
+        legend = LEGEND.replace("over seeds (Welch)", "over orders and seeds")
+    return [*orders, *agreements, *judged.notes, legend]
 
 
 def _markdown(judged: Judged) -> str:

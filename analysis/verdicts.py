@@ -70,7 +70,12 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """Spearman's rank correlation with the paper, of rows or of what steps add; 95 % interval."""
+    """Spearman's rank correlation with the paper, of rows or of what steps add; 95 % interval.
+
+    Rows have none: each is the row before it and a step more, so they are no independent pairs, and
+    an interval as if they were leaves out zero far too often between paths that have nothing in
+    common.
+    """
 
     of: str
     correlation: float
@@ -206,7 +211,10 @@ def judge(
     `looks` is how often the runs are looked at, where more are added in between (Bonferroni).
     """
     parts = [_known(each, cells) for each in contrasts]
-    estimates = [_estimate(found, cells) if found else None for found in parts]
+    estimates = [
+        _estimate(found, cells, contrast.complete) if found else None
+        for contrast, found in zip(contrasts, parts, strict=True)
+    ]
     tests = max(1, sum(any(each.parts) for each in contrasts))
     ps = [each.p if each else None for each in estimates]
     adjusted = holm([None if p is None else min(1.0, p * looks) for p in ps], tests)
@@ -216,7 +224,7 @@ def judge(
     found = zip(contrasts, parts, estimates, adjusted, orders, order_ps, strict=True)
     return tuple(
         replace(
-            _verdict(contrast, part, estimate, p, cells, margin, rights or {}, strictest),
+            _verdict(contrast, part, estimate, p, cells, margin, rights or {}, strictest, looks),
             order_std=std,
             order_p=order_p,
         )
@@ -237,8 +245,11 @@ def _known(contrast: Contrast, cells: Mapping[str, Cell]) -> list[Mapping[str, f
     return known if len(known) >= enough else []
 
 
-def _estimate(parts: Sequence[Mapping[str, float]], cells: Mapping[str, Cell]) -> Estimate:
-    if len(parts) >= FEWEST_ORDERS and any(parts):
+def _estimate(
+    parts: Sequence[Mapping[str, float]], cells: Mapping[str, Cell], complete: bool
+) -> Estimate:
+    """The mean over parts; a sample of orders stands for others too, all orders for themselves."""
+    if len(parts) >= FEWEST_ORDERS and any(parts) and not complete:
         return over_orders(cells, parts)
     return difference(cells, _together(parts))
 
@@ -246,15 +257,16 @@ def _estimate(parts: Sequence[Mapping[str, float]], cells: Mapping[str, Cell]) -
 def _looks(study: Study, runs: Mapping[str, Sequence[Record]]) -> int:
     """How often verdicts were to be looked at; more than once where seeds were added until decided.
 
-    From the commands of the runs: once for each number of seeds, from the first to the most.
+    From the commands of the runs: once for each number of seeds, from the fewest that any command
+    began with to the most that any allowed.
     """
     commands = {run.provenance.command for found in runs.values() for run in found}
-    found = [1]
+    first, last = [], []
     for words in (command.replace("=", " ").split() for command in commands):
         if ADAPTIVE in words:
-            most = _number(words, "--max-seeds", MOST_SEEDS)
-            found.append(most - _number(words, "--seeds", study.seeds) + 1)
-    return max(found)
+            first.append(_number(words, "--seeds", study.seeds))
+            last.append(_number(words, "--max-seeds", MOST_SEEDS))
+    return max(1, max(last) - min(first) + 1) if first else 1
 
 
 def _number(words: Sequence[str], option: str, default: int) -> int:
@@ -275,6 +287,7 @@ def _verdict(
     margin: float,
     rights: Mapping[str, Sequence[numpy.ndarray]],
     strictest: float,
+    looks: int,
 ) -> Verdict:
     named = {"step": contrast.step, "title": contrast.title, "group": contrast.group}
     if estimate is None:
@@ -283,7 +296,7 @@ def _verdict(
     if not any(parts):
         return Verdict(**named, n=0, difference=0.0, verdict="changes nothing here")
     low, high = estimate.interval() or (None, None)
-    verdict = _words(estimate, p, margin)
+    verdict = _words(estimate, p, margin, looks)
     images = _over_images(rights, weights)
     needed = None
     if verdict == UNDECIDED and len(parts) < FEWEST_ORDERS:
@@ -305,16 +318,17 @@ def _verdict(
     )
 
 
-def _words(estimate: Estimate, p: float | None, margin: float) -> str:
+def _words(estimate: Estimate, p: float | None, margin: float, looks: int) -> str:
     """The verdict: a difference that the adjusted p shows, one too small to matter, or none yet.
 
-    Too small to matter: the whole 95 % interval lies within the margin, of this step alone.
+    Too small to matter: the whole 95 % interval lies within the margin, of this step alone; where
+    the runs are looked at more than once, one as much wider as that asks.
     """
     if p is None:
         return f"{UNDECIDED}: no spread"
     if p < ALPHA:
         return "better" if estimate.value > 0 else "worse"
-    low, high = estimate.interval()
+    low, high = estimate.interval(1 - ALPHA / looks)
     if -margin < low and high < margin:
         return f"no difference larger than {margin:g}"
     return UNDECIDED
@@ -326,24 +340,27 @@ def _order(
     """How far a step's worth varies over orders beyond the noise of seeds, and p of no such."""
     if len(parts) < FEWEST_ORDERS or not any(parts):
         return None, None
-    each = [difference(cells, part) for part in parts]
-    spread = float(numpy.var([one.value for one in each], ddof=1))
-    known = [one for one in each if one.error]
-    if not known:  # one seed: order and noise cannot be told apart
+    known = [one for one in (difference(cells, part) for part in parts if part) if one.error]
+    if len(known) < FEWEST_ORDERS:  # one seed: order and noise cannot be told apart
         return None, None
-    noise = fmean(one.error**2 for one in known)
-    freedom = sum(one.freedom for one in known)
+    spread = float(numpy.var([one.value for one in known], ddof=1))
+    squares = [one.error**2 for one in known]
+    noise = fmean(squares)
+    freedom = sum(squares) ** 2 / sum(
+        square**2 / one.freedom for square, one in zip(squares, known, strict=True)
+    )
     return max(spread - noise, 0.0) ** 0.5, float(
-        stats.f.sf(spread / noise, len(parts) - 1, freedom)
+        stats.f.sf(spread / noise, len(known) - 1, freedom)
     )
 
 
 def _rights(runs: Mapping[str, Sequence[Record]]) -> dict[str, list[numpy.ndarray]]:
-    found = {
-        number: [right(run.correct)[: run.data["val"]] for run in each if run.correct]
+    """Which images each run has right, of the variants all of whose runs tell it."""
+    return {
+        number: [right(run.correct)[: run.data["val"]] for run in each]
         for number, each in runs.items()
+        if all(run.correct for run in each)
     }
-    return {number: each for number, each in found.items() if each}
 
 
 def _over_images(
@@ -416,7 +433,7 @@ def _agreements(
     for name, (ours, paper_values) in pairs.items():
         if (ranked := rank_correlation(ours, paper_values)) is not None:
             correlation, interval = ranked
-            low, high = interval or (None, None)
+            low, high = interval if interval and name != "rows" else (None, None)
             found.append(
                 Agreement(of=name, correlation=correlation, low=low, high=high, pairs=len(ours))
             )

@@ -366,8 +366,9 @@ def _write_report(options: argparse.Namespace) -> int:
         _other_studies(options),
         records,
         data=_data(options),
+        all_of_them=bool(options.studies),
         broken=read_records(options.runs).broken,
-        given=_given(options),
+        given=_given(options, records),
     )
     for path in write_report(contents, options.out):
         print(path)
@@ -388,11 +389,21 @@ def _other_studies(options: argparse.Namespace) -> list[Study]:
     return [study for study in found if study.design != "path"]
 
 
-def _given(options: argparse.Namespace) -> str:
+def _trained_on(records: Sequence[Record]) -> str | None:
+    """What the runs were given as --data, where they agree; None where it is the default."""
+    given = set()
+    for record in records:
+        words = record.provenance.command.replace("--data=", "--data ").split()
+        place = words.index("--data") + 1 if "--data" in words else len(words)
+        given.add(" ".join(words[place : place + 1]))
+    return given.pop() or None if len(given) == 1 else None
+
+
+def _given(options: argparse.Namespace, records: Sequence[Record]) -> str:
     """The options that another command needs for the same roadmap, data, settings and runs."""
     words: list[str] = []
     for name, value in (("roadmap", options.roadmap), ("steps", options.steps),
-                        ("data", options.data)):  # fmt: skip
+                        ("data", options.data or _trained_on(records))):  # fmt: skip
         words += [f"--{name}", str(value)] if value is not None else []
     words += [word for each in options.overrides for word in ("--set", each)]
     words += ["--runs", str(options.runs)] if options.runs != Path("runs") else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,13 +27,14 @@ class Contrast:
     """A question: the mean, over `parts`, of sums of variants' accuracies times their weights.
 
     `step` names it, `parts` are mappings of variant numbers to weights: one, but for `orders`,
-    where each order sampled is a part.
+    where each order sampled is a part. `complete` says that the parts are all that there are.
     """
 
     step: str
     title: str
     group: str
     parts: tuple[Mapping[str, float], ...]
+    complete: bool = False
 
     @property
     def weights(self) -> dict[str, float]:
@@ -66,9 +68,10 @@ class _Variants:
 
 def path(roadmap: Roadmap) -> Designed:
     """The cumulative roadmap: each row against the one it starts from."""
+    names = _names([row for row in roadmap if row.before and not row.is_branch])
     contrasts = [
         Contrast(
-            step=row.number if row.is_branch else row.step,
+            step=names.get(row.number, row.number),
             title=row.title,
             group=row.group,
             parts=({row.number: 1.0, row.before.number: -1.0},),
@@ -82,6 +85,7 @@ def path(roadmap: Roadmap) -> Designed:
 def leave_one_out(roadmap: Roadmap) -> Designed:
     """The last row without each step: what the step is worth at the end."""
     changes, base = _changes(roadmap), roadmap.rows[0]
+    names = _names(changes)
     end = replace(changes[-1], before=None, uses=())
     variants, contrasts, left_out = _Variants(), [], {}
     last = variants.add(end)
@@ -90,14 +94,15 @@ def leave_one_out(roadmap: Roadmap) -> Designed:
         try:
             number = variants.add(
                 replace(
-                    change, number=f"without-{change.step}", title=f"without {change.title}",
-                    spec=_composed(base.spec, rest), before=end, uses=(),
+                    change, number=f"without-{names[change.number]}",
+                    title=f"without {change.title}", spec=_composed(base.spec, rest), before=end,
+                    uses=(),
                 )
             )  # fmt: skip
         except Problem as problem:
-            left_out[change.step] = f"cannot be left out: {problem}"
+            left_out[names[change.number]] = f"cannot be left out: {problem}"
             continue
-        contrasts.append(_difference(change, last, number))
+        contrasts.append(_difference(change, last, number, names[change.number]))
     return Designed(
         rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
     )
@@ -106,24 +111,27 @@ def leave_one_out(roadmap: Roadmap) -> Designed:
 def one_at_a_time(roadmap: Roadmap) -> Designed:
     """The base with each step alone: what the step is worth at the start."""
     changes, base = _changes(roadmap), roadmap.rows[0]
+    names = _names(changes)
     variants, contrasts, left_out = _Variants(), [], {}
     first = variants.add(base)
     for change in changes:
         try:
             spec = _composed(base.spec, [change])
             number = variants.add(
-                replace(change, number=f"with-{change.step}", spec=spec, before=base, uses=())
+                replace(
+                    change, number=f"with-{names[change.number]}", spec=spec, before=base, uses=()
+                )
             )
         except Problem as problem:
-            left_out[change.step] = f"cannot come first: {problem}"
+            left_out[names[change.number]] = f"cannot come first: {problem}"
             continue
-        contrasts.append(_difference(change, number, first))
+        contrasts.append(_difference(change, number, first, names[change.number]))
     return Designed(
         rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
     )
 
 
-def orders(roadmap: Roadmap, *, samples: int = 4, seed: int = 0) -> Designed:
+def orders(roadmap: Roadmap, *, samples: int = 6, seed: int = 0) -> Designed:
     """Random orders of all steps, each as likely as any other that the specs allow; none twice.
 
     The mean of what a step adds, over orders, estimates its Shapley value. Where the specs allow no
@@ -133,7 +141,8 @@ def orders(roadmap: Roadmap, *, samples: int = 4, seed: int = 0) -> Designed:
         raise Problem(f"samples {samples} must be 3 to {MOST}")
     changes, base = _changes(roadmap), roadmap.rows[0]
     variants, draws, left_out = _Variants(), random.Random(seed), {}
-    parts: dict[str, list[dict[str, float]]] = {change.step: [] for change in changes}
+    names = _names(changes)
+    parts: dict[str, list[dict[str, float]]] = {change.number: [] for change in changes}
     first = variants.add(base)
     found = list(itertools.islice(_all_orders(base.spec, changes), samples + 1))
     if len(found) <= samples:
@@ -148,10 +157,16 @@ def orders(roadmap: Roadmap, *, samples: int = 4, seed: int = 0) -> Designed:
                 before=None, uses=(),
             )  # fmt: skip
             number = variants.add(made)
-            parts[change.step].append({number: 1.0, before: -1.0} if number != before else {})
+            parts[change.number].append({number: 1.0, before: -1.0} if number != before else {})
             before = number
     contrasts = [
-        Contrast(step=each.step, title=each.title, group=each.group, parts=tuple(parts[each.step]))
+        Contrast(
+            step=names[each.number],
+            title=each.title,
+            group=each.group,
+            parts=tuple(parts[each.number]),
+            complete="orders" in left_out,
+        )
         for each in changes
     ]
     return Designed(
@@ -221,7 +236,8 @@ def grid(roadmap: Roadmap, *, steps: Sequence[str], row: str | None = None) -> D
             + ", ".join(change.number for change in changes)
         )
     changes = changes[: changes.index(last) + 1]
-    known = [change.step for change in changes]
+    names = _names(changes)
+    known = list(names.values())
     for step in steps:
         if step not in known:
             raise unknown("step of the grid", step, known)
@@ -230,7 +246,9 @@ def grid(roadmap: Roadmap, *, steps: Sequence[str], row: str | None = None) -> D
     variants, cells, left_out = _Variants(), {}, {}
     for setting in itertools.product((False, True), repeat=len(steps)):
         on = {step for step, given in zip(steps, setting, strict=True) if given}
-        kept = [change for change in changes if change.step not in steps or change.step in on]
+        kept = [
+            each for each in changes if names[each.number] not in steps or names[each.number] in on
+        ]
         name = "+".join(step for step in steps if step in on) or "none"
         try:
             spec = _composed(base.spec, kept)
@@ -252,7 +270,7 @@ def grid(roadmap: Roadmap, *, steps: Sequence[str], row: str | None = None) -> D
                     sign *= 1 if setting[place] else -1
                 weights[number] = weights.get(number, 0.0) + sign / 2 ** (len(steps) - size)
             name = " × ".join(steps[place] for place in chosen)
-            group = next(change.group for change in changes if change.step == steps[chosen[0]])
+            group = next(each.group for each in changes if names[each.number] == steps[chosen[0]])
             contrasts.append(Contrast(step=name, title=name, group=group, parts=(weights,)))
     return Designed(
         rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
@@ -284,9 +302,20 @@ def _composed(spec: Spec, changes: Iterable[Row]) -> Spec:
     return spec
 
 
-def _difference(change: Row, plus: str, minus: str) -> Contrast:
+def _names(changes: Sequence[Row]) -> dict[str, str]:
+    """What each row's step is called, by the row's number: with it where a step is used twice."""
+    used = Counter(change.step for change in changes)
+    return {
+        change.number: change.step if used[change.step] == 1 else f"{change.step}-{change.number}"
+        for change in changes
+    }
+
+
+def _difference(change: Row, plus: str, minus: str, name: str = "") -> Contrast:
     weights = {plus: 1.0, minus: -1.0} if plus != minus else {}
-    return Contrast(step=change.step, title=change.title, group=change.group, parts=(weights,))
+    return Contrast(
+        step=name or change.step, title=change.title, group=change.group, parts=(weights,)
+    )
 
 
 Order = list[tuple[Row, Spec]]  # of steps, each with the spec behind it
@@ -331,6 +360,7 @@ def _random_orders(
             refused += 1
         else:
             found.setdefault(tuple(change.number for change, _ in order), order)
+            refused = 0
     return list(found.values())
 
 

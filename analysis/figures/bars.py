@@ -11,6 +11,7 @@ from analysis.table import Table, sentences
 from roadmap.paper import PaperRow, paper_rows
 from steps.roadmaps import load_roadmap
 
+FEW = 8  # rows with another number of runs that a caption names
 PAPER = 'Liu et al., "A ConvNet for the 2020s", arXiv 2201.03545v2'
 
 
@@ -162,6 +163,10 @@ def _absent(key: tuple[str, str], left: Bars, right: Bars) -> Bar:
 
 def _counts(bars: tuple[Bar, ...]) -> str:
     """`3 (00: 1)`: the usual number of runs, then the rows with another."""
-    usual = Counter(bar.n for bar in bars).most_common(1)[0][0]
+    counts = Counter(bar.n for bar in bars if bar.n)
+    usual = counts.most_common(1)[0][0] if counts else 0
     others = [f"{bar.number or bar.title}: {bar.n}" for bar in bars if bar.n != usual]
+    if len(others) > FEW:
+        others = [f"{bar.number or bar.title}: {bar.n}" for bar in bars if bar.n not in (0, usual)]
+        others.append("others: 0")
     return f"{usual} ({', '.join(others)})" if others else str(usual)

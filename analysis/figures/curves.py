@@ -27,6 +27,7 @@ MEASURED = {
     "loss": "validation loss",
     "train_loss": "training loss",
 }
+MOST = 100  # epochs drawn of a run; of longer ones every second, third …
 BRIEFLY = {"top1": "top-1, %", "loss": "val. loss", "train_loss": "train. loss"}
 COLUMNS, TALL = {"one-column": 3, "two-column": 5}, 1.12  # panels side by side; inches of each
 SIDE, ABOVE, BELOW = 0.42, 0.42, 0.36
@@ -115,7 +116,8 @@ def _caption(roadmap: Roadmap, chosen: Selection, name: str) -> str:
     return (
         f"{roadmap.title}: {MEASURED[name]} after every epoch on {chosen.data or 'no data yet'}"
         f"{f' ({chosen.sizes})' if chosen.sizes else ''}. Line: mean over finished runs; band: "
-        "the least to the greatest of them; grey: the row that this one starts from. "
+        "the least to the greatest of them; grey: the row that this one starts from; of runs of "
+        f"more than {MOST} epochs every second, third … is drawn. "
         f"n = {counts(runs)}. {sentences(chosen.notes)}"
     )
 
@@ -165,6 +167,8 @@ def _panel(axes: Axes, row: Row, found: Curves, title: str) -> None:
 
 def _line(axes: Axes, values: numpy.ndarray, ink: str, *, band: bool) -> None:
     epochs = numpy.arange(1, values.shape[1] + 1)
+    step = ceil(len(epochs) / MOST)  # counted from the last epoch, which is the one that counts
+    epochs, values = epochs[::-step][::-1], values[:, ::-step][:, ::-1]
     style: dict = {"linewidth": 1.4, "zorder": 3} if band else {"linewidth": 0.9, "zorder": 2}
     axes.plot(epochs, values.mean(0), color=ink, marker=_mark(epochs), markersize=2.5, **style)
     if band and len(values) > 1:

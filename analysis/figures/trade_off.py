@@ -28,6 +28,7 @@ from steps.roadmaps import load_roadmap
 SIDE, ABOVE, BELOW, BETWEEN = 0.42, 0.34, 0.42, 0.14  # inches
 TALL = {"one-column": 2.1, "two-column": 2.6}  # of a panel
 AREAS = (14.0, 110.0)  # of the smallest and the largest bubble, in square points
+CROWD = 30  # points from which on only those of the front, and references, are named
 WIDE_RANGE = 3.0  # from which ratio on an axis of costs is logarithmic
 
 
@@ -144,6 +145,9 @@ def _panel(axes: Axes, points: Sequence[Point], name: str) -> None:
         Mark(label=each.label, x=x, y=each.top1, radius=area**0.5 / 2, reach=each.std or 0.0)
         for x, each, area in zip(xs, known, areas, strict=True)
     ]
+    if len(marks) > CROWD:
+        named = {id(each) for each in ahead} | {id(each) for each in known if each.is_reference}
+        marks = [mark for mark, each in zip(marks, known, strict=True) if id(each) in named]
     label(axes, marks)
 
 
@@ -246,10 +250,17 @@ def _legend(points: Sequence[Point]) -> str:
         for name, (title, unit, letter) in SIZES.items()
         if (found := [each.measures[name] for each in points if name in each.measures])
     ]
-    return (
-        f"Areas of bubbles: {' or '.join(sizes)}. Line: Pareto front. Hollow: side branches; "
-        "diamonds: reference models. Error bars: one standard deviation over runs."
-    )
+    parts = [
+        f"Areas of bubbles: {' or '.join(sizes)}." if sizes else "",
+        "Line: Pareto front.",
+        "Hollow: side branches." if any(each.branch for each in points) else "",
+        "Diamonds: reference models." if any(each.is_reference for each in points) else "",
+        "Error bars: one standard deviation over runs."
+        if any(each.std is not None for each in points)
+        else "",
+        "Named: the front alone." if len(points) > CROWD else "",
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def trade_off_drawings(table: Table, paper: str | None) -> list[Drawing]:

@@ -14,24 +14,33 @@ from steps.studies import Study
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
-    """A roadmap with its runs and its path's verdicts, and the other studies that have verdicts.
+class Run:
+    """A run that was used, under a readable name; `study` is empty for those of the path."""
 
-    `runs` are all that were used, by readable name; `broken` says of files in the folder of runs
-    that they are no records; `given` are the options that a command needs to go on with the same
-    data and settings.
+    name: str
+    study: str
+    record: Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """A roadmap with its runs and its path's verdicts, and other studies.
+
+    `runs` are all that were used, by what identifies them; `broken` says of files in the folder of
+    runs that they are no records; `given` are the options that a command needs to go on with the
+    same data and settings.
     """
 
     subject: Subject
     studies: tuple[Subject, ...]
-    runs: dict[str, Record]
+    runs: dict[str, Run]
     broken: tuple[str, ...]
     given: str
 
     @property
     def has_runs(self) -> bool:
         """Whether any row has a finished run."""
-        return any(row.n for row in self.subject.table.rows)
+        return any(row.n for row in self.subject.table.rows if row.group != "reference")
 
     @property
     def links(self) -> dict[str, str]:
@@ -48,28 +57,43 @@ def gather(
     records: Sequence[Record],
     *,
     data: str | None,
+    all_of_them: bool = False,
     broken: tuple[str, ...] = (),
     given: str = "",
 ) -> Contents:
     """The contents of a report on a roadmap and the study of its path.
 
-    Of the `others` those are told of that have runs of their own on the same data.
+    Of the `others` those are told of that have runs of their own on the same data, or all of them.
+    Raises Problem where two have one name.
     """
+    names = [study.name for study in others]
+    for name in names:
+        if names.count(name) > 1:
+            raise Problem(f"two studies are called {name!r}: rename the file of one")
     subject = Subject(roadmap=roadmap, study=path, records=records, data=data)
-    runs = named(roadmap, subject.chosen)
+    runs = _runs(roadmap, subject, "")
     told = []
     for study in others:
         other = Subject(
             roadmap=study.roadmap, study=study, records=records, data=subject.chosen.data
         )
         try:
-            found = named(study.roadmap, other.chosen)
+            found = _runs(study.roadmap, other, study.name)
         except Problem:  # no run of this study on this data
-            continue
-        own = {name: run for name, run in found.items() if run not in runs.values()}
-        if own:
+            if not all_of_them:
+                continue
+            found = {}
+        if all_of_them or set(found) - set(runs):
             told.append(other)
-            runs |= own
+            runs |= {key: run for key, run in found.items() if key not in runs}
     return Contents(
         subject=subject, studies=tuple(told), runs=runs, broken=tuple(broken), given=given
     )
+
+
+def _runs(roadmap: Roadmap, subject: Subject, study: str) -> dict[str, Run]:
+    found = named(roadmap, subject.chosen)
+    return {
+        record.identity.run: Run(name=name, study=study, record=record)
+        for name, record in found.items()
+    }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from analysis import verdict_table
 from analysis.cells import cells
 from analysis.render import HEADINGS
+from analysis.report.contents import Run
 from analysis.table import Table
 from analysis.verdicts import Judged
 from roadmap.record import Record
@@ -24,7 +25,6 @@ class Cell:
     value: float | str | None = None
     link: str = ""
     anchor: str = ""
-    title: str = ""
     numeric: bool = False
 
 
@@ -52,7 +52,7 @@ def table_grid(table: Table, notes: Iterable[str]) -> Grid:
     for row, cell in zip(table.rows, cells(table), strict=True):
         own = row.group != "reference"
         links = {"row": f"#row-{row.row}", "step": f"#row-{row.row}"} if own else {}
-        if row.n or row.diverged:
+        if own and (row.n or row.diverged):
             links["top1"] = f"#runs-{row.row}"
         rows.append(
             tuple(
@@ -104,42 +104,46 @@ def verdict_grid(judged: Judged, name: str, links: Mapping[str, str]) -> Grid:
     )
 
 
-def runs_grid(runs: Mapping[str, Record]) -> Grid:
+def runs_grid(runs: Mapping[str, Run]) -> Grid:
     """Every run that was used, with what it came from; letters are those of `circumstances`."""
     letters = {text: letter for letter, text in circumstances(runs)}
-    headings = ("run", "seed", "top-1 %", "epochs", "train img/s", "minutes", "finished", "commit",
-                "made with", "command")  # fmt: skip
+    headings = ("run", "study", "seed", "top-1 %", "epochs", "train img/s", "minutes", "finished",
+                "commit", "made with", "identity", "spec", "data", "command")  # fmt: skip
     rows = []
-    for name, run in runs.items():
-        made, letter = run.provenance, letters[_circumstances(run)]
-        top1 = run.status if run.top1 is None else f"{run.top1:.2f}"
-        minutes, speed = run.wall_seconds / 60, run.images_per_second
+    for key, run in runs.items():
+        record = run.record
+        made, letter = record.provenance, letters[_circumstances(record)]
+        top1 = record.status if record.top1 is None else f"{record.top1:.2f}"
         rows.append(
             (
-                Cell(text=name.rpartition("-seed")[0], anchor=f"run-{name}",
-                     title=f"folder {run.identity.run}"),
-                _number(run.identity.seed, 0),
-                Cell(text=top1, value=run.top1, numeric=True),
-                _number(run.spec["recipe"]["epochs"], 0),
-                _number(speed, 0),
-                _number(minutes, 1),
+                Cell(text=run.name.rpartition("-seed")[0], anchor=f"run-{key}"),
+                Cell(text=run.study or "path"),
+                _number(record.identity.seed, 0),
+                Cell(text=top1, value=record.top1, numeric=True),
+                _number(record.spec["recipe"]["epochs"], 0),
+                _number(record.images_per_second, 0),
+                _number(record.wall_seconds / 60, 1),
                 Cell(text=made.finished[:16].replace("T", " ")),
                 Cell(text=made.commit or "unknown"),
                 Cell(text=letter, link=f"#made-{letter}"),
+                Cell(text=key),
+                Cell(text=record.identity.spec),
+                Cell(text=record.identity.data),
                 Cell(text=made.command),
             )
         )  # fmt: skip
     return Grid(
         name="runs",
-        caption="Every run that was used, and what it came from; times are UTC",
+        caption="Every run that was used, and what it came from; times are UTC, identity is the "
+        "name of the run's folder",
         headings=headings,
         rows=tuple(rows),
     )
 
 
-def circumstances(runs: Mapping[str, Record]) -> list[tuple[str, str]]:
+def circumstances(runs: Mapping[str, Run]) -> list[tuple[str, str]]:
     """The different machines and versions that runs were made with, under letters."""
-    found = dict.fromkeys(_circumstances(run) for run in runs.values())
+    found = dict.fromkeys(_circumstances(run.record) for run in runs.values())
     return [(_letter(place), text) for place, text in enumerate(found)]
 
 

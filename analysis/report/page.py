@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -56,7 +57,7 @@ def write_report(contents: Contents, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     texts = {"report.html": page(contents)}
     judged = {"verdicts": contents.subject.judged}
-    judged |= {f"verdicts-{each.study.name}": each.judged for each in contents.studies}
+    judged |= {f"verdicts-{_slug(each.study.name)}": each.judged for each in contents.studies}
     for format, ending in (("md", "md"), ("latex", "tex")):
         texts[f"table.{ending}"] = render(contents.subject.table, format)
         for name, each in judged.items():
@@ -115,10 +116,10 @@ def _about(contents: Contents) -> str:
 
 
 def _study_part(contents: Contents, other: Subject) -> StudyPart:
-    name = other.study.name
+    name = _slug(other.study.name)
     return StudyPart(
         anchor=f"study-{name}",
-        title=name.replace("-", " "),
+        title=other.study.name.replace("-", " "),
         pictures=tuple(_pictures(other, ("effects",))),
         grid=verdict_grid(other.judged, f"verdicts-{name}", contents.links),
     )
@@ -147,6 +148,11 @@ def _picture(drawing: Drawing, narrow: Drawing | None = None) -> Picture:
         caption=drawing.caption,
         narrow=inline(narrow.draw("one-column"), f"{drawing.name}-narrow", title) if both else "",
     )
+
+
+def _slug(name: str) -> str:
+    """A study's name as TeX and links can take it."""
+    return re.sub(r"[^A-Za-z0-9-]+", "-", name)
 
 
 def _style() -> Markup:

@@ -77,15 +77,16 @@ def _result(contents: Contents, row: Row) -> str:
     if found.change is None:
         return f"{text}."
     text += f", {signed(found.change, decimals)} from row {row.before.number}"
-    name = row.number if row.is_branch else row.step
-    verdicts = [each.verdict for each in contents.subject.judged.verdicts if each.step == name]
+    names = (row.number,) if row.is_branch else (row.step, f"{row.step}-{row.number}")
+    verdicts = [each.verdict for each in contents.subject.judged.verdicts if each.step in names]
     return f"{text}: {verdicts[0]}." if verdicts else f"{text}."
 
 
 def _runs(contents: Contents, row: Row) -> Iterator[tuple[str, str]]:
-    """The names of a row's runs, each with how it is called in a list."""
+    """What identifies a row's runs, each with how it is called in a list."""
     mine = {run.identity.run for run in contents.subject.chosen.rows.get(row.number, ())}
-    for name, run in contents.runs.items():
-        if run.identity.run in mine:
-            result = run.status if run.top1 is None else f"{run.top1:.1f} %"
-            yield name, f"seed {run.identity.seed} {result}"
+    for key, run in contents.runs.items():
+        if key in mine:
+            record = run.record
+            result = record.status if record.top1 is None else f"{record.top1:.1f} %"
+            yield key, f"seed {record.identity.seed} {result}"

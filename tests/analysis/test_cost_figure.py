@@ -1,9 +1,12 @@
 """The figure of cost shows the walk's numbers, part by part."""
 
+from dataclasses import replace
+
 import pytest
 
 from analysis.figures.cost import COUNTED, KINDS, PARTS, STAGES, cost_drawings, draw_cost, shares
 from roadmap.cost import cost
+from roadmap.edit import edit_network
 
 
 @pytest.mark.parametrize("by", PARTS)
@@ -49,3 +52,14 @@ def test_captions_say_what_was_counted(tiny):
     assert (by_stage.name, by_kind.name) == ("cost-by-stage", "cost-by-kind")
     caption = by_kind.caption
     assert "48 pixels and 20 classes" in caption and "exactly" in caption
+
+
+def test_a_fifth_stage_has_its_part_of_the_bar(tiny):
+    spec = tiny["05"].spec
+    stages = (*spec.network.stages, spec.network.stages[-1])
+    row = replace(tiny["05"], spec=edit_network(spec, stages=stages), before=None)
+    found = shares(row, "stage")["macs"]
+    assert found["stage 5"] > 0
+    axes = draw_cost(replace(tiny, rows=(row,)), "stage").axes[0]
+    reach = max(bar.get_x() + bar.get_width() for bar in axes.patches)
+    assert reach == pytest.approx(found.total() / 1e9)

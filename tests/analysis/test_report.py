@@ -11,6 +11,8 @@ from analysis.report.contents import gather
 from analysis.report.inline import inline
 from analysis.report.page import page, write_report
 from analysis.report.summary import next_commands, summary
+from roadmap.errors import Problem
+from steps.roadmaps import load_roadmap
 from steps.studies import load_study
 
 CHROMIUM = next(
@@ -229,3 +231,88 @@ def test_it_prints_light_and_without_controls(opened):
     assert paper_of(window) == "rgb(255, 255, 255)"
     assert not window.is_visible("nav") and not window.is_visible("#theme")
     assert len(window.pdf(format="A4")) > 50_000
+
+
+def test_runs_of_studies_with_the_same_names_are_all_there(tiny, invented, tmp_path):
+    """A study whose end is called as the path's last row, with runs of its own."""
+    (tmp_path / "short.yaml").write_text(
+        "design: leave_one_out\nroadmap: tiny\nset: {recipe.epochs: 3}\n"
+    )
+    short, path = load_study(tmp_path / "short.yaml"), load_study("path")
+    runs = [*invented.study(tiny), *(invented.record(short.roadmap, row.number, top1=40.0)
+            for row in short.roadmap)]  # fmt: skip
+    found = gather(tiny, path, [short], runs, data=None)
+    assert len(found.runs) == len(runs) == 51 + len(short.roadmap.rows)
+    text = page(found)
+    (row,) = re.findall(r'id="runs-13">Runs: (.*?)\. ', text)
+    assert re.findall(r">(seed \d [\d.]+ %)<", row) == ["seed 0 94.8 %", "seed 1 95.0 %",
+                                                        "seed 2 95.2 %"]  # fmt: skip
+    links = Anchors(text)
+    assert {link[1:] for link in links.links} - {""} <= set(links.ids)
+    with pytest.raises(Problem, match="two studies are called 'short'"):
+        gather(tiny, path, [short, short], runs, data=None)
+
+
+def test_references_alone_are_no_path_and_their_links_lead_somewhere(tiny, invented):
+    found = contents(tiny, [invented.reference(tiny)])
+    assert not found.has_runs and "no finished runs" in summary(found)[0]
+    links = Anchors(page(found))
+    assert {link[1:] for link in links.links} - {""} <= set(links.ids)
+
+
+def test_a_roadmap_of_one_row_and_titles_with_dollars(tmp_path, invented):
+    (tmp_path / "one.yaml").write_text(
+        'title: "costs $5 of $9_x"\nbase: {roadmap: tiny, row: "05"}\nrows: []\n'
+    )
+    roadmap = load_roadmap(tmp_path / "one.yaml")
+    path = load_study("path", roadmap=str(tmp_path / "one.yaml"))
+    text = page(gather(roadmap, path, [], [invented.record(roadmap, "00")], data=None))
+    assert ">costs $5 of $9_x" in text and "no steps" in text
+    assert "From row 00" not in text
+
+
+def test_why_there_are_no_finished_runs_is_said(tiny, invented):
+    diverged = [dataclasses.replace(each, status="diverged", top1=None)
+                for each in invented.study(tiny, seeds=1)]  # fmt: skip
+    found = contents(tiny, diverged)
+    assert any("Runs that diverged, by row: 00 (1), 01 (1)" in each for each in summary(found))
+    assert not [command for command, _ in next_commands(found) if "run --rows" in command]
+    longer = tiny.overridden({"recipe.epochs": 7})
+    left_out = contents(tiny, [invented.record(longer, "05")])
+    assert any(each.startswith("Left out: 1 record") for each in summary(left_out))
+
+
+def test_an_interaction_is_not_called_better(tiny, invented):
+    grid = load_study("micro-design")
+    tops = {row.number: 60.0 + 10.0 * row.number.count("+") ** 2 for row in grid.roadmap}
+    runs = [invented.record(grid.roadmap, number, seed, top1 + seed / 10)
+            for number, top1 in tops.items() for seed in range(3)]  # fmt: skip
+    words = " ".join(summary(gather(tiny, load_study("path"), [grid], runs, data=None)))
+    assert "worth more together: " in words and "better: gelu ×" not in words
+
+
+def test_what_is_printed_from_a_dark_page_is_dark_on_white(opened):
+    window, _ = opened
+    window.click("#theme")
+    window.emulate_media(media="print", color_scheme="dark")
+    for place in ("h4", ".diff .new", ".warning", "figcaption"):
+        colour = window.evaluate(f"getComputedStyle(document.querySelector('{place}')).color")
+        assert max(map(int, re.findall(r"\d+", colour)[:3])) < 150, (place, colour)
+    soft = window.evaluate("getComputedStyle(document.querySelector('.warning')).backgroundColor")
+    assert min(map(int, re.findall(r"\d+", soft)[:3])) > 230
+
+
+def test_a_minus_as_it_is_typed_is_found(opened):
+    window, _ = opened
+    change = column(window, "table", 4)[1]
+    assert change.startswith("−")
+    window.fill("#table-filter", change.replace("−", "-"))
+    assert window.locator("#table tbody tr:visible").count() >= 1
+
+
+def test_only_what_scrolls_is_a_stop_of_the_keyboard(opened):
+    window, _ = opened
+    stops = window.locator("[tabindex='0']").count()
+    window.set_viewport_size({"width": 360, "height": 800})
+    window.wait_for_timeout(100)
+    assert stops < 10 < window.locator("[tabindex='0']").count()

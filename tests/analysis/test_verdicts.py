@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from analysis import verdicts
 from analysis.statistics import (
     Cell,
     difference,
@@ -471,3 +472,61 @@ def test_a_record_without_what_verdicts_need_is_named_and_left_out(harm, tiny, i
     (tmp_path / "broken.json").write_text(json.dumps(broken))
     found = read_records(tmp_path)
     assert len(found.records) == 1 and "broken.json: not a record" in found.broken[0]
+
+
+def test_dependence_on_order_is_not_seen_where_there_is_none():
+    """Without effects, with as many runs everywhere and with very unequal numbers of them."""
+    generator = numpy.random.default_rng(0)
+    parts = [{f"{order}a": 1.0, f"{order}b": -1.0} for order in range(6)]
+    for runs in (lambda place: 3, lambda place: 5 if place % 2 else 1,
+                 lambda place: 8 if place % 2 else 2):  # fmt: skip
+        wrong = 0
+        for _ in range(1500):
+            cells = {
+                name: Cell.of(list(generator.normal(50, 1, runs(place))))
+                for place, name in enumerate(name for part in parts for name in part)
+            }
+            _, p = verdicts._order(parts, cells)
+            wrong += p is not None and p < 0.05
+        assert wrong / 1500 < 0.08, wrong
+
+
+def test_all_orders_that_there_are_stand_for_themselves():
+    """Their scatter is no error: only that of seeds is."""
+    parts = ({"a": 1.0, "b": -1.0}, {"c": 1.0, "d": -1.0}, {"e": 1.0, "f": -1.0})
+    tops = {"a": 60.0, "b": 50.0, "c": 50.0, "d": 60.0, "e": 55.0, "f": 50.0}
+    cells = {name: Cell.of([top1 - 0.1, top1, top1 + 0.1]) for name, top1 in tops.items()}
+    found = {}
+    for complete in (False, True):
+        contrast = Contrast(step="s", title="", group="", parts=parts, complete=complete)
+        (each,) = judge([contrast], cells, 1.0)
+        found[complete] = each.high - each.low
+    assert found[True] < 0.5 < 10 < found[False]
+
+
+def test_no_difference_pays_for_looking_too():
+    """An interval that lies within the margin once does not at six looks."""
+    contrast = Contrast(step="s", title="", group="", parts=({"a": 1.0, "b": -1.0},))
+    cells = {"a": Cell.of([50.0, 50.6, 51.2, 49.9]), "b": Cell.of([50.1, 50.5, 51.0, 50.0])}
+    once, often = (judge([contrast], cells, 1.0, looks=looks)[0].verdict for looks in (1, 6))
+    assert once == "no difference larger than 1" and often == "undecided"
+
+
+def test_rows_of_a_path_are_no_independent_pairs(tiny, invented):
+    judged = judge_study(load_study("path", roadmap="tiny"), invented.study(tiny))
+    rows, steps = judged.agreements
+    assert rows.of == "rows" and rows.low is None and steps.low is not None
+
+
+def test_images_of_some_runs_only_make_no_interval(tiny, invented):
+    """Else it would belong to other runs than its line."""
+    runs = invented.study(tiny)
+    correct = base64.b64encode(bytes(250)).decode()
+    some = [
+        dataclasses.replace(run, correct=correct) if run.identity.seed == 0 else run for run in runs
+    ]
+    every = [dataclasses.replace(run, correct=correct) for run in runs]
+    path = load_study("path", roadmap="tiny")
+    assert all(each.images_low is None for each in judge_study(path, some).verdicts)
+    assert any(each.images_low is not None or each.difference for each in
+               judge_study(path, every).verdicts)  # fmt: skip

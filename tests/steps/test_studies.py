@@ -3,6 +3,7 @@
 import pytest
 
 from roadmap.errors import Problem
+from steps import designs
 from steps.designs import DESIGNS
 from steps.roadmaps import load_roadmap
 from steps.studies import load_study
@@ -205,3 +206,40 @@ def test_few_allowed_orders_are_all_taken_and_none_twice(tmp_path):
     assert not made.left_out
     ways = {tuple(next(iter(each.parts[order])) for each in made.contrasts) for order in range(40)}
     assert len(ways) == 40
+
+
+def test_a_step_used_twice_is_two_questions(tmp_path):
+    """Kernel 5, later kernel 9: each has variants and a contrast of its own in every design."""
+    (tmp_path / "twice.yaml").write_text(
+        'title: twice\nbase: {roadmap: tiny, row: "05"}\nrows:\n  - kernel_size: {kernel: 5}\n'
+        "  - gelu:\n  - kernel_size: {kernel: 9}\n"
+    )
+    roadmap = load_roadmap(tmp_path / "twice.yaml")
+    for design in (designs.path, designs.leave_one_out, designs.one_at_a_time):
+        made = design(roadmap)
+        names = [each.step for each in made.contrasts]
+        assert names == ["kernel_size-01", "gelu", "kernel_size-03"], design
+        numbers = [row.number for row in made.rows]
+        assert len(set(numbers)) == len(numbers)
+    five, _, nine = designs.one_at_a_time(roadmap).contrasts
+    assert five.weights.keys() != nine.weights.keys()
+    made = designs.orders(roadmap, samples=6)
+    assert [len(each.parts) for each in made.contrasts] == [6, 6, 6]
+    assert all(each.complete for each in made.contrasts)  # three steps have no more than six orders
+    grid = designs.grid(roadmap, steps=["kernel_size-01", "gelu"])
+    assert len(grid.rows) == 4
+
+
+def test_random_orders_stay_as_likely_as_one_another_however_many(monkeypatch):
+    """Refusals of many draws do not add up to drawing step by step."""
+    tries = []
+    drawn = designs._drawn
+
+    def counted(spec, changes):
+        tries.append(1)
+        return drawn(spec, changes)
+
+    monkeypatch.setattr(designs, "_drawn", counted)
+    monkeypatch.setattr(designs, "TRIES", 12)
+    found = designs.orders(load_roadmap("tiny"), samples=40)
+    assert len(found.contrasts[0].parts) == 40 and len(tries) > 40 + 12
