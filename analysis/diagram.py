@@ -218,7 +218,8 @@ def box(layer: Layer) -> Box:
         return Box(kind="activation", text=text)
     if layer.kind == "operation":
         given = ", ".join(f"{name} {each}" for name, each in layer.operation.parameters.items())
-        return Box(kind="operation", text=layer.operation.operation, detail=given)
+        name, channels = layer.operation.operation, layer.outputs[0]
+        return Box(kind="operation", text=name, detail=given, channels=channels)
     kind = "norm" if layer.kind.endswith("_norm") or layer.kind == "layer_scale" else "activation"
     return Box(kind=kind, text=NAMES[layer.kind])
 

@@ -22,7 +22,7 @@ class TableRow:
 
     `std` is the sample standard deviation over `n` finished runs, None below two. `change` is the
     difference of means from the row this one starts from. `gmacs` (1e9 multiply-accumulates) and
-    `params` are the network's own, `images_per_second` counts training images.
+    `params` are the network's own, `images_per_second` is the median and counts training images.
     """
 
     row: str
@@ -135,7 +135,7 @@ def _statistics(runs: Sequence[Record]) -> dict:
         "top1": _mean(top1),
         "std": stdev(top1) if len(top1) > 1 else None,
         "n": len(top1),
-        "images_per_second": _mean(run.images_per_second for run in averaged),
+        "images_per_second": _median(run.images_per_second for run in averaged),
         "diverged": len(runs) - len(averaged),
     }
 
@@ -143,6 +143,11 @@ def _statistics(runs: Sequence[Record]) -> dict:
 def finished(runs: Sequence[Record]) -> list[Record]:
     """Those that have an accuracy."""
     return [run for run in runs if run.status == "finished"]
+
+
+def _median(numbers) -> float | None:
+    numbers = list(numbers)
+    return median(numbers) if numbers else None
 
 
 def _mean(numbers) -> float | None:

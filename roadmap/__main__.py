@@ -325,7 +325,13 @@ def _records(options: argparse.Namespace, *, say_none: bool = True) -> Sequence[
 
 
 def _plot(options: argparse.Namespace) -> int:
-    from analysis.figures.gallery import FIGURES, NEED_NO_RUNS, Subject, drawings
+    from analysis.figures.gallery import (
+        FIGURES,
+        NEED_NO_RUNS,
+        Subject,
+        drawings,
+        nothing_to_show,
+    )
     from analysis.figures.style import save
 
     wanted = list(FIGURES) if options.figure is None else [options.figure]
@@ -345,6 +351,9 @@ def _plot(options: argparse.Namespace) -> int:
     )
     for note in shown.table.notes if "roadmap" in wanted else ():
         _say(note)
+    if options.figure is None and "receptive-field" in nothing_to_show(shown):
+        wanted.remove("receptive-field")
+        _say("no run here has a receptive field on record: that figure is left out")
     for drawing in (each for name in wanted for each in drawings(name, shown)):
         for path in save(drawing, options.out, width=options.width, theme=options.theme):
             print(path)
@@ -369,6 +378,7 @@ def _write_report(options: argparse.Namespace) -> int:
         all_of_them=bool(options.studies),
         broken=read_records(options.runs).broken,
         given=_given(options, records),
+        goes_on=all((options.runs / each.identity.run).is_dir() for each in records),
     )
     for path in write_report(contents, options.out):
         print(path)

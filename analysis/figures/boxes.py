@@ -121,7 +121,7 @@ def draw(
 def _type_on(fill: str) -> str:
     if fill == PAPER:
         return INK
-    return ON_DARK_FILL if fill == KINDS["1×1"] else ON_FILL
+    return ON_DARK_FILL if fill in (KINDS["1×1"], KINDS["own operations"]) else ON_FILL
 
 
 def _fitted(text: str, size: float, wide: float, bold: bool) -> tuple[str, float]:

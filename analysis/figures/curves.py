@@ -27,6 +27,10 @@ MEASURED = {
     "loss": "validation loss",
     "train_loss": "training loss",
 }
+COMPARED = {
+    "train_loss": "Training losses are those of each row's own augmentation and smoothing: rows of "
+    "different recipes cannot be compared by them."
+}
 MOST = 100  # epochs drawn of a run; of longer ones every second, third …
 BRIEFLY = {"top1": "top-1, %", "loss": "val. loss", "train_loss": "train. loss"}
 COLUMNS, TALL = {"one-column": 3, "two-column": 5}, 1.12  # panels side by side; inches of each
@@ -118,7 +122,7 @@ def _caption(roadmap: Roadmap, chosen: Selection, name: str) -> str:
         f"{f' ({chosen.sizes})' if chosen.sizes else ''}. Line: mean over finished runs; band: "
         "the least to the greatest of them; grey: the row that this one starts from; of runs of "
         f"more than {MOST} epochs every second, third … is drawn. "
-        f"n = {counts(runs)}. {sentences(chosen.notes)}"
+        f"n = {counts(runs)}. {COMPARED.get(name, '')} {sentences(chosen.notes)}"
     )
 
 

@@ -60,7 +60,8 @@ def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two
             if len(sides) == 1:
                 heading(figure, side.title, EDGE)
             else:
-                heading(figure, _headings(sides)[number], start, room - GAP)
+                titles = _headings(sides)
+                heading(figure, titles[number], start, room - GAP, titles[1 - number])
         if not left.verdicts:
             figure.text(0.5, 0.5, "no steps", color=FAINT, ha="center")
     return figure

@@ -128,6 +128,15 @@ FIGURES = tuple(_MAKERS)
 NEED_NO_RUNS = {"block", "cost"}
 
 
+def nothing_to_show(shown: Subject) -> set[str]:
+    """The figures that would be empty, for want of runs or of what runs have recorded."""
+    runs = any(row.n for row in shown.table.rows)
+    measured = any(run.receptive_field for each in shown.chosen.rows.values() for run in each)
+    return ({"trade-off", "curves"} if not runs else set()) | (
+        set() if measured else {"receptive-field"}
+    )
+
+
 def drawings(figure: str, shown: Subject) -> list[Drawing]:
     """The drawings of one of FIGURES; those of a study other than a path bear its name."""
     if figure not in _MAKERS:

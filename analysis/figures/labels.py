@@ -10,10 +10,11 @@ import numpy
 from matplotlib.axes import Axes
 
 from analysis.figures.layout import LETTER, short, type_of
-from analysis.figures.style import INK
+from analysis.figures.style import FAINT, INK
 
 LONGEST = 16  # letters
 DISTANCES, ANGLES = (0.0, 4.0, 9.0), range(0, 360, 30)  # points, degrees
+LEADER = {"arrowstyle": "-", "linewidth": 0.4, "color": FAINT, "shrinkA": 0, "shrinkB": 0}
 FAR = 3.0  # square points covered that a point of distance is worth
 Rectangle = tuple[float, float, float, float]  # left, low, right, high, in points
 
@@ -40,17 +41,18 @@ def label(axes: Axes, marks: Sequence[Mark]) -> None:
         x, y = _at(axes, mark.x, mark.y)
         own = _covers(axes, mark)[0]
         others = [box for box in taken if box != own]
-        spots = {}  # what each place would cost; of equal ones the first is taken
+        spots = {}  # what each place would cost, and how far off it is; of equal ones the first
         for more, angle in itertools.product(DISTANCES, ANGLES):
             spot = _spot(x, y, angle, mark.radius + 1.5 + more, wide, tall)
             found = _covered(spot, others) + _outside(spot, edges) + FAR * more
-            spots.setdefault(round(found, 3), spot)
-        best = spots[min(spots)]
+            spots.setdefault(round(found, 3), (spot, more))
+        best, far = spots[min(spots)]
         taken.append(best)
         axes.annotate(
             text, (mark.x, mark.y), textcoords="offset points",
             xytext=((best[0] + best[2]) / 2 - x, (best[1] + best[3]) / 2 - y),
             ha="center", va="center", fontsize=size, color=INK, zorder=5, annotation_clip=False,
+            arrowprops=LEADER if far else None,
         )  # fmt: skip
 
 

@@ -87,12 +87,19 @@ def type_of(figure: Figure) -> float:
     return next(TYPE[name] for name, inches in WIDTHS.items() if inches == wide)
 
 
-def heading(figure: Figure, text: str, left: float, room: float | None = None) -> None:
-    """A title above a panel, cut to `room` inches, by default to the sheet's edge."""
+def heading(
+    figure: Figure, text: str, left: float, room: float | None = None, beside: str = ""
+) -> None:
+    """A title above a panel, made to fit `room` inches, by default to the sheet's edge.
+
+    Up to a quarter smaller, beyond that cut; no larger than the title `beside` it would be.
+    """
     width, height = figure.get_size_inches()
     size = type_of(figure) + 1.5
-    letters = int((width - left if room is None else room) / (1.1 * LETTER * size))
-    text = short(" ".join(text.split()), letters)
+    text = " ".join(text.split())
+    letters = (width - left if room is None else room) / (1.1 * LETTER * size)
+    smaller = min(1.0, max(letters / max(len(text), len(beside), 1), 0.75))
+    text, size = short(text, int(letters / smaller + 1e-6)), smaller * size
     figure.text(left / width, 1 - 0.08 / height, text, fontsize=size, weight="bold", va="top")
 
 

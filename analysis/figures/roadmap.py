@@ -45,6 +45,7 @@ def draw(bars: Bars, *, title: str | None = None, width: str = "two-column") -> 
 def side_by_side(left: Bars, right: Bars, *, titles: tuple[str, str] | None = None) -> Figure:
     """Two roadmaps with common labels, say the paper's and ours; each with axes of its own."""
     left, right = aligned(left, right)
+    names = titles or (left.title, right.title)
     lines, labels = stacked([bar.group for bar in left.bars]), 1.75
     with applied():
         figure = sheet(lines, "two-column")
@@ -54,7 +55,7 @@ def side_by_side(left: Bars, right: Bars, *, titles: tuple[str, str] | None = No
             panels = _panels(figure, bars, lines, start, room, spread=False)
             if side == 0:
                 labelled(panels[0], lines, _labels(_common(left, right)), labels)
-            heading(figure, titles[side] if titles else bars.title, start, room + GAP)
+            heading(figure, names[side], start, room + GAP, names[1 - side])
     return figure
 
 

@@ -137,7 +137,8 @@ def _panel(axes: Axes, points: Sequence[Point], name: str) -> None:
     axes.set_xlabel(f"{measure.title} (area: {SIZES[measure.size][0]})", fontsize=size, labelpad=2)
     ahead = front(known, name)
     axes.plot([each.measures[name] / measure.unit for each in ahead],
-              [each.top1 for each in ahead], color=FAINT, linewidth=0.9, zorder=2)  # fmt: skip
+              [each.top1 for each in ahead], color=FAINT, linewidth=0.9, zorder=2,
+              drawstyle="steps-post")  # fmt: skip
     areas = _areas(known, measure.size)
     for x, each, area in zip(xs, known, areas, strict=True):
         _bubble(axes, x, each, area)
@@ -209,7 +210,8 @@ def of_table(table: Table) -> TradeOff:
     n = span(row.n for row in table.rows if row.top1 is not None)
     parts = [
         f"{table.title}: top-1 accuracy on {data} against multiply-accumulates and parameters, "
-        f"counted, and training images per second, measured; our own runs, last epoch. n = {n}.",
+        "counted, and training images per second, the median of what was measured, whatever else "
+        f"the machine did; our own runs, last epoch. n = {n}.",
         _legend(points),
         f"Without finished runs: {', '.join(missing)}." if missing else "",
         f"Recipe: {table.recipe}." if table.recipe else "",

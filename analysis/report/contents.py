@@ -28,7 +28,7 @@ class Contents:
 
     `runs` are all that were used, by what identifies them; `broken` says of files in the folder of
     runs that they are no records; `given` are the options that a command needs to go on with the
-    same data and settings.
+    same data and settings; with collected records, which are no folders of runs, none `goes_on`.
     """
 
     subject: Subject
@@ -36,6 +36,7 @@ class Contents:
     runs: dict[str, Run]
     broken: tuple[str, ...]
     given: str
+    goes_on: bool
 
     @property
     def has_runs(self) -> bool:
@@ -60,6 +61,7 @@ def gather(
     all_of_them: bool = False,
     broken: tuple[str, ...] = (),
     given: str = "",
+    goes_on: bool = True,
 ) -> Contents:
     """The contents of a report on a roadmap and the study of its path.
 
@@ -87,8 +89,9 @@ def gather(
             told.append(other)
             runs |= {key: run for key, run in found.items() if key not in runs}
     return Contents(
-        subject=subject, studies=tuple(told), runs=runs, broken=tuple(broken), given=given
-    )
+        subject=subject, studies=tuple(told), runs=runs, broken=tuple(broken), given=given,
+        goes_on=goes_on,
+    )  # fmt: skip
 
 
 def _runs(roadmap: Roadmap, subject: Subject, study: str) -> dict[str, Run]:

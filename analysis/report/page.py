@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from analysis.cells import notes
 from analysis.figures.bars import PAPER
-from analysis.figures.gallery import Subject, drawings
+from analysis.figures.gallery import Subject, drawings, nothing_to_show
 from analysis.figures.style import Drawing
 from analysis.latex import document
 from analysis.render import render
@@ -35,6 +35,7 @@ class Picture:
     svg: str
     caption: str
     narrow: str = ""
+    narrow_caption: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,7 @@ def _about(contents: Contents) -> str:
         f"{len(contents.runs)} runs" if contents.runs else "no runs yet",
         table.recipe,
     ]
-    return ". ".join(part for part in parts if part) + "."
+    return ". ".join(f"{part[0].upper()}{part[1:]}" for part in parts if part) + "."
 
 
 def _study_part(contents: Contents, other: Subject) -> StudyPart:
@@ -126,19 +127,26 @@ def _study_part(contents: Contents, other: Subject) -> StudyPart:
 
 
 def _pictures(subject: Subject, names: Sequence[str]) -> Iterator[Picture]:
-    """Figures; where ours stand beside others, a narrow screen has ours alone."""
+    """Figures; where ours stand beside others, a narrow screen has ours, without runs the paper's.
+
+    What would show nothing is left out.
+    """
+    some = any(row.n for row in subject.table.rows)
     for name in names:
         found = [each for each in drawings(name, subject) if not each.name.startswith("block-")]
+        if name in nothing_to_show(subject):
+            found = [each for each in found if each.name.startswith("paper-")]
         beside = [each for each in found if "-beside-" in each.name]
+        own = [each for each in found if each not in beside]
         if beside:
-            yield _picture(beside[0], found[0])
+            yield _picture(beside[0], own[0] if some or len(own) < 2 else own[1])
         else:
             yield from map(_picture, found)
 
 
 def _picture(drawing: Drawing, narrow: Drawing | None = None) -> Picture:
     narrow = narrow or drawing
-    title = f"{drawing.name.replace('-', ' ')}: {drawing.caption.partition(':')[0]}"
+    title = f"{drawing.name.replace('-', ' ')}: {narrow.caption.partition(':')[0]}"
     both = "one-column" in narrow.widths
     wide = drawing.draw("two-column")
     return Picture(
@@ -147,6 +155,7 @@ def _picture(drawing: Drawing, narrow: Drawing | None = None) -> Picture:
         svg=inline(wide, drawing.name, title, most=LARGER),
         caption=drawing.caption,
         narrow=inline(narrow.draw("one-column"), f"{drawing.name}-narrow", title) if both else "",
+        narrow_caption=narrow.caption if narrow is not drawing else "",
     )
 
 

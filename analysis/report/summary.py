@@ -116,7 +116,11 @@ def _listed(found: Sequence[Verdict]) -> str:
 
 def next_commands(contents: Contents) -> list[tuple[str, str]]:
     """Commands that would tell more, each with what it does, the first first."""
+    if not contents.goes_on:
+        return []
     given = contents.given
+    if contents.subject.roadmap.data is None and "--data" not in given:
+        given += " --data DATA"
     rows = [row for row in contents.subject.table.rows if row.group != "reference"]
     missing = [row.row for row in rows if not row.n and not row.branch and not row.diverged]
     found = []

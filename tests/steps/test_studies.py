@@ -226,7 +226,7 @@ def test_a_step_used_twice_is_two_questions(tmp_path):
     made = designs.orders(roadmap, samples=6)
     assert [len(each.parts) for each in made.contrasts] == [6, 6, 6]
     assert all(each.complete for each in made.contrasts)  # three steps have no more than six orders
-    grid = designs.grid(roadmap, steps=["kernel_size-01", "gelu"])
+    grid = designs.grid(roadmap, steps=["gelu", "kernel_size-03"])
     assert len(grid.rows) == 4
 
 
