@@ -246,7 +246,7 @@ def _known(contrast: Contrast, cells: Mapping[str, Cell]) -> list[Mapping[str, f
 
 
 def _estimate(
-    parts: Sequence[Mapping[str, float]], cells: Mapping[str, Cell], complete: bool
+    parts: Sequence[Mapping[str, float]], cells: Mapping[str, Cell], complete: bool = False
 ) -> Estimate:
     """The mean over parts; a sample of orders stands for others too, all orders for themselves."""
     if len(parts) >= FEWEST_ORDERS and any(parts) and not complete:

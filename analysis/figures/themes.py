@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 from matplotlib.colors import to_hex, to_rgba, to_rgba_array
 from matplotlib.figure import Figure
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 
 from analysis.colours import ON_DARK_PAPER
 
@@ -20,6 +20,7 @@ def darken(figure: Figure) -> None:
     figure.draw_without_rendering()  # so that all ticks are there
     found = figure.findobj()
     boxes = [each.get_bbox_patch() for each in found if isinstance(each, Text)]
+    boxes += [each.arrow_patch for each in found if isinstance(each, Annotation)]
     for artist in (*found, *(box for box in boxes if box is not None)):
         for name in _COLOURED:
             get, put = getattr(artist, f"get_{name}", None), getattr(artist, f"set_{name}", None)
