@@ -3,13 +3,15 @@
 Luo et al. 2016, "Understanding the Effective Receptive Field in Deep Convolutional Neural
 Networks", arXiv 1701.04128. The gradient of one position of the last stage's features is taken with
 respect to the input, on validation images, which are mirrored on all sides to fill a square that
-the field does not leave: the size of the training images cuts nothing off.
+the field does not leave: the size of the training images cuts nothing off. What no training image
+has reached is no part of it: see `as_trained`.
 
 Dimensions: images (images, 3, size, size); features (1, channels, rows, columns).
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
@@ -26,7 +28,8 @@ from roadmap.receptive_field import ReceptiveField
 from roadmap.spec import Network, Recipe
 
 IMAGES, CELLS = 16, 64  # how many of the validation images; how fine the field is kept
-LEAST = 224  # pixels a side that it covers at least, and twice the training images' at least
+# Pixels a side that it covers: the tiny roadmap's fields go on to 300, though its images have 48.
+LEAST, TIMES = 384, 3  # and at least so many times the side of the training images
 
 
 def receptive_field(
@@ -54,11 +57,33 @@ def receptive_field(
 
 
 def measured_field(network: RoadmapNetwork, images: Tensor) -> ReceptiveField:
-    """The field of a network over these images; raises ValueError where it is 0 or no number."""
-    pixels = ceil(max(LEAST, 2 * images.shape[-1]) / CELLS)
-    found = gradient(network, images, CELLS * pixels)
+    """The field of a network over these images, which have the size of those it was trained on.
+
+    Raises ValueError where it is 0 or no number.
+    """
+    size = images.shape[-1]
+    pixels = ceil(max(LEAST, TIMES * size) / CELLS)
+    found = gradient(as_trained(network, size), images, CELLS * pixels)
     cells = found.reshape(CELLS, pixels, CELLS, pixels).sum((1, 3))
     return ReceptiveField.of(cells.tolist(), pixels)
+
+
+def as_trained(network: RoadmapNetwork, image_size: int) -> RoadmapNetwork:
+    """A copy without the weights of kernels that meet nothing but padding in such images.
+
+    Of 7×7 weights over a map of 2×2, training moves the inner 3×3. The others are still as they
+    were drawn, and a larger image would be seen through them; on images of this size both networks
+    compute the same.
+    """
+    network = copy.deepcopy(network)
+    for layer in plan(network.spec, image_size).layers():
+        if layer.kind == "convolution":
+            starts = torch.arange(layer.outputs[1]) * layer.stride - layer.padding
+            met = starts[:, None] + torch.arange(layer.kernel)  # positions out, along the kernel
+            inside = ((met >= 0) & (met < layer.inputs[1])).any(0)
+            weight = network.get_submodule(layer.name).weight
+            weight.data *= (inside[:, None] & inside).to(weight.device)
+    return network
 
 
 def gradient(network: RoadmapNetwork, images: Tensor, field: int) -> Tensor:

@@ -29,7 +29,8 @@ MEASURED = (
     "Measured after training, on the weights that were validated: the absolute gradient of the "
     "last stage's features at one position, summed over channels, with respect to 16 validation "
     "images (all, if fewer), summed over colours and averaged (Luo et al. 2016); the images are "
-    "mirrored on all sides to a square of twice their size or more."
+    "mirrored on all sides to a square of three times their size or more. Weights of kernels that "
+    "meet nothing but padding in images of the training size are left out: nothing trained them."
 )
 
 

@@ -6,11 +6,18 @@ import torch
 from torch import nn
 
 from experiments.data import open_data
-from experiments.receptive_field import Aim, gradient, measured_field, mirrored, receptive_field
+from experiments.receptive_field import (
+    Aim,
+    as_trained,
+    gradient,
+    measured_field,
+    mirrored,
+    receptive_field,
+)
 from experiments.sources import read_source
 from experiments.task import Classification
 from roadmap.edit import replace
-from roadmap.network import build
+from roadmap.network import RoadmapNetwork, build
 from roadmap.spec import Block, Convolution, Network, Reference, Stage, Stem
 from steps.roadmaps import load_recipe, load_roadmap
 
@@ -90,11 +97,11 @@ def test_images_are_mirrored_on_all_sides(size, side, middle):
 def test_cells_are_sums_of_pixels():
     network, images = network_of(3, stem=4, stride=4), pictures(2, 48)
     found = measured_field(network, images)
-    assert found.pixels == 4 and len(found.shares) == 64 and found.side == 256
-    pixels = gradient(network, images, 256)
-    expected = pixels.unfold(0, 4, 4).unfold(1, 4, 4).sum((2, 3)) / pixels.sum()
+    assert found.pixels == 6 and len(found.shares) == 64 and found.side == 384
+    pixels = gradient(network, images, 384)
+    expected = pixels.unfold(0, 6, 6).unfold(1, 6, 6).sum((2, 3)) / pixels.sum()
     assert numpy.array(found.shares) == pytest.approx(expected.numpy(), rel=1e-3)
-    assert measured_field(network, pictures(1, 224)).side == 448
+    assert measured_field(network, pictures(1, 224)).side == 704  # 11 × 64, 3 × 224 at least
 
 
 def test_it_is_the_mean_over_images():
@@ -105,14 +112,38 @@ def test_it_is_the_mean_over_images():
     assert torch.allclose(gradient(network, images, 64), (one + other) / 2)
 
 
+@pytest.mark.parametrize(("size", "reach"), [(4, 1), (8, 3), (12, 5), (16, 7), (48, 7)])
+def test_weights_that_only_meet_padding_are_no_part_of_the_field(size, reach):
+    """7×7 over maps of 1 to 4 positions and more; each is 4 pixels of the image."""
+    network = network_of(7, stem=4, stride=4)
+    trained = as_trained(network, size)
+    weights = trained.stages[0].blocks[0].branch[0].weight[0, 0]
+    expected = torch.zeros(7, 7)
+    rest = (7 - reach) // 2
+    expected[rest : 7 - rest, rest : 7 - rest] = 1
+    assert torch.equal(weights, expected)
+    assert torch.equal(network(pictures(2, size)), trained(pictures(2, size)))
+    cells = numpy.array(measured_field(network, pictures(2, size)).shares)
+    assert (cells.sum(0) > 0).sum() == pytest.approx(4 * reach / 6, abs=2)
+    assert torch.equal(network.stages[0].blocks[0].branch[0].weight, torch.ones(1, 1, 7, 7))
+
+
+@pytest.mark.parametrize("number", ["00", "08-k11", "13"])
+def test_images_of_the_training_size_are_seen_as_before(number):
+    torch.manual_seed(0)
+    network = build(TINY[number].spec.network).eval()
+    assert torch.allclose(network(pictures()), as_trained(network, 48)(pictures()), atol=1e-5)
+
+
 def test_a_large_kernel_sees_more_from_the_start():
-    """Row 08 has 7×7 where row 07 has 3×3; the share of the gradient within 64 pixels."""
-    within = {}
+    """Row 08 has 7×7 where row 07 has 3×3; the share of the gradient beyond 64 pixels."""
+    beyond = {}
     for number in ("07", "08"):
         torch.manual_seed(0)
-        field = gradient(build(TINY[number].spec.network), pictures(), 256)
-        within[number] = float(field[96:160, 96:160].sum() / field.sum())
-    assert within["07"] > 1.3 * within["08"]
+        network = as_trained(build(TINY[number].spec.network), 48)
+        field = gradient(network, pictures(1), 256)
+        beyond[number] = float(1 - field[96:160, 96:160].sum() / field.sum())
+    assert beyond["08"] > 1.5 * beyond["07"]
 
 
 def test_measuring_leaves_no_trace():
@@ -141,19 +172,19 @@ def test_the_weights_that_are_validated_are_looked_through(data):
     assert task.validated is network
 
 
-def test_a_timm_model_has_none_and_one_that_fails_says_why(data):
+def test_a_timm_model_has_none_and_one_that_fails_says_why(data, monkeypatch):
     recipe, said, where = load_recipe("tiny-enhanced"), [], torch.device("cpu")
     timm = build(Reference(timm="convnext_atto"))
     assert receptive_field(timm, data, recipe, where, said.append) is None and not said
-    network = build(TINY["13"].spec.network)
+    network = network_of(3)
 
-    def refuse(images):
+    def refuse(self, images):
         raise RuntimeError(f"made for 48 pixels,\n not {images.shape[-1]}")
 
-    network.forward_features = refuse
-    assert receptive_field(network, data, recipe, where, said.append) is None
-    assert said == ["no receptive field: made for 48 pixels, not 288"]
+    with monkeypatch.context() as patched:
+        patched.setattr(RoadmapNetwork, "forward_features", refuse)
+        assert receptive_field(network, data, recipe, where, said.append) is None
+    assert said == ["no receptive field: made for 48 pixels, not 385"]
     nn.init.zeros_(network.stem[0].weight)
-    del network.forward_features
     assert receptive_field(network, data, recipe, where, said.append) is None
     assert said[1:] == ["no receptive field: the largest gradient is 0.0"]
