@@ -78,7 +78,7 @@ def outcome(runs):
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     for row in (*rows, *record["history"]):
         del row["seconds"], row["images_per_second"]
-    kept = ("identity", "top1", "top5", "loss", "correct", "history", "metrics")
+    kept = ("identity", "top1", "top5", "loss", "correct", "history", "metrics", "receptive_field")
     return {
         "weights": saved["state_dict"],
         "optimizer": saved["optimizer_states"],

@@ -7,13 +7,18 @@ import pytest
 import torch
 
 from experiments.checkpoint import read_checkpoint
+from experiments.data import open_data
 from experiments.machine import Machine, as_it_began, default_jobs, own_gpus
 from experiments.path import run_all
+from experiments.receptive_field import receptive_field
 from experiments.request import Request, Settings
 from experiments.run import train
+from experiments.sources import read_source
 from experiments.task import in_order
 from experiments.together import _first_host, _meeting_point, train_together
 from roadmap.errors import Problem
+from roadmap.network import build
+from roadmap.spec import Spec, from_dict
 
 ONE = Machine(threads=1, workers=0)
 CALM = {  # row 13 with nothing drawn by portion: mixup's ratio is drawn by step
@@ -53,6 +58,13 @@ def assert_the_same(found, expected):
         for key in ("train_loss", "loss"):
             assert one[key] == pytest.approx(other[key], abs=1e-4)
     assert (found[0].top1, found[0].correct) == (expected[0].top1, expected[0].correct)
+    assert apart(found[0], expected[0].receptive_field) < 0.02
+
+
+def apart(record, field):
+    """How much of a record's receptive field lies elsewhere than in another."""
+    pairs = zip(sum(record.receptive_field.shares, ()), sum(field.shares, ()), strict=True)
+    return sum(abs(one - other) for one, other in pairs) / 2
 
 
 @pytest.mark.parametrize("accumulate", [2, 3, 6])
@@ -119,6 +131,16 @@ def test_an_average_of_the_weights_is_what_is_validated(images, tmp_path, alone)
     average = {name: saved[name.replace("network.", "averaged.module.", 1)] for name in alone[1]}
     assert any(not torch.equal(average[name], saved[name]) for name in average)
     assert record.loss != alone[0].loss
+    spec = from_dict(Spec, record.spec)
+    network, data = build(spec.network), open_data(read_source(str(images)), tmp_path)
+    fields = []
+    for weights in (average, saved):
+        own = {name.removeprefix("network."): each for name, each in weights.items()
+               if name.startswith("network.")}  # fmt: skip
+        network.load_state_dict(own)
+        given = (network, data, spec.recipe, torch.device("cpu"), pytest.fail)
+        fields.append(receptive_field(*given))
+    assert apart(record, fields[0]) < 0.001 < apart(record, fields[1])
 
 
 def test_bfloat16_trains_close_to_float32(images, tmp_path, alone):

@@ -85,6 +85,7 @@ def test_a_run_leaves_one_whole_record(images, tmp_path):
     assert record.provenance.threads == 1
     assert record.provenance.versions["torch"].startswith("2.")
     assert read_records(tmp_path).records == (record,)
+    assert record.receptive_field.side == 384
 
 
 def test_a_record_says_which_images_were_right(images, tmp_path):
@@ -216,13 +217,14 @@ def test_any_timm_model_is_a_reference_row(images, tmp_path, name, size):
     assert record.label.row == f"timm:{name}" and record.label.group == "reference"
     assert record.spec["network"]["timm"] == name
     assert record.macs > 1e6 and record.params > 1e6 and record.activations > 1e4
+    assert record.receptive_field is None
 
 
 def test_a_loss_that_is_no_number_ends_as_diverged(images, tmp_path):
     asked = request(images, tmp_path, row="01", **{"recipe.learning_rate": 1e30})
     record = trained(asked)
     assert record.status == "diverged"
-    assert record.top1 is None and record.loss is None
+    assert record.top1 is None and record.loss is None and record.receptive_field is None
     assert json.loads((asked.folder / "record.json").read_text())["top1"] is None
     (line,) = [each for each in (asked.folder / "log.txt").read_text().splitlines()
                if "diverged" in each]  # fmt: skip
@@ -286,7 +288,7 @@ def test_a_record_that_was_lost_after_the_last_epoch_is_written_again(images, tm
     record = trained(asked)
     (asked.folder / "record.json").unlink()
     again = trained(asked)
-    for name in ("top1", "loss", "history", "correct"):
+    for name in ("top1", "loss", "history", "correct", "receptive_field"):
         assert getattr(again, name) == getattr(record, name)
 
 
