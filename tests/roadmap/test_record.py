@@ -67,6 +67,7 @@ def test_an_older_record_has_none_and_is_written_as_it_was(tmp_path):
     ("field", "message"),
     [
         ({"pixels": 4, "cells": "no!"}, "cells must be base64"),
+        ({"pixels": 4, "cells": packed(1, 2, 3, 4) + "\n"}, "cells must be base64"),
         ({"pixels": 4, "cells": ""}, "cells has 0 bytes, not two for each cell of a square"),
         ({"pixels": 4, "cells": packed(1, 2, 3)}, "cells has 6 bytes, not two"),
         ({"pixels": 4, "cells": packed(1, 2, 3, 4)[:-4]}, "cells has 6 bytes, not two"),
