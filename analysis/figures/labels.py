@@ -48,12 +48,13 @@ def label(axes: Axes, marks: Sequence[Mark]) -> None:
             spots.setdefault(round(found, 3), (spot, more))
         best, far = spots[min(spots)]
         taken.append(best)
-        axes.annotate(
-            text, (mark.x, mark.y), textcoords="offset points",
-            xytext=((best[0] + best[2]) / 2 - x, (best[1] + best[3]) / 2 - y),
-            ha="center", va="center", fontsize=size, color=INK, zorder=5, annotation_clip=False,
-            arrowprops=LEADER if far else None,
-        )  # fmt: skip
+        place = {
+            "xy": (mark.x, mark.y), "textcoords": "offset points", "annotation_clip": False,
+            "xytext": ((best[0] + best[2]) / 2 - x, (best[1] + best[3]) / 2 - y),
+        }  # fmt: skip
+        if far:
+            axes.annotate("", arrowprops=LEADER, **place)
+        axes.annotate(text, ha="center", va="center", fontsize=size, color=INK, zorder=5, **place)
 
 
 def _at(axes: Axes, x: float, y: float) -> tuple[float, float]:

@@ -69,9 +69,7 @@ def test_labels_lie_on_the_sheet_and_apart_from_each_other(table, paper, width):
     figure = draw_trade_off(of_paper(paper) if paper else of_table(table), width=width)
     figure.canvas.draw()
     for axes in figure.axes:
-        for text in axes.texts:
-            text.arrow_patch = None  # the label alone, without its leader
-        boxes = [text.get_window_extent() for text in axes.texts]
+        boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
         met = [
             (one, other)
             for place, one in enumerate(boxes)
