@@ -22,9 +22,9 @@ from analysis.statistics import (
     right,
     seeds_needed,
 )
-from analysis.table import finished, mixtures
+from analysis.table import finished, mixtures, recipes
 from roadmap.errors import Problem
-from roadmap.paper import paper_rows, printed
+from roadmap.paper import RECIPE, paper_rows, printed
 from roadmap.record import Record
 from steps.designs import Contrast
 from steps.studies import Study
@@ -88,7 +88,8 @@ class Agreement:
 class Judged:
     """The verdicts of a study, its agreement with the paper, and what there is to know beside.
 
-    `by_order` is what a step added in each order sampled, in points, for a study of orders.
+    `recipe` says in words how the runs were trained. `by_order` is what a step added in each order
+    sampled, in points, for a study of orders.
     """
 
     title: str
@@ -97,6 +98,7 @@ class Judged:
     verdicts: tuple[Verdict, ...]
     agreements: tuple[Agreement, ...] = ()
     notes: tuple[str, ...] = ()
+    recipe: str = ""
     by_order: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
@@ -124,6 +126,7 @@ def judge_study(study: Study, records: Sequence[Record], data: str | None = None
         verdicts=verdicts,
         agreements=agreements,
         notes=tuple(notes),
+        recipe=recipes(study.roadmap),
         by_order=_by_order(study, cells) if study.design == "orders" else {},
     )
 
@@ -195,6 +198,7 @@ def judge_paper(study: Study, table: str) -> Judged:
         data="ImageNet-1K",
         margin=study.margin,
         verdicts=judge(study.contrasts, cells, study.margin),
+        recipe=RECIPE,
         notes=("from printed means and standard deviations, each rounded to two decimals",),
     )
 

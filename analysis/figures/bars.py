@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from analysis.cells import notes as remarks
 from analysis.selection import REFERENCE
 from analysis.table import Table, sentences
-from roadmap.paper import PaperRow, paper_rows
+from roadmap.paper import RECIPE, PaperRow, paper_rows
 from steps.roadmaps import load_roadmap
 
 FEW = 8  # rows with another number of runs that a caption names
@@ -84,7 +84,7 @@ def paper_bars(table: str) -> Bars:
         bars=(*bars, _paper_bar(printed["swin"], "", name, "reference")),
         title=roadmap.title,
         data="ImageNet-1K",
-        recipe="row 00 the old one, 90 epochs; rows 01–13 the enhanced one, 300 epochs; 224 px",
+        recipe=RECIPE,
         source=f"printed in {PAPER}, Table {10 if table == 'resnet50' else 11}",
         decimals=2,
         notes=tuple(f"row {row.row}: {row.note}" for row in printed.values() if row.note),

@@ -18,7 +18,7 @@ from analysis.colours import colour
 from analysis.figures.layout import LETTER, called, heading, inches, short, type_of
 from analysis.figures.style import FAINT, GRID, TYPE, WIDTHS, Drawing, applied
 from analysis.selection import Selection
-from analysis.table import finished, sentences
+from analysis.table import finished, recipes, sentences
 from roadmap.record import Record
 from steps.path import Roadmap, Row
 
@@ -122,7 +122,8 @@ def _caption(roadmap: Roadmap, chosen: Selection, name: str) -> str:
         f"{f' ({chosen.sizes})' if chosen.sizes else ''}. Line: mean over finished runs; band: "
         "the least to the greatest of them; grey: the row that this one starts from; of runs of "
         f"more than {MOST} epochs every second, third … is drawn. "
-        f"n = {counts(runs)}. {COMPARED.get(name, '')} {sentences(chosen.notes)}"
+        f"n = {counts(runs)}. Recipe: {recipes(roadmap)}. {COMPARED.get(name, '')} "
+        f"{sentences(chosen.notes)}"
     )
 
 

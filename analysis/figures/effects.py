@@ -88,6 +88,7 @@ def _caption(judged: Judged) -> str:
         "more than seeds explain."
         if judged.by_order
         else "",
+        f"Recipe: {judged.recipe}." if judged.recipe else "",
         sentences(judged.notes),
     ]
     return " ".join(part for part in parts if part)

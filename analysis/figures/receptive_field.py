@@ -113,7 +113,7 @@ def field_drawings(roadmap: Roadmap, chosen: Selection) -> list[Drawing]:
     runs = {number: each.n for number, each in fields(chosen).items()}
     shared = (
         f"on {chosen.data or 'no data yet'}{f' ({chosen.sizes})' if chosen.sizes else ''}. "
-        f"{MEASURED} n = {counts(runs)}. Recipes: {recipes(roadmap)}."
+        f"{MEASURED} n = {counts(runs)}. Recipe: {recipes(roadmap)}."
     )
     notes = sentences([*chosen.notes, *lacking(chosen)])
     pictures = (

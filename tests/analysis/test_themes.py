@@ -1,13 +1,14 @@
 """Dark paper and the widths of a paper, for every figure there is."""
 
 import itertools
+import re
 
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from analysis.colours import COLOURS, DARK_PAPER, ON_DARK_PAPER, PAPER
-from analysis.figures.gallery import FIGURES, Subject, drawings
+from analysis.figures.gallery import FIGURES, NEED_NO_RUNS, Subject, drawings
 from analysis.figures.style import WIDTHS, Drawing, applied, save
 from analysis.figures.themes import darken
 from roadmap.errors import Problem
@@ -53,6 +54,14 @@ def test_every_figure_has_the_widths_that_it_says(figure, subject):
     for drawing, width in itertools.product(drawings(figure, subject), WIDTHS):
         if width in drawing.widths:
             assert drawing.draw(width).get_figwidth() == WIDTHS[width]
+
+
+@pytest.mark.parametrize("figure", sorted(set(FIGURES) - NEED_NO_RUNS))
+def test_every_caption_says_n_data_and_recipe(figure, subject):
+    for drawing in drawings(figure, subject):
+        assert re.search(r"n = \d|n = [0-9k, :-]+", drawing.caption), drawing.name
+        assert "fractals" in drawing.caption or "ImageNet-1K" in drawing.caption, drawing.name
+        assert "Recipe: " in drawing.caption, drawing.name
 
 
 def test_colours_that_are_not_the_papers_stay_and_so_does_transparency():
