@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,17 +20,18 @@ from analysis.figures.layout import (
     heading,
     inches,
     labelled,
+    length,
     panel,
     sheet,
     stacked,
     type_of,
 )
-from analysis.figures.style import WIDTHS, Drawing, applied
+from analysis.figures.style import TYPE, WIDTHS, Drawing, applied
 from roadmap.cost import LayerCost, cost
 from roadmap.plan import Layer
 from steps.path import Roadmap, Row
 
-ROOM = {"one-column": 0.42, "two-column": LABELS["two-column"]}  # for labels, in inches
+NARROW, WIDEST = 0.42, 1.1  # inches for labels in one column: of numbers; of the longest
 # What is counted, in the unit of its axis.
 COUNTED = {
     "macs": ("GMACs", 1e9),
@@ -89,7 +90,8 @@ def shares(row: Row, by: str) -> dict[str, Counter[str]]:
 
 def draw_cost(roadmap: Roadmap, by: str, *, width: str = "two-column") -> Figure:
     """Stacked bars of every row; `by` is stage or kind. In one column rows have numbers alone."""
-    rows, labels = list(roadmap), ROOM[width]
+    rows = list(roadmap)
+    labels = _room(rows, width)
     found = [shares(row, by) for row in rows]
     lines = stacked([row.group for row in rows])
     with applied():
@@ -101,10 +103,19 @@ def draw_cost(roadmap: Roadmap, by: str, *, width: str = "two-column") -> Figure
             if number == 0:
                 labelled(axes, lines, [_label(row, width) for row in rows], labels)
             _stacks(axes, lines, [each[name] for each in found], unit, PARTS[by][1])
-        heading(figure, f"{roadmap.title}: cost by {_words(by)}", EDGE)
+        what = f"cost by {_words(by)}"
+        heading(figure, what if width == "one-column" else f"{roadmap.title}: {what}", EDGE)
         there = {part for each in found for one in each.values() for part in one}
-        _legend(figure, there, by, start)
+        _legend(figure, there, by, EDGE if width == "one-column" else start)
     return figure
+
+
+def _room(rows: Sequence[Row], width: str) -> float:
+    """For labels, in inches; in one column as much as the numbers of a study's variants take."""
+    if width == "two-column":
+        return LABELS[width]
+    longest = max(length(row.number, TYPE["one-column"]) for row in rows)
+    return min(max(longest + GAP, NARROW), WIDEST)
 
 
 def _label(row: Row, width: str) -> Label:

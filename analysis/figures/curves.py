@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.cells import counts
 from analysis.colours import colour
-from analysis.figures.layout import LETTER, called, heading, inches, short, type_of
+from analysis.figures.layout import called, fitting, heading, inches, type_of
 from analysis.figures.style import FAINT, GRID, TYPE, WIDTHS, Drawing, applied
 from analysis.selection import Selection
 from analysis.table import finished, recipes, sentences
@@ -163,7 +163,7 @@ def _cell(
 
 def _panel(axes: Axes, row: Row, found: Curves, title: str) -> None:
     size = type_of(axes.figure) - 0.5
-    shown = short(title, int(inches(axes) / (LETTER * size)))
+    shown = fitting(title, size, inches(axes))
     axes.set_title(shown, fontsize=size, loc="left", pad=3)
     if row.before is not None and row.before.number in found:
         _line(axes, found[row.before.number], FAINT, band=False)

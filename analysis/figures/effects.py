@@ -136,7 +136,6 @@ def _label(verdict: Verdict) -> Label:
         number=f"-{branch}" if branch else "",
         title=verdict.title,
         missing=verdict.difference is None,
-        alone=True,
     )
 
 

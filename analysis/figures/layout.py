@@ -12,6 +12,8 @@ from itertools import groupby
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 from analysis.figures.style import FAINT, GRID, INK, TYPE, WIDTHS
 from roadmap.errors import unknown
@@ -21,7 +23,7 @@ EDGE, ABOVE, BELOW, GAP = 0.05, 0.42, 0.42, 0.12
 LABELS = {"one-column": 1.47, "two-column": 1.8}
 LINE = {"one-column": 0.135, "two-column": 0.17}
 HEADER = 1.15  # the height of a group's label, in lines
-NUMBER, TITLE = 6, 25  # letters of a number, and of a title beside it
+NUMBER = 6  # letters of a number beside a title
 LETTER = 0.0088  # the width of a letter, in inches per point
 
 
@@ -36,12 +38,11 @@ class Lines:
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """What stands to the left of a row; `missing` is faint, `alone` has no number."""
+    """What stands to the left of a row; `missing` is faint."""
 
     number: str
     title: str
     missing: bool = False
-    alone: bool = False
 
 
 def stacked(groups: Sequence[str]) -> Lines:
@@ -104,27 +105,54 @@ def heading(
 
 
 def labelled(axes: Axes, lines: Lines, labels: Sequence[Label], room: float) -> None:
-    """Groups, numbers and titles to the left of a panel, in `room` inches."""
+    """Groups, numbers and titles to the left of a panel, in `room` inches.
+
+    Titles without a number stand below those with one, or all at the left edge where one of them
+    would not fit there.
+    """
     wide, size = inches(axes), type_of(axes.figure)
     left, place = -room / wide, {"transform": axes.get_yaxis_transform(), "va": "center"}
     number = 0.052 * size / wide  # as wide as "08-k11"
     for y, group in lines.groups:
         axes.text(left, y, group, fontsize=size, weight="bold", **place)
-    for y, label in zip(lines.rows, labels, strict=True):
-        alone = label.alone or len(label.number) > NUMBER
-        text = called(label.number, label.title) if len(label.number) > NUMBER else label.title
-        wider = alone and len(text) > TITLE
-        title = short(text, TITLE + 5 if wider else TITLE)
-        start = left + (0 if wider else number)
-        if len(label.number) <= NUMBER:
+    beside, whole = room - number * wide - GAP / 2, room - GAP / 2
+    texts = [each.title if _numbered(each) else called(each.number, each.title) for each in labels]
+    free = [not each.number or not _numbered(each) for each in labels]
+    outwards = any(
+        alone and length(text, size) > beside for text, alone in zip(texts, free, strict=True)
+    )
+    for y, label, text, alone in zip(lines.rows, labels, texts, free, strict=True):
+        out = alone and outwards
+        if _numbered(label):
             axes.text(left, y, label.number, fontsize=size - 1, color=FAINT, **place)
-        axes.text(start, y, title, fontsize=size, color=FAINT if label.missing else INK, **place)
+        title = fitting(text, size, whole if out else beside)
+        axes.text(left + (0 if out else number), y, title, fontsize=size,
+                  color=FAINT if label.missing else INK, **place)  # fmt: skip
+
+
+def _numbered(label: Label) -> bool:
+    """Whether the number stands beside the title, and not before it in one line."""
+    return len(label.number) <= NUMBER
 
 
 def called(number: str, title: str) -> str:
     """A row in one line: number and title; of a study's variants that are named so, the title."""
     word = re.match(r"[a-z]*", number)[0]
-    return title if word and title.startswith(word) else f"{number} {title}"
+    return title if word and title.startswith(word) else f"{number} {title}".strip()
+
+
+def length(text: str, size: float) -> float:
+    """The width of a text in inches, in the figures' font."""
+    font = FontProperties(family="DejaVu Sans", size=size)
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
+
+
+def fitting(text: str, size: float, room: float) -> str:
+    """A text cut to a width in inches."""
+    letters = len(text)
+    while letters > 1 and length(short(text, letters), size) > room:
+        letters -= 1
+    return short(text, letters)
 
 
 def short(text: str, letters: int) -> str:

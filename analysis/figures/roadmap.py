@@ -68,8 +68,7 @@ def _common(left: Bars, right: Bars) -> Bars:
 
 def _labels(bars: Bars) -> list[Label]:
     return [
-        Label(number=bar.number, title=bar.title, missing=bar.top1 is None, alone=bar.is_reference)
-        for bar in bars.bars
+        Label(number=bar.number, title=bar.title, missing=bar.top1 is None) for bar in bars.bars
     ]
 
 

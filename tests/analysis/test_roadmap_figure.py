@@ -7,6 +7,7 @@ from matplotlib.patches import Rectangle
 
 from analysis.colours import COLOURS, colour
 from analysis.figures.bars import aligned, paper_bars, table_bars
+from analysis.figures.cost import draw_cost
 from analysis.figures.roadmap import draw, side_by_side
 from analysis.figures.style import Drawing, save
 from analysis.table import tabulate
@@ -151,19 +152,24 @@ def test_one_row_alone_is_drawn_from_zero(tiny, invented):
     assert accuracy.get_xlim()[0] == 0
 
 
+@pytest.mark.parametrize("width", ["one-column", "two-column"])
 @pytest.mark.parametrize("name", ["leave-one-out", "learning-rate", "orders", "micro-design"])
-def test_labels_of_a_studys_variants_do_not_meet(name, invented):
+def test_labels_of_a_studys_variants_do_not_meet(name, width, invented):
     """Their numbers are words, and longer than those of rows."""
     study = load_study(name)
     runs = [invented.record(study.roadmap, row.number) for row in study.roadmap][:8]
-    figure = draw(table_bars(tabulate(study.roadmap, runs)))
-    figure.canvas.draw()
-    axes = figure.axes[0]
-    left = axes.get_window_extent().x0
-    boxes = [box for box in (text.get_window_extent() for text in axes.texts if text.get_text())
-             if box.x0 < left]  # fmt: skip
-    for place, one in enumerate(boxes):
-        assert one.x0 >= 0 and one.x1 <= left + 2
-        for other in boxes[place + 1 :]:
-            apart = one.x1 <= other.x0 or other.x1 <= one.x0
-            assert apart or abs(one.y0 - other.y0) > 5
+    for figure in (
+        draw(table_bars(tabulate(study.roadmap, runs)), width=width),
+        draw_cost(study.roadmap, "kind", width=width),
+    ):
+        figure.canvas.draw()
+        axes = figure.axes[0]
+        left = axes.get_window_extent().x0
+        titles = [text for text in axes.texts if text.get_text() and text.get_weight() != "bold"]
+        boxes = [text.get_window_extent() for text in titles]
+        boxes = [box for box in boxes if box.x0 < left]  # a group's name has a line of its own
+        for place, one in enumerate(boxes):
+            assert one.x0 >= 0 and one.x1 <= left
+            for other in boxes[place + 1 :]:
+                apart = one.x1 <= other.x0 or other.x1 <= one.x0
+                assert apart or abs(one.y0 - other.y0) > 5
