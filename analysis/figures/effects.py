@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,6 +27,7 @@ from analysis.figures.layout import (
     heading,
     inches,
     labelled,
+    length,
     panel,
     sheet,
     stacked,
@@ -35,28 +37,36 @@ from analysis.figures.style import FAINT, GRID, INK, Drawing, applied
 from analysis.table import sentences
 from analysis.verdicts import ALPHA, Judged, Verdict
 
-WORDS = 0.88  # inches to the right of a panel, for verdicts
+WORDS = 0.88  # inches to the right of a panel for verdicts, or more where they are longer
+NUMBERS, BETWEEN = 5.6, 0.7  # letters of a difference, and from it to the verdict
 
 
 def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two-column") -> Figure:
     """A study's effects, or those of two studies with the same steps side by side.
 
-    Steps are the left one's; what the right one lacks is missing there. Raises Problem for another
-    width.
+    Steps are the left one's; what the right one lacks is missing there. On the same data both have
+    the same axis. Raises Problem for another width.
     """
     lines = stacked([each.group for each in left.verdicts])
     sides = [left] if right is None else [left, _like(right, left)]
+    limits, decimals = [_limits(side) for side in sides], [_decimals(side) for side in sides]
+    if right is not None and left.data == right.data:
+        lows, highs = zip(*limits, strict=True)
+        limits, decimals = [(min(lows), max(highs))] * 2, [min(decimals)] * 2
+    roomy = right is None and width == "two-column"
+    words = [[_short(each, roomy) for each in side.verdicts] for side in sides]
     with applied():
         figure = sheet(lines, width)
         labels = LABELS[width]
         room = (figure.get_figwidth() - EDGE - labels) / len(sides)
         for number, side in enumerate(sides):
             start = EDGE + labels + number * room
-            wide = room - WORDS - GAP
+            wide = room - _words_room([*chain(*words)], type_of(figure)) - GAP
             axes = panel(figure, start + GAP / 2, wide, lines, "difference, points of top-1")
             if number == 0:
                 labelled(axes, lines, [_label(each) for each in left.verdicts], labels + GAP / 2)
-            _effects(axes, side, lines)
+            axes.set_xlim(limits[number])
+            _effects(axes, side, lines, words[number], decimals[number])
             if len(sides) == 1:
                 heading(figure, side.title, EDGE)
             else:
@@ -84,14 +94,23 @@ def _caption(judged: Judged) -> str:
         f"Lines: 95 % intervals over {over}; an arrow where one goes on beyond the axis.",
         "Filled: better or worse at 5 % after Holm's adjustment; hollow: undecided; square: no "
         f"difference larger than {judged.margin:g} points, the grey band.",
-        "Small dots: what the step added in each order sampled; *: that varies over orders by "
-        "more than seeds explain."
-        if judged.by_order
-        else "",
+        "Small dots: what the step added in each order sampled." if judged.by_order else "",
+        _dependence(judged),
         f"Recipe: {judged.recipe}." if judged.recipe else "",
         sentences(judged.notes),
     ]
     return " ".join(part for part in parts if part)
+
+
+def _dependence(judged: Judged) -> str:
+    """The steps whose worth depends on the order, each with how much."""
+    found = [f"{each.title} ±{each.order_std:.1f}" for each in judged.verdicts if _varies(each)]
+    if not found:
+        return ""
+    return (
+        '"varies" or *: that depends on the order, by more than seeds explain (standard deviation '
+        f"over orders, in points): {', '.join(found)}."
+    )
 
 
 def effect_drawings(
@@ -139,19 +158,21 @@ def _label(verdict: Verdict) -> Label:
     )
 
 
-def _effects(axes: Axes, judged: Judged, lines: Lines) -> None:
-    low, high = _limits(judged)
-    axes.set_xlim(low, high)
+def _effects(axes: Axes, judged: Judged, lines: Lines, words: Sequence[str], decimals: int) -> None:
+    """Intervals, dots and words of one study, within limits that are set."""
     axes.xaxis.set_major_locator(MaxNLocator(max(round(2.4 * inches(axes)), 3)))
     axes.axvspan(-judged.margin, judged.margin, color=GRID, alpha=0.6, linewidth=0, zorder=0)
     axes.axvline(0, color=INK, linewidth=0.7, zorder=1)
-    known = [abs(each.difference) for each in judged.verdicts if each.difference is not None]
-    decimals = 2 if max(known, default=0.0) < 9.995 else 1
-    for y, verdict in zip(lines.rows, judged.verdicts, strict=True):
-        _words(axes, y, verdict, decimals)
+    for y, verdict, text in zip(lines.rows, judged.verdicts, words, strict=True):
+        _words(axes, y, verdict, text, decimals)
         if verdict.difference is not None:
             _orders(axes, y, verdict, judged.by_order.get(verdict.step, ()))
             _line(axes, y, verdict)
+
+
+def _decimals(judged: Judged) -> int:
+    known = [abs(each.difference) for each in judged.verdicts if each.difference is not None]
+    return 2 if max(known, default=0.0) < 9.995 else 1
 
 
 def _limits(judged: Judged) -> tuple[float, float]:
@@ -186,19 +207,30 @@ def _line(axes: Axes, y: float, verdict: Verdict) -> None:
               markerfacecolor=fill if decided else "white", zorder=4)  # fmt: skip
 
 
-def _words(axes: Axes, y: float, verdict: Verdict, decimals: int) -> None:
+def _words(axes: Axes, y: float, verdict: Verdict, text: str, decimals: int) -> None:
     """The difference and the verdict, to the right of the panel."""
     wide, size = inches(axes), type_of(axes.figure)
     place = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": size - 0.5}
     number = signed(verdict.difference, decimals)
     ink = INK if verdict.verdict in ("better", "worse") else FAINT
-    axes.text(1 + 5.6 * LETTER * size / wide, y, number, color=ink, ha="right", **place)
-    axes.text(1 + 6.3 * LETTER * size / wide, y, _short(verdict), color=ink, **place)
+    axes.text(1 + NUMBERS * LETTER * size / wide, y, number, color=ink, ha="right", **place)
+    axes.text(1 + (NUMBERS + BETWEEN) * LETTER * size / wide, y, text, color=ink, **place)
 
 
-def _short(verdict: Verdict) -> str:
-    """The verdict in a word or two; a star where it depends on the order."""
-    star = " *" if verdict.order_p is not None and verdict.order_p < ALPHA else ""
+def _words_room(words: Sequence[str], size: float) -> float:
+    """Inches for a number and the longest of these words."""
+    longest = max((length(text, size - 0.5) for text in words), default=0.0)
+    return max(WORDS, (NUMBERS + BETWEEN) * LETTER * size + longest)
+
+
+def _varies(verdict: Verdict) -> bool:
+    """Whether the step's worth depends on the order."""
+    return verdict.order_p is not None and verdict.order_p < ALPHA
+
+
+def _short(verdict: Verdict, roomy: bool) -> str:
+    """The verdict in a word or two, and whether it depends on the order: with room, how much."""
+    varies = (f", varies ±{verdict.order_std:.1f}" if roomy else " *") if _varies(verdict) else ""
     if verdict.verdict.startswith("no difference larger than "):
-        return "within ±" + verdict.verdict.rpartition(" ")[2] + star
-    return verdict.verdict.partition(":")[0] + star
+        return "within ±" + verdict.verdict.rpartition(" ")[2] + varies
+    return verdict.verdict.partition(":")[0] + varies

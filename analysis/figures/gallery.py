@@ -24,6 +24,8 @@ from roadmap.spec import fingerprint, to_dict
 from steps.path import Roadmap
 from steps.studies import Study, load_study
 
+OF_STEPS = ("leave_one_out", "one_at_a_time", "orders")  # designs that ask what each step is worth
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
@@ -93,10 +95,13 @@ def _effects(shown: Subject) -> list[Drawing]:
     if shown.is_path:
         theirs = judge_paper(load_study("path", roadmap=paper), paper) if paper else None
         return effect_drawings(shown.judged, paper=theirs)
+    if study.design not in OF_STEPS:
+        return effect_drawings(shown.judged)
     path = judge_study(study.path, shown.records, shown.data)
-    steps = {each.step for each in path.verdicts if each.difference is not None}
-    same = steps & {each.step for each in shown.judged.verdicts}
-    return effect_drawings(shown.judged, path=path if same else None)
+    asked = {each.step for each in study.contrasts} | set(study.left_out)  # no side branches
+    same = tuple(each for each in path.verdicts if each.step in asked)
+    known = any(each.difference is not None for each in same)
+    return effect_drawings(shown.judged, path=replace(path, verdicts=same) if known else None)
 
 
 def _trade_off(shown: Subject) -> list[Drawing]:

@@ -103,9 +103,17 @@ def test_orders_show_what_a_step_added_in_each_and_whether_that_varies(tiny, inv
     row = [each.step for each in judged.verdicts].index("gelu")
     dots = [line for line in axes.lines if line.get_markersize() == 2.2][row]
     assert sorted(dots.get_xdata()) == pytest.approx(sorted(worths))
-    assert "undecided *" in texts(axes)
+    (std,) = {each.order_std for each in judged.verdicts if each.step == "gelu"}
+    assert f"undecided, varies ±{std:.1f}" in texts(axes)
+    (narrow,) = draw_effects(judged, width="one-column").axes
+    assert "undecided *" in texts(narrow)
+    for each in (axes, narrow):
+        each.figure.canvas.draw()
+        sheet = each.figure.bbox
+        assert max(text.get_window_extent().x1 for text in each.texts) <= sheet.x1
     (drawing,) = effect_drawings(judged)
     assert "in each order sampled" in drawing.caption and "over orders and seeds" in drawing.caption
+    assert f"ReLU → GELU ±{std:.1f}" in drawing.caption
 
 
 def test_a_studys_effects_stand_beside_those_of_its_path(tiny, invented):
@@ -120,4 +128,19 @@ def test_a_studys_effects_stand_beside_those_of_its_path(tiny, invented):
     figure = beside.draw("two-column")
     assert [text.get_text() for text in figure.texts] == ["path", "leave one out"]
     left, right = figure.axes
-    assert "+1.6" in texts(left) and "+4.00" in texts(right)
+    assert "+1.6" in texts(left) and "+4.0" in texts(right)
+    assert left.get_xlim() == right.get_xlim()  # a difference is as long in both
+    assert "kernel size 7" in texts(left) and "kernel size 9" not in texts(left)  # no branches
+    assert "depthwise conv" in texts(left)  # cannot be left out, but is on the path
+
+
+def test_of_studies_that_ask_of_other_things_than_steps_no_path_stands_beside(tiny, invented):
+    for name in ("micro-design", "learning-rate"):
+        study = load_study(name)
+        shown = Subject(roadmap=study.roadmap, study=study, records=invented.study(tiny))
+        assert [each.name for each in drawings("effects", shown)] == [f"effects-{name}"]
+
+
+def test_the_papers_effects_keep_an_axis_of_their_own(ours):
+    left, right = draw_effects(PAPER, ours).axes
+    assert left.get_xlim() != right.get_xlim()
