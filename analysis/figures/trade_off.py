@@ -6,93 +6,41 @@ is both more accurate and cheaper; diamonds are reference models.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise, zip_longest
+from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
-from analysis.cells import notes, span
 from analysis.colours import colour
-from analysis.figures.bars import PAPER, paper_bars
+from analysis.figures.bars import PAPER
 from analysis.figures.labels import Mark, label
 from analysis.figures.layout import heading, inches, type_of
+from analysis.figures.panels import NICE
+from analysis.figures.points import (
+    CROWD,
+    MEASURES,
+    SIZES,
+    Point,
+    TradeOff,
+    front,
+    of_paper,
+    of_table,
+)
 from analysis.figures.style import FAINT, GRID, WIDTHS, Drawing, applied
-from analysis.selection import REFERENCE
-from analysis.table import Table, sentences
-from roadmap.cost import cost
+from analysis.table import Table
 from roadmap.errors import unknown
-from steps.roadmaps import load_roadmap
 
-SIDE, ABOVE, BELOW, BETWEEN = 0.42, 0.34, 0.42, 0.14  # inches
+# Inches: beside the first panel, heading, a line of the legend, sizes; below and between panels.
+SIDE, HEADING, LINE, SIZE, BELOW, BETWEEN = 0.42, 0.3, 0.15, 0.22, 0.42, 0.14
 TALL = {"one-column": 2.1, "two-column": 2.6}  # of a panel
-AREAS = (14.0, 110.0)  # of the smallest and the largest bubble, in square points
-CROWD = 30  # points from which on only those of the front, and references, are named
+COLUMNS = {"one-column": 3, "two-column": 5}  # of the legend
+AREAS = (12.0, 80.0)  # of the smallest and the largest bubble, in square points
 WIDE_RANGE = 3.0  # from which ratio on an axis of costs is logarithmic
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measure:
-    """What accuracy is set against; `size` is the other measure that bubbles show."""
-
-    title: str
-    unit: float
-    size: str
-    more_is_better: bool = False
-
-
-MEASURES = {
-    "macs": Measure(title="GMACs", unit=1e9, size="params"),
-    "params": Measure(title="parameters, M", unit=1e6, size="macs"),
-    "speed": Measure(title="training images/s", unit=1.0, size="params", more_is_better=True),
-}
-SIZES = {"params": ("parameters", 1e6, "M"), "macs": ("MACs", 1e9, "G")}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """One row or reference: top-1 and its standard deviation in percent, and its measures."""
-
-    label: str
-    group: str
-    top1: float
-    std: float | None
-    measures: Mapping[str, float]
-    branch: bool = False
-
-    @property
-    def is_reference(self) -> bool:
-        """Whether it is a model that is no row."""
-        return self.group == "reference"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TradeOff:
-    """The points of one figure, its title, and what its caption says of them."""
-
-    title: str
-    points: tuple[Point, ...]
-    caption: str
-
-    @property
-    def shown(self) -> list[str]:
-        """The measures that any point has."""
-        return [name for name in MEASURES if any(name in each.measures for each in self.points)]
-
-
-def front(points: Sequence[Point], name: str) -> list[Point]:
-    """The points to which none is both cheaper and more accurate, the cheapest first.
-
-    Of points that are equal in both the first counts.
-    """
-    sign = -1 if MEASURES[name].more_is_better else 1
-    known = [each for each in points if name in each.measures]
-    found: list[Point] = []
-    for each in sorted(known, key=lambda each: (sign * each.measures[name], -each.top1)):
-        if not found or each.top1 > found[-1].top1:
-            found.append(each)
-    return found
 
 
 def draw_trade_off(shown: TradeOff, *, width: str = "two-column") -> Figure:
@@ -101,22 +49,55 @@ def draw_trade_off(shown: TradeOff, *, width: str = "two-column") -> Figure:
         raise unknown("width", width, WIDTHS)
     names, stacked = shown.shown, width == "one-column"
     down = max(len(names), 1) if stacked else 1
+    handles = _groups(shown.points)
+    above = HEADING + ceil(len(handles) / COLUMNS[width]) * LINE
+    pitch = SIZE + TALL[width] + BELOW
     with applied():
-        figure = Figure(figsize=(WIDTHS[width], ABOVE + down * (TALL[width] + BELOW)))
+        figure = Figure(figsize=(WIDTHS[width], above + down * pitch))
         title = "accuracy and cost" if stacked else f"{shown.title}: accuracy and cost"
         heading(figure, title, 0.05)
         if not names:
             figure.text(0.5, 0.5, "no finished runs", color=FAINT, ha="center")
-        room = (WIDTHS[width] - SIDE) / (1 if stacked else max(len(names), 1))
+            return figure
+        _legend(figure, handles, COLUMNS[width])
+        room = (WIDTHS[width] - SIDE) / (1 if stacked else len(names))
         for place, name in enumerate(names):
             across, below = (0, place) if stacked else (place, 0)
-            top = ABOVE + below * (TALL[width] + BELOW)
+            top = above + below * pitch + SIZE
             axes = _axes(figure, (SIDE + across * room, top), room - BETWEEN, TALL[width])
             axes.tick_params(labelleft=across == 0)
             _panel(axes, shown.points, name)
             if across == 0:
                 axes.set_ylabel("top-1, %", fontsize=type_of(figure), labelpad=2)
     return figure
+
+
+def _groups(points: Sequence[Point]) -> list[Line2D]:
+    """A mark for every design group there is, for side branches, references and the front."""
+    marks = []
+    for group in dict.fromkeys(each.group for each in points if not each.is_reference):
+        marks.append(_mark(group, markerfacecolor=colour(group), markeredgecolor="white"))
+    if any(each.branch for each in points):
+        marks.append(_mark("side branch", markerfacecolor="white", markeredgecolor=FAINT))
+    if any(each.is_reference for each in points):
+        marks.append(_mark("reference", marker="D", markersize=4.5, markeredgecolor="white",
+                           markerfacecolor=colour("reference")))  # fmt: skip
+    if points:
+        marks.append(Line2D([], [], color=FAINT, linewidth=0.9, label="Pareto front"))
+    return marks
+
+
+def _mark(text: str, *, marker: str = "o", markersize: float = 6.0, **colours: str) -> Line2D:
+    return Line2D([], [], linestyle="", marker=marker, markersize=markersize, label=text, **colours)
+
+
+def _legend(figure: Figure, handles: Sequence[Line2D], columns: int) -> None:
+    width, height = figure.get_size_inches()
+    figure.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(0.05 / width, 1 - HEADING / height),
+        ncols=columns, frameon=False, fontsize=type_of(figure) - 0.5, handlelength=1.2,
+        handletextpad=0.4, columnspacing=1.2, labelspacing=0.3, borderpad=0, borderaxespad=0,
+    )  # fmt: skip
 
 
 def _axes(figure: Figure, corner: tuple[float, float], wide: float, tall: float) -> Axes:
@@ -134,22 +115,23 @@ def _panel(axes: Axes, points: Sequence[Point], name: str) -> None:
     known = [each for each in points if name in each.measures]
     xs = [each.measures[name] / measure.unit for each in known]
     _scale(axes, known, xs)
-    axes.set_xlabel(f"{measure.title} (area: {SIZES[measure.size][0]})", fontsize=size, labelpad=2)
+    axes.set_xlabel(measure.title, fontsize=size, labelpad=2)
     ahead = front(known, name)
-    axes.plot([each.measures[name] / measure.unit for each in ahead],
-              [each.top1 for each in ahead], color=FAINT, linewidth=0.9, zorder=2,
+    line = [(each.measures[name] / measure.unit, each.top1) for each in ahead]
+    axes.plot(*zip(*line, strict=True), color=FAINT, linewidth=0.9, zorder=2,
               drawstyle="steps-post")  # fmt: skip
     areas = _areas(known, measure.size)
     for x, each, area in zip(xs, known, areas, strict=True):
         _bubble(axes, x, each, area)
+    _sizes(axes, known, measure.size)
+    few = len(points) <= CROWD
     marks = [
-        Mark(label=each.label, x=x, y=each.top1, radius=area**0.5 / 2, reach=each.std or 0.0)
+        Mark(label=each.label if few or each in ahead or each.is_reference else "",
+             x=x, y=each.top1, radius=area**0.5 / 2, reach=each.std or 0.0)
         for x, each, area in zip(xs, known, areas, strict=True)
-    ]
-    if len(marks) > CROWD:
-        named = {id(each) for each in ahead} | {id(each) for each in known if each.is_reference}
-        marks = [mark for mark, each in zip(marks, known, strict=True) if id(each) in named]
-    label(axes, marks)
+    ]  # fmt: skip
+    corners = [(there, y) for (_, y), (there, _) in pairwise(line)]
+    label(axes, marks, [each for two in zip_longest(line, corners) for each in two if each])
 
 
 def _scale(axes: Axes, points: Sequence[Point], xs: Sequence[float]) -> None:
@@ -166,7 +148,7 @@ def _scale(axes: Axes, points: Sequence[Point], xs: Sequence[float]) -> None:
     else:
         room = 0.14 * ((high - low) or 0.2 * high or 1.0)
         axes.set_xlim(low - room, high + room)
-        axes.xaxis.set_major_locator(MaxNLocator(max(round(2 * inches(axes)), 3)))
+        axes.xaxis.set_major_locator(MaxNLocator(max(round(2 * inches(axes)), 3), steps=NICE))
     axes.xaxis.set_major_formatter("{x:g}")
     ends = [each.top1 + sign * (each.std or 0) for each in points for sign in (-1, 1)]
     room = 0.08 * ((max(ends) - min(ends)) or 1.0)
@@ -180,89 +162,37 @@ def _areas(points: Sequence[Point], name: str) -> list[float]:
 
 
 def _bubble(axes: Axes, x: float, point: Point, area: float) -> None:
+    """A point with its error bar; the smaller lie above the larger."""
     fill = colour(point.group)
     if point.std is not None:
         axes.errorbar(x, point.top1, yerr=point.std, color=fill, linewidth=0.8, zorder=2.5)
     axes.scatter(
-        [x], [point.top1], s=area, marker="D" if point.is_reference else "o", zorder=3,
+        [x], [point.top1], s=area, marker="D" if point.is_reference else "o",
         facecolor="white" if point.branch else fill, edgecolor=fill if point.branch else "white",
-        linewidth=1.0 if point.branch else 0.5, alpha=0.92,
+        linewidth=1.0 if point.branch else 0.5, alpha=0.92, zorder=4 - area / AREAS[1],
     )  # fmt: skip
 
 
-def of_table(table: Table) -> TradeOff:
-    """The trade-off of our own runs."""
-    points = [
-        Point(
-            label=row.row.removeprefix(REFERENCE),
-            group=row.group,
-            top1=row.top1,
-            std=row.std,
-            measures={"macs": row.gmacs * 1e9, "params": float(row.params)}
-            | ({"speed": row.images_per_second} if row.images_per_second else {}),
-            branch=row.branch,
-        )
-        for row in table.rows
-        if row.top1 is not None
-    ]
-    missing = [row.row for row in table.rows if row.top1 is None]
-    data = (table.data or "no data yet") + (f" ({table.sizes})" if table.sizes else "")
-    n = span(row.n for row in table.rows if row.top1 is not None)
-    parts = [
-        f"{table.title}: top-1 accuracy on {data} against multiply-accumulates and parameters, "
-        "counted, and training images per second, the median of what was measured, whatever else "
-        f"the machine did; our own runs, last epoch. n = {n}.",
-        _legend(points),
-        f"Without finished runs: {', '.join(missing)}." if missing else "",
-        f"Recipe: {table.recipe}." if table.recipe else "",
-        sentences(notes(table)),
-    ]
-    return TradeOff(title=table.title, points=tuple(points), caption=" ".join(filter(None, parts)))
-
-
-def of_paper(name: str) -> TradeOff:
-    """The trade-off of the paper's printed accuracies and GFLOPs, with our count of parameters."""
-    printed, path = paper_bars(name), load_roadmap(name)
-    params = {row.number: cost(row.spec.network, 224).params for row in path}
-    points = tuple(
-        Point(
-            label=bar.number or bar.title,
-            group=bar.group,
-            top1=bar.top1,
-            std=bar.std,
-            measures={"macs": bar.gmacs * 1e9}
-            | ({"params": float(params[bar.number])} if bar.number in params else {}),
-            branch=bar.branch,
-        )
-        for bar in printed.bars
-        if bar.top1 is not None and bar.gmacs is not None
-    )
-    n = span(bar.n for bar in printed.bars)
-    caption = (
-        f"{printed.title}: top-1 accuracy on {printed.data} against multiply-accumulates, both "
-        f"printed in {PAPER}, and parameters, counted from our specs. n = {n}. "
-        f"{_legend(points)} Recipe: {printed.recipe}. {sentences(printed.notes)}"
-    )
-    return TradeOff(title=f"the paper: {printed.title}", points=points, caption=caption)
-
-
-def _legend(points: Sequence[Point]) -> str:
-    sizes = [
-        f"{title} ({min(found) / unit:.2g} {letter} to {max(found) / unit:.2g} {letter})"
-        for name, (title, unit, letter) in SIZES.items()
-        if (found := [each.measures[name] for each in points if name in each.measures])
-    ]
-    parts = [
-        f"Areas of bubbles: {' or '.join(sizes)}." if sizes else "",
-        "Line: Pareto front.",
-        "Hollow: side branches." if any(each.branch for each in points) else "",
-        "Diamonds: reference models." if any(each.is_reference for each in points) else "",
-        "Error bars: one standard deviation over runs."
-        if any(each.std is not None for each in points)
-        else "",
-        "Named: the front alone." if len(points) > CROWD else "",
-    ]
-    return " ".join(part for part in parts if part)
+def _sizes(axes: Axes, points: Sequence[Point], name: str) -> None:
+    """The smallest and the largest bubble with their measures, above the panel."""
+    title, unit, letter = SIZES[name]
+    known = [each for each in points if name in each.measures]
+    ends = sorted(known, key=lambda each: each.measures[name])
+    if not ends:
+        return
+    few = [ends[0], ends[-1]] if ends[0].measures[name] < ends[-1].measures[name] else ends[:1]
+    areas = dict(zip((each.label for each in known), _areas(known, name), strict=True))
+    handles = [
+        _mark(f"{each.measures[name] / unit:.2g} {letter}", markersize=areas[each.label] ** 0.5,
+              markerfacecolor=GRID, markeredgecolor="white")
+        for each in few
+    ]  # fmt: skip
+    handles.insert(0, Line2D([], [], linestyle="", label=f"area: {title}"))
+    axes.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False,
+        fontsize=type_of(axes.figure) - 1, handlelength=2.0, handletextpad=0.1, columnspacing=0.4,
+        borderpad=0, borderaxespad=0.3,
+    )  # fmt: skip
 
 
 def trade_off_drawings(table: Table, paper: str | None) -> list[Drawing]:
