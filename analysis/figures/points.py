@@ -12,6 +12,7 @@ from analysis.table import Table, sentences
 from roadmap.cost import cost
 from steps.roadmaps import load_roadmap
 
+AREAS = (12.0, 80.0)  # of the smallest and the largest bubble, in square points
 CROWD = 30  # points; of more the front and the references alone are labelled
 
 
@@ -153,7 +154,8 @@ def _legend(points: Sequence[Point]) -> str:
     references = [each for each in points if each.is_reference]
     unknown = [each.label for each in references if set(SIZES) - set(each.measures)]
     parts = [
-        f"Areas of bubbles: {' or '.join(sizes)}.",
+        f"Areas of bubbles: {' or '.join(sizes)}, none below "
+        f"{100 * AREAS[0] / AREAS[1]:.0f} % of the largest.",
         "Line: Pareto front, the points to which none is both more accurate and cheaper (faster).",
         "Hollow: side branches." if any(each.branch for each in points) else "",
         "Diamonds: reference models." if references else "",

@@ -22,6 +22,7 @@ from analysis.figures.labels import Mark, label
 from analysis.figures.layout import heading, inches, type_of
 from analysis.figures.panels import NICE
 from analysis.figures.points import (
+    AREAS,
     CROWD,
     MEASURES,
     SIZES,
@@ -39,7 +40,6 @@ from roadmap.errors import unknown
 SIDE, HEADING, LINE, SIZE, BELOW, BETWEEN = 0.42, 0.3, 0.15, 0.22, 0.42, 0.14
 TALL = {"one-column": 2.1, "two-column": 2.6}  # of a panel
 COLUMNS = {"one-column": 3, "two-column": 5}  # of the legend
-AREAS = (12.0, 80.0)  # of the smallest and the largest bubble, in square points
 WIDE_RANGE = 3.0  # from which ratio on an axis of costs is logarithmic
 
 

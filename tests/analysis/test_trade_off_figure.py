@@ -7,8 +7,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.text import Text
 
 from analysis.figures.gallery import Subject, drawings
-from analysis.figures.points import CROWD, Point, TradeOff, front, of_paper, of_table
-from analysis.figures.trade_off import AREAS, draw_trade_off, trade_off_drawings
+from analysis.figures.points import AREAS, CROWD, Point, TradeOff, front, of_paper, of_table
+from analysis.figures.trade_off import draw_trade_off, trade_off_drawings
 from analysis.table import tabulate
 from roadmap.cost import cost
 from steps.studies import load_study
@@ -140,6 +140,7 @@ def test_the_papers_points_are_its_printed_ones(resnet50):
 def test_captions_count_runs_and_name_what_is_missing(table):
     ours, theirs = trade_off_drawings(table, "resnet50")
     assert (ours.name, theirs.name) == ("trade-off", "paper-trade-off-resnet50")
+    assert "none below 15 % of the largest." in ours.caption
     assert "n = 1 to 3." in ours.caption and "Without finished runs: 12." in ours.caption
     assert "printed in" in theirs.caption and "drawn smallest: Swin-T." in theirs.caption
 
