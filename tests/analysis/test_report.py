@@ -11,6 +11,7 @@ from analysis.report.contents import gather
 from analysis.report.inline import inline
 from analysis.report.page import page, write_report
 from analysis.report.summary import next_commands, summary
+from roadmap.__main__ import main
 from roadmap.errors import Problem
 from steps.roadmaps import load_roadmap
 from steps.studies import load_study
@@ -316,3 +317,22 @@ def test_only_what_scrolls_is_a_stop_of_the_keyboard(opened):
     window.set_viewport_size({"width": 360, "height": 800})
     window.wait_for_timeout(100)
     assert stops < 10 < window.locator("[tabindex='0']").count()
+
+
+def test_a_roadmap_of_the_users_own_has_a_report(tmp_path, monkeypatch, capsys):
+    """Shipped studies that ask for rows it does not have are left out."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(
+        'title: mine\nbase: {roadmap: tiny, row: "05"}\nrows:\n  - gelu:\n'
+    )
+    assert main(["report", "--roadmap", "mine.yaml", "--out", "told"]) == 0
+    assert "roadmap run --roadmap mine.yaml" in (tmp_path / "told" / "report.html").read_text()
+    assert main(["report", "orders", "nosuch", "--out", "other"]) == 2
+    assert "unknown study 'nosuch'" in capsys.readouterr().err
+    assert main(["plot", "cost", "--row", "05", "--out", "other"]) == 2
+    assert "roadmap plot block --row ROW" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+def test_collected_records_are_not_sent_to_be_trained_again(tiny, invented):
+    assert next_commands(contents(tiny, invented.study(tiny), goes_on=False)) == []
