@@ -263,9 +263,18 @@ def _plan(options: argparse.Namespace) -> int:
         for row in study.roadmap
         for seed in seeds
     ]
-    jobs = options.jobs or default_jobs()
-    found = forecast(requests, read_records(options.runs).records, jobs)
-    print(in_words(study, found, len(seeds), jobs))
+    jobs, records = options.jobs or default_jobs(), read_records(options.runs).records
+    print(in_words(study, forecast(requests, records, jobs), len(seeds), jobs))
+    wanted = {request.identity.run for request in requests}
+    copies = [
+        each for each in records
+        if each.identity.run in wanted and not (options.runs / each.identity.run).is_dir()
+    ]  # fmt: skip
+    if copies:
+        _say(
+            f"{len(copies)} of these have collected records below {options.runs}/, which are no "
+            "runs: `roadmap run` with this folder trains them again"
+        )
     return DONE
 
 

@@ -418,3 +418,9 @@ def test_export_says_how_to_train_and_which_rows_timm_has(tmp_path):
     assert found.returncode == 2 and "is a folder; give a file" in found.stderr
     found = roadmap("export", "13", "--out", "x", cwd=tmp_path)
     assert found.returncode == 2 and "`roadmap train 13`" in found.stderr
+
+
+def test_a_plan_says_that_collected_records_are_no_runs():
+    found = roadmap("plan", "path", "--runs", "results/tiny")
+    assert found.returncode == 0
+    assert "85 of these have collected records below results/tiny/" in found.stderr
