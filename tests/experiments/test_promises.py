@@ -40,10 +40,16 @@ def longer(given):
     return ["recipe.epochs=20" if each == "recipe.epochs=3" else each for each in given]
 
 
+def hear_interrupts():
+    """As a terminal starts a program: a shell's background jobs are deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(*given):
     return subprocess.Popen(
-        given, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        given, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=hear_interrupts,
+    )  # fmt: skip
 
 
 def finish(*given):
