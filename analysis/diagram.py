@@ -74,21 +74,20 @@ def diagram(row: Row) -> Diagram:
 
     Stages share a diagram where both rows have the same block in all of them.
     """
-    own = row.spec
     if row.before is None:
-        return plain(own)
-    before = row.before.spec
-    theirs = _planned(before)
+        return plain(row.spec)
+    (own, mine), (before, theirs) = ((spec, _planned(spec)) for spec in (row.spec, row.before.spec))
     kinds = [repr(stage.block) for stage in own.network.stages]
     for place, stage in enumerate(before.network.stages[: len(kinds)]):
         kinds[place] += repr(stage.block)
     blocks = []
     for stages, shown in _shared(own.network, kinds):
-        block = _block(own.network, _planned(own), stages, shown)
-        if shown < len(before.network.stages):
-            block = _marked(_block(before.network, theirs, stages, shown), block)
+        block = _block(mine, stages, shown)
+        if shown < len(theirs.stages):
+            block = _marked(_block(theirs, stages, shown), block)
         blocks.append(block)
-    return Diagram(parts=marked(plain(before).parts, plain(own).parts), blocks=tuple(blocks))
+    parts = marked(tuple(_parts(before, theirs)), tuple(_parts(own, mine)))
+    return Diagram(parts=parts, blocks=tuple(blocks))
 
 
 def marked(before: Sequence[Box], after: Sequence[Box]) -> tuple[Box, ...]:
@@ -137,10 +136,8 @@ def plain(spec: Spec) -> Diagram:
     network, planned = spec.network, _planned(spec)
     kinds = [repr(stage.block) for stage in network.stages]
     return Diagram(
-        parts=tuple(_parts(network, spec.recipe, planned)),
-        blocks=tuple(
-            _block(network, planned, stages, shown) for stages, shown in _shared(network, kinds)
-        ),
+        parts=tuple(_parts(spec, planned)),
+        blocks=tuple(_block(planned, stages, shown) for stages, shown in _shared(network, kinds)),
     )
 
 
@@ -158,7 +155,7 @@ def _shared(network: Network, kinds: Sequence[str]) -> Iterator[tuple[tuple[int,
         yield stages, next((each for each in stages if network.stages[each].depth > 1), stages[0])
 
 
-def _block(network: Network, planned: Plan, stages: Sequence[int], shown: int) -> BlockDiagram:
+def _block(planned: Plan, stages: Sequence[int], shown: int) -> BlockDiagram:
     block = planned.stages[shown].blocks[-1]
     return BlockDiagram(
         stages=tuple(each + 1 for each in stages),
@@ -170,9 +167,11 @@ def _block(network: Network, planned: Plan, stages: Sequence[int], shown: int) -
     )
 
 
-def _parts(network: Network, recipe: Recipe, planned: Plan) -> Iterator[Box]:
+def _parts(spec: Spec, planned: Plan) -> Iterator[Box]:
     yield from map(box, planned.stem)
-    for number, (stage, made) in enumerate(zip(network.stages, planned.stages, strict=True), 1):
+    for number, (stage, made) in enumerate(
+        zip(spec.network.stages, planned.stages, strict=True), 1
+    ):
         yield from map(box, made.downsampling)
         outputs = made.blocks[-1].branch[-1].outputs
         strides = number > 1 and not made.downsampling
@@ -182,7 +181,7 @@ def _parts(network: Network, recipe: Recipe, planned: Plan) -> Iterator[Box]:
             detail=_shape(outputs) + (", stride 2" if strides else ""),
         )
     yield from (box(layer) for layer in planned.head if layer.kind != "flatten")
-    yield from _recipe(recipe, network)
+    yield from _recipe(spec.recipe, spec.network)
 
 
 def _recipe(recipe: Recipe, network: Network) -> Iterator[Box]:
@@ -224,12 +223,19 @@ def box(layer: Layer) -> Box:
     return Box(kind=kind, text=NAMES[layer.kind])
 
 
+def convolution_kind(layer: Layer) -> str:
+    """`depthwise`, `k×k` or `1×1`."""
+    if layer.groups > 1:
+        return "depthwise"
+    return "k×k" if layer.kernel > 1 else "1×1"
+
+
 def _convolution(layer: Layer) -> Box:
     channels = f"{layer.inputs[0]} → {layer.outputs[0]}"
     groups = f", groups {layer.groups}" if layer.groups > 1 else ""
     stride = f", stride {layer.stride}" if layer.stride > 1 else ""
     kernel = f"{layer.kernel}×{layer.kernel}"
-    kind = "depthwise" if layer.groups > 1 else "k×k" if layer.kernel > 1 else "1×1"
+    kind = convolution_kind(layer)
     return Box(
         kind=kind,
         text=kernel + (" depthwise" if kind == "depthwise" else "") + stride,

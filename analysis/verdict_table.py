@@ -29,7 +29,7 @@ HEADINGS = {
     "verdict": "verdict",
 }
 LEGEND = (
-    "Points of top-1. 95 % interval over seeds (Welch); p adjusted by Holm over all steps of the "
+    "Points of top-1. 95 % interval over {over}; p adjusted by Holm over all steps of the "
     "study; P>0: the probability that the true difference is above zero; sees: the smallest true "
     "difference that these runs would decide in four of five studies; needs: runs of each variant "
     "that the difference seen would take (–: decided, no spread, or above 1,000)."
@@ -122,9 +122,7 @@ def remarks(judged: Judged) -> list[str]:
         for each in judged.verdicts
         if each.order_p is not None and each.order_p < 0.05
     ]
-    legend = LEGEND
-    if judged.by_order:
-        legend = LEGEND.replace("over seeds (Welch)", "over orders and seeds")
+    legend = LEGEND.format(over="orders and seeds" if judged.by_order else "seeds (Welch)")
     return [*orders, *agreements, *judged.notes, legend]
 
 

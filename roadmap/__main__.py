@@ -20,7 +20,7 @@ from roadmap.options import make_parser
 if TYPE_CHECKING:
     from analysis.table import Table
     from experiments.request import Settings
-    from roadmap.record import Record
+    from roadmap.record import Record, Records
     from steps.path import Roadmap
     from steps.studies import Study
 
@@ -82,13 +82,15 @@ def _load(options: argparse.Namespace) -> Roadmap:
 
 
 def _study(options: argparse.Namespace, default: str | None = None) -> Study:
+    return _studied(options, options.study or default)
+
+
+def _studied(options: argparse.Namespace, name: str | None) -> Study:
+    """The study of that name on the roadmap and with the settings that were given."""
     from steps.studies import load_study
 
     return load_study(
-        options.study or default,
-        roadmap=options.roadmap,
-        steps=options.steps,
-        overrides=_overrides(options),
+        name, roadmap=options.roadmap, steps=options.steps, overrides=_overrides(options)
     )
 
 
@@ -266,10 +268,7 @@ def _plan(options: argparse.Namespace) -> int:
     jobs, records = options.jobs or default_jobs(), read_records(options.runs).records
     print(in_words(study, forecast(requests, records, jobs), len(seeds), jobs))
     wanted = {request.identity.run for request in requests}
-    copies = [
-        each for each in records
-        if each.identity.run in wanted and not (options.runs / each.identity.run).is_dir()
-    ]  # fmt: skip
+    copies = [each for each in _copies(options, records) if each.identity.run in wanted]
     if copies:
         _say(
             f"{len(copies)} of these have collected records below {options.runs}/, which are no "
@@ -321,6 +320,11 @@ def _data(options: argparse.Namespace) -> str | None:
 
 def _records(options: argparse.Namespace, *, say_none: bool = True) -> Sequence[Record]:
     """The records in the folder of runs; what is no record is named and left out."""
+    return _found(options, say_none=say_none).records
+
+
+def _found(options: argparse.Namespace, *, say_none: bool = True) -> Records:
+    """The same, with what was said of those that are no records."""
     from roadmap.record import read_records
 
     if options.runs != Path("runs") and not options.runs.is_dir():
@@ -330,7 +334,12 @@ def _records(options: argparse.Namespace, *, say_none: bool = True) -> Sequence[
         _say(message)
     if not found.records and say_none:
         _say(f"no finished runs in {options.runs}/ yet; train some with `roadmap run`")
-    return found.records
+    return found
+
+
+def _copies(options: argparse.Namespace, records: Sequence[Record]) -> list[Record]:
+    """Those that were collected: no folder of a run belongs to them."""
+    return [each for each in records if not (options.runs / each.identity.run).is_dir()]
 
 
 def _plot(options: argparse.Namespace) -> int:
@@ -372,22 +381,18 @@ def _plot(options: argparse.Namespace) -> int:
 def _write_report(options: argparse.Namespace) -> int:
     from analysis.report.contents import gather
     from analysis.report.page import write_report
-    from roadmap.record import read_records
-    from steps.studies import load_study
 
-    records = _records(options)
+    found = _found(options)
     contents = gather(
         _load(options),
-        load_study(
-            "path", roadmap=options.roadmap, steps=options.steps, overrides=_overrides(options)
-        ),
+        _studied(options, "path"),
         _other_studies(options),
-        records,
+        found.records,
         data=_data(options),
         all_of_them=bool(options.studies),
-        broken=read_records(options.runs).broken,
-        given=_given(options, records),
-        goes_on=all((options.runs / each.identity.run).is_dir() for each in records),
+        broken=found.broken,
+        given=_given(options, found.records),
+        goes_on=not _copies(options, found.records),
     )
     for path in write_report(contents, options.out):
         print(path)
@@ -396,15 +401,14 @@ def _write_report(options: argparse.Namespace) -> int:
 
 def _other_studies(options: argparse.Namespace) -> list[Study]:
     """Those asked for, or all shipped ones that fit the roadmap."""
-    from steps.studies import load_study, shipped
+    from steps.studies import shipped
 
-    given = {"roadmap": options.roadmap, "steps": options.steps, "overrides": _overrides(options)}
     if options.studies:
-        return [load_study(name, **given) for name in options.studies]
+        return [_studied(options, name) for name in options.studies]
     found = []
     for name in shipped():
         with suppress(Problem):  # such as a sweep of rows that this roadmap does not have
-            found.append(load_study(name, **given))
+            found.append(_studied(options, name))
     return [study for study in found if study.design != "path"]
 
 

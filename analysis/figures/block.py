@@ -7,8 +7,9 @@ What is new against the row before has a thick outline, what is gone is dashed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,8 +18,7 @@ from analysis.colours import colour
 from analysis.diagram import BlockDiagram, Box, Diagram, diagram, plain
 from analysis.figures.boxes import FLAT, GAP, SIZE, Scale, canvas, column, height, line, plus
 from analysis.figures.layout import heading
-from analysis.figures.style import FAINT, WIDTHS, Drawing, applied
-from roadmap.errors import unknown
+from analysis.figures.style import FAINT, Drawing, applied, width_of
 from steps.path import Row
 
 EDGE, ABOVE, BELOW, BAND = 0.06, 0.32, 0.12, 0.2  # inches; BAND is a column's heading
@@ -42,21 +42,20 @@ def draw_block(row: Row, *, width: str = "one-column") -> Figure:
 
     Raises Problem for another width, or where a layer does not fit.
     """
-    if width not in WIDTHS:
-        raise unknown("width", width, WIDTHS)
-    own, wide, first = diagram(row), WIDTHS[width], NETWORK[width]
+    sheet = width_of(width)
+    own, first = diagram(row), NETWORK[width]
     columns = _columns(row, own, beside=width == "two-column")
-    across = min(len(columns), int((wide - first) / LEAST))
+    across = min(len(columns), int((sheet - first) / LEAST))
     lines = [columns[start : start + across] for start in range(0, len(columns), across)]
     talls = [BAND + max(_tall(each.block) for each in line) for line in lines]
     tall = max(BAND + height(own.parts, PARTS), sum(talls))
     with applied():
-        figure = Figure(figsize=(wide, ABOVE + tall + BELOW))
+        figure = Figure(figsize=(sheet, ABOVE + tall + BELOW))
         axes, ink = canvas(figure), colour(row.group)
         heading(figure, f"{row.number} {row.title}", EDGE)
         _heading(axes, "network", first / 2, ABOVE)
         column(axes, own.parts, first / 2, ABOVE + BAND, first - 2 * EDGE, ink, PARTS)
-        room = (wide - first) / across
+        room = (sheet - first) / across
         for place, line in enumerate(lines):
             top = ABOVE + sum(talls[:place])
             for number, each in enumerate(line):
@@ -127,12 +126,9 @@ def _projection(axes: Axes, boxes: tuple[Box, ...], side: float, middle: float, 
 def block_drawings(rows: Iterable[Row]) -> list[Drawing]:
     """A diagram for each row, as `block-NUMBER`."""
     return [
-        Drawing(name=f"block-{row.number}", caption=_caption(row), draw=_drawn(row)) for row in rows
+        Drawing(name=f"block-{row.number}", caption=_caption(row), draw=partial(draw_block, row))
+        for row in rows
     ]
-
-
-def _drawn(row: Row) -> Callable[[str], Figure]:
-    return lambda width: draw_block(row, width=width)
 
 
 def _caption(row: Row) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from analysis.diagram import convolution_kind
 from analysis.figures.layout import (
     EDGE,
     GAP,
@@ -64,9 +66,7 @@ def stage_of(layer: Layer) -> str:
 def kind_of(layer: Layer) -> str:
     """What a layer is, as far as cost is concerned."""
     if layer.kind == "convolution":
-        if layer.groups > 1:
-            return "depthwise"
-        return "k×k" if layer.kernel > 1 else "1×1"
+        return convolution_kind(layer)
     named = {"linear": "classifier", "operation": "own operations"}
     return named.get(layer.kind, "norms, scales")
 
@@ -137,14 +137,10 @@ def cost_drawings(roadmap: Roadmap) -> list[Drawing]:
                 "(outputs of convolution and linear layers) of every row by "
                 f"{_words(by)}, {counted}"
             ),
-            draw=_drawn(roadmap, by),
+            draw=partial(draw_cost, roadmap, by),
         )
         for by in PARTS
     ]
-
-
-def _drawn(roadmap: Roadmap, by: str) -> Callable[[str], Figure]:
-    return lambda width: draw_cost(roadmap, by, width=width)
 
 
 def _words(by: str) -> str:

@@ -5,7 +5,9 @@ Each panel shows, in grey, the row that this one starts from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from math import ceil
 
 import numpy
@@ -15,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.cells import counts
 from analysis.colours import colour
-from analysis.figures.layout import called, fitting, heading, inches, type_of
+from analysis.figures.layout import called, fitting, heading, inches, placed, type_of
 from analysis.figures.style import FAINT, GRID, TYPE, WIDTHS, Drawing, applied
 from analysis.selection import Selection
 from analysis.table import finished, recipes, sentences
@@ -78,7 +80,9 @@ def draw_curves(
 
 def draw_row_curves(row: Row, chosen: Selection) -> Figure | None:
     """All that was measured of one row over epochs, for one column; None without finished runs."""
-    found = {name: curves(chosen, name) for name in MEASURED}
+    shown = {row.number, row.before.number if row.before else row.number}
+    few = replace(chosen, rows={key: runs for key, runs in chosen.rows.items() if key in shown})
+    found = {name: curves(few, name) for name in MEASURED}
     if row.number not in found["top1"]:
         return None
     with applied():
@@ -105,14 +109,10 @@ def curve_drawings(roadmap: Roadmap, chosen: Selection) -> list[Drawing]:
         Drawing(
             name=f"curves-{name.replace('_', '-')}",
             caption=_caption(roadmap, chosen, name),
-            draw=_drawn(roadmap, chosen, name),
+            draw=partial(draw_curves, roadmap, chosen, name),
         )
         for name in MEASURED
     ]
-
-
-def _drawn(roadmap: Roadmap, chosen: Selection, name: str) -> Callable[[str], Figure]:
-    return lambda width: draw_curves(roadmap, chosen, name, width=width)
 
 
 def _caption(roadmap: Roadmap, chosen: Selection, name: str) -> str:
@@ -142,15 +142,13 @@ def _cell(
 
     With `named` every panel's ticks are named: each has an axis of its own.
     """
-    width, height = figure.get_size_inches()
+    width = figure.get_figwidth()
     across, down = place % columns, place // columns
     room = (width - (0 if named else SIDE)) / columns
     side = 0.32 if named else 0.0
     left, top = (side if named else SIDE) + across * room, above + down * TALL
     wide, tall = room - side - 0.12, TALL - 0.28
-    axes = figure.add_axes(
-        (left / width, 1 - (top + 0.2 + tall) / height, wide / width, tall / height)
-    )
+    axes = placed(figure, left, top + 0.2, wide, tall)
     size = type_of(figure)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color=GRID, linewidth=0.5)

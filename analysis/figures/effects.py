@@ -118,25 +118,18 @@ def effect_drawings(
 ) -> list[Drawing]:
     """The effects of a study, and beside those of the paper and of the path, where given."""
     caption = _caption(judged)
-    found = [
-        Drawing(name="effects", caption=caption,
-                draw=lambda width: draw_effects(judged, width=width))
-    ]  # fmt: skip
+    found = [Drawing(name="effects", caption=caption, draw=partial(draw_effects, judged))]
     for name, other in (("paper", paper), ("path", path)):
         if other is not None:
             found.append(
                 Drawing(
                     name=f"effects-beside-{name}",
                     caption=f"Left: {_caption(other)}\n\nRight: {caption}",
-                    draw=partial(_beside, other, judged),
+                    draw=partial(draw_effects, other, judged),
                     widths=("two-column",),
                 )
             )
     return found
-
-
-def _beside(left: Judged, right: Judged, _: str) -> Figure:
-    return draw_effects(left, right)
 
 
 def _like(other: Judged, model: Judged) -> Judged:

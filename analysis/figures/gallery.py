@@ -56,12 +56,12 @@ class Subject:
         """The study's verdicts."""
         return judge_study(self.study, self.records, self.data)
 
-    @property
+    @cached_property
     def specs(self) -> str:
         """The fingerprint of all rows."""
         return f"specs {fingerprint([row.spec.fingerprint for row in self.fitted])}"
 
-    @property
+    @cached_property
     def runs(self) -> str:
         """The number and the fingerprint of the runs shown: another digit, another fingerprint."""
         found = named(self.roadmap, self.chosen).values()
@@ -73,7 +73,7 @@ class Subject:
         """Whether it is a roadmap, beside which the paper's may stand."""
         return self.study.design == "path"
 
-    @property
+    @cached_property
     def fitted(self) -> Roadmap:
         """The roadmap with the classes of the data."""
         classes = self.chosen.classes

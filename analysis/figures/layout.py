@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from analysis.figures.style import FAINT, GRID, INK, TYPE, WIDTHS
-from roadmap.errors import unknown
+from analysis.figures.style import FAINT, GRID, INK, TYPE, WIDTHS, width_of
 
 # From the left edge to the labels, above and below the panels, between panels; labels; a line.
 EDGE, ABOVE, BELOW, GAP = 0.05, 0.42, 0.42, 0.12
@@ -60,10 +59,13 @@ def stacked(groups: Sequence[str]) -> Lines:
 
 def sheet(lines: Lines, width: str) -> Figure:
     """An empty figure for these rows; raises Problem for a width that is none."""
-    if width not in WIDTHS:
-        raise unknown("width", width, WIDTHS)
-    height = ABOVE + lines.height * LINE[width] + BELOW
-    return Figure(figsize=(WIDTHS[width], height))
+    return Figure(figsize=(width_of(width), ABOVE + lines.height * LINE[width] + BELOW))
+
+
+def placed(figure: Figure, left: float, top: float, wide: float, tall: float) -> Axes:
+    """Axes whose place is given in inches from the sheet's top left corner."""
+    width, height = figure.get_size_inches()
+    return figure.add_axes((left / width, 1 - (top + tall) / height, wide / width, tall / height))
 
 
 def panel(figure: Figure, left: float, wide: float, lines: Lines, label: str) -> Axes:

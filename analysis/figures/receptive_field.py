@@ -5,6 +5,7 @@ All rows share one scale of colours and one of pixels.
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil
 from textwrap import wrap
 
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from analysis.cells import counts
-from analysis.figures.layout import EDGE, LETTER, called, heading, inches, short, type_of
+from analysis.figures.layout import EDGE, LETTER, called, heading, inches, placed, short, type_of
 from analysis.figures.receptive_field_sides import draw_sides
 from analysis.figures.style import FAINT, TYPE, WIDTHS, Drawing, applied
 from analysis.receptive_fields import HALF, NOTHING, Field, fields, lacking
@@ -60,13 +61,12 @@ def draw_fields(roadmap: Roadmap, chosen: Selection, *, width: str = "two-column
 
 def _cell(figure: Figure, place: int, count: int, columns: int, side: int) -> Axes:
     """The panel at a place, row by row; ticks are named at the left and below the last ones."""
-    width, height = figure.get_size_inches()
+    width = figure.get_figwidth()
     across, down = place % columns, place // columns
     pitch = (width - SIDE) / columns
     square = min(pitch - 0.1, TALL - TITLE - 0.08)
     left, top = SIDE + across * pitch, ABOVE + down * TALL + TITLE
-    axes = figure.add_axes((left / width, 1 - (top + square) / height, square / width,
-                            square / height))  # fmt: skip
+    axes = placed(figure, left, top, square, square)
     axes.set_xlim(-side / 2, side / 2)
     axes.set_ylim(side / 2, -side / 2)
     ticks = [-side // 4, 0, side // 4]
@@ -99,8 +99,7 @@ def _title(row: Row, letters: int) -> str:
 
 def _scale(figure: Figure, axes: Axes) -> None:
     """The scale of colours, above on the right."""
-    width, height = figure.get_size_inches()
-    bar = figure.add_axes((1 - 1.55 / width, 1 - 0.24 / height, 1.4 / width, 0.08 / height))
+    bar = placed(figure, figure.get_figwidth() - 1.55, 0.16, 1.4, 0.08)
     figure.colorbar(axes.images[0], cax=bar, orientation="horizontal")
     bar.tick_params(labelsize=type_of(figure) - 1, pad=1, length=2)
     bar.xaxis.set_major_formatter("{x:g}")
@@ -130,11 +129,11 @@ def field_drawings(roadmap: Roadmap, chosen: Selection) -> list[Drawing]:
         Drawing(
             name="receptive-field",
             caption=pictures,
-            draw=lambda width: draw_fields(roadmap, chosen, width=width),
+            draw=partial(draw_fields, roadmap, chosen),
         ),
         Drawing(
             name="receptive-field-sides",
             caption=sides,
-            draw=lambda width: draw_sides(roadmap, chosen, width=width),
+            draw=partial(draw_sides, roadmap, chosen),
         ),
     ]

@@ -7,6 +7,7 @@ hatched.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -87,7 +88,7 @@ def _panels(
 def roadmap_drawings(table: Table, paper: str | None) -> list[Drawing]:
     """The figure of a table, the paper's own, and where there is one both side by side."""
     ours = table_bars(table)
-    own = Drawing(name="roadmap", caption=ours.caption, draw=lambda width: draw(ours, width=width))
+    own = Drawing(name="roadmap", caption=ours.caption, draw=partial(draw, ours))
     if paper is None:
         return [own]
     printed = paper_bars(paper)
@@ -96,12 +97,12 @@ def roadmap_drawings(table: Table, paper: str | None) -> list[Drawing]:
         name=f"paper-{paper}",
         source=PAPER,
         caption=printed.caption,
-        draw=lambda width: draw(printed, title=title, width=width),
+        draw=partial(draw, printed, title=title),
     )
     both = Drawing(
         name="roadmap-beside-paper",
         caption=f"Left: {printed.caption}\n\nRight: {ours.caption}",
-        draw=lambda _: side_by_side(printed, ours, titles=(title, ours.title)),
+        draw=lambda width: side_by_side(printed, ours, titles=(title, ours.title)),
         widths=("two-column",),
     )
     return [own, theirs, both]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,8 +13,7 @@ from analysis.colours import colour
 from analysis.diagram import BlockDiagram, diagram
 from analysis.figures.boxes import Scale, canvas, column, height, line, plus
 from analysis.figures.layout import LETTER, heading
-from analysis.figures.style import FAINT, WIDTHS, Drawing, applied
-from roadmap.errors import unknown
+from analysis.figures.style import FAINT, Drawing, applied, width_of
 from roadmap.text import difference
 from steps.path import Roadmap, Row
 
@@ -62,15 +62,13 @@ class Cell:
 
 def draw_strip(roadmap: Roadmap, *, width: str = "two-column") -> Figure:
     """Every row's block; raises Problem for another width."""
-    if width not in WIDTHS:
-        raise unknown("width", width, WIDTHS)
-    wide, across = WIDTHS[width], COLUMNS[width]
-    room = (wide - EDGE) / across
+    sheet, across = width_of(width), COLUMNS[width]
+    room = (sheet - EDGE) / across
     cells = [Cell.of(row, int((room - 0.08) / (LETTER * SCALE.size))) for row in roadmap]
     lines = [cells[start : start + across] for start in range(0, len(cells), across)]
     talls = [_words(cells) + max(_tall(cell.block) for cell in cells) for cells in lines]
     with applied():
-        figure = Figure(figsize=(wide, ABOVE + sum(talls)))
+        figure = Figure(figsize=(sheet, ABOVE + sum(talls)))
         axes, top = canvas(figure), ABOVE
         heading(figure, f"{roadmap.title}: every block", EDGE)
         for cells, tall in zip(lines, talls, strict=True):
@@ -145,6 +143,4 @@ def strip_drawing(roadmap: Roadmap) -> Drawing:
         "below them lie their norm and activation. Thick outline: new against the row it starts "
         "from; dashed: gone; grey words: what changed outside the block."
     )
-    return Drawing(
-        name="blocks", caption=caption, draw=lambda width: draw_strip(roadmap, width=width)
-    )
+    return Drawing(name="blocks", caption=caption, draw=partial(draw_strip, roadmap))

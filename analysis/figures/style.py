@@ -54,6 +54,13 @@ def applied() -> AbstractContextManager:
     )
 
 
+def width_of(width: str) -> float:
+    """Inches of one of WIDTHS; raises Problem for another."""
+    if width not in WIDTHS:
+        raise unknown("width", width, WIDTHS)
+    return WIDTHS[width]
+
+
 # No dates and no version of matplotlib in a file: the same figure is the same bytes.
 _METADATA = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -68,12 +75,13 @@ _SOURCE = {"pdf": "Subject", "svg": "Source", "png": "Source"}  # the format's n
 class Drawing:
     """A figure that can be drawn: its name, its caption and how, for each width that it has.
 
-    `source` is the fingerprint of what it shows; its files carry it.
+    `draw` takes the width by that name. `source` is the fingerprint of what it shows; its files
+    carry it.
     """
 
     name: str
     caption: str
-    draw: Callable[[str], Figure]
+    draw: Callable[..., Figure]
     widths: Collection[str] = tuple(WIDTHS)
     source: str = ""
 
@@ -86,11 +94,10 @@ def save(
     A figure without this width is drawn for the one that it has. Raises Problem for a width or a
     theme that is none.
     """
-    if width not in WIDTHS:
-        raise unknown("width", width, WIDTHS)
+    width_of(width)
     if theme not in THEMES:
         raise unknown("theme", theme, THEMES)
-    figure = drawing.draw(width if width in drawing.widths else next(iter(drawing.widths)))
+    figure = drawing.draw(width=width if width in drawing.widths else next(iter(drawing.widths)))
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     with applied():

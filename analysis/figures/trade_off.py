@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise, zip_longest
 from math import ceil
 
@@ -19,7 +20,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 from analysis.colours import colour
 from analysis.figures.bars import PAPER
 from analysis.figures.labels import Mark, label
-from analysis.figures.layout import heading, inches, type_of
+from analysis.figures.layout import heading, inches, placed, type_of
 from analysis.figures.panels import NICE
 from analysis.figures.points import (
     AREAS,
@@ -32,9 +33,8 @@ from analysis.figures.points import (
     of_paper,
     of_table,
 )
-from analysis.figures.style import FAINT, GRID, WIDTHS, Drawing, applied
+from analysis.figures.style import FAINT, GRID, Drawing, applied, width_of
 from analysis.table import Table
-from roadmap.errors import unknown
 
 # Inches: beside the first panel, heading, a line of the legend, sizes; below and between panels.
 SIDE, HEADING, LINE, SIZE, BELOW, BETWEEN = 0.42, 0.3, 0.15, 0.22, 0.42, 0.14
@@ -45,22 +45,21 @@ WIDE_RANGE = 3.0  # from which ratio on an axis of costs is logarithmic
 
 def draw_trade_off(shown: TradeOff, *, width: str = "two-column") -> Figure:
     """A panel for each measure, side by side or below one another; a Problem for another width."""
-    if width not in WIDTHS:
-        raise unknown("width", width, WIDTHS)
+    sheet = width_of(width)
     names, stacked = shown.shown, width == "one-column"
     down = max(len(names), 1) if stacked else 1
     handles = _groups(shown.points)
     above = HEADING + ceil(len(handles) / COLUMNS[width]) * LINE
     pitch = SIZE + TALL[width] + BELOW
     with applied():
-        figure = Figure(figsize=(WIDTHS[width], above + down * pitch))
+        figure = Figure(figsize=(sheet, above + down * pitch))
         title = "accuracy and cost" if stacked else f"{shown.title}: accuracy and cost"
         heading(figure, title, 0.05)
         if not names:
             figure.text(0.5, 0.5, "no finished runs", color=FAINT, ha="center")
             return figure
         _legend(figure, handles, COLUMNS[width])
-        room = (WIDTHS[width] - SIDE) / (1 if stacked else len(names))
+        room = (sheet - SIDE) / (1 if stacked else len(names))
         for place, name in enumerate(names):
             across, below = (0, place) if stacked else (place, 0)
             top = above + below * pitch + SIZE
@@ -101,9 +100,7 @@ def _legend(figure: Figure, handles: Sequence[Line2D], columns: int) -> None:
 
 
 def _axes(figure: Figure, corner: tuple[float, float], wide: float, tall: float) -> Axes:
-    width, height = figure.get_size_inches()
-    left, top = corner
-    axes = figure.add_axes((left / width, 1 - (top + tall) / height, wide / width, tall / height))
+    axes = placed(figure, *corner, wide, tall)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color=GRID, linewidth=0.5)
     axes.tick_params(labelsize=type_of(figure) - 1, pad=2)
@@ -206,6 +203,4 @@ def trade_off_drawings(table: Table, paper: str | None) -> list[Drawing]:
 
 
 def _drawing(name: str, shown: TradeOff) -> Drawing:
-    return Drawing(
-        name=name, caption=shown.caption, draw=lambda width: draw_trade_off(shown, width=width)
-    )
+    return Drawing(name=name, caption=shown.caption, draw=partial(draw_trade_off, shown))

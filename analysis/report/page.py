@@ -131,10 +131,10 @@ def _pictures(subject: Subject, names: Sequence[str]) -> Iterator[Picture]:
 
     What would show nothing is left out.
     """
-    some = any(row.n for row in subject.table.rows)
+    some, empty = any(row.n for row in subject.table.rows), nothing_to_show(subject)
     for name in names:
         found = [each for each in drawings(name, subject) if not each.name.startswith("block-")]
-        if name in nothing_to_show(subject):
+        if name in empty:
             found = [each for each in found if each.name.startswith("paper-")]
         beside = [each for each in found if "-beside-" in each.name]
         own = [each for each in found if each not in beside]
@@ -147,14 +147,15 @@ def _pictures(subject: Subject, names: Sequence[str]) -> Iterator[Picture]:
 def _picture(drawing: Drawing, narrow: Drawing | None = None) -> Picture:
     narrow = narrow or drawing
     title = f"{drawing.name.replace('-', ' ')}: {narrow.caption.partition(':')[0]}"
-    both = "one-column" in narrow.widths
-    wide = drawing.draw("two-column")
+    wide, slim = drawing.draw(width="two-column"), ""
+    if "one-column" in narrow.widths:
+        slim = inline(narrow.draw(width="one-column"), f"{drawing.name}-narrow", title)
     return Picture(
         name=f"figure-{drawing.name}",
         title=title,
         svg=inline(wide, drawing.name, title, most=LARGER),
         caption=drawing.caption,
-        narrow=inline(narrow.draw("one-column"), f"{drawing.name}-narrow", title) if both else "",
+        narrow=slim,
         narrow_caption=narrow.caption if narrow is not drawing else "",
     )
 

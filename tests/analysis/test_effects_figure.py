@@ -125,7 +125,7 @@ def test_a_studys_effects_stand_beside_those_of_its_path(tiny, invented):
     own, beside = drawings("effects", shown)
     assert (own.name, beside.name) == ("effects-leave-one-out",
                                        "effects-beside-path-leave-one-out")  # fmt: skip
-    figure = beside.draw("two-column")
+    figure = beside.draw(width="two-column")
     assert [text.get_text() for text in figure.texts] == ["path", "leave one out"]
     left, right = figure.axes
     assert "+1.6" in texts(left) and "+4.0" in texts(right)

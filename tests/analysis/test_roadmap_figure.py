@@ -102,7 +102,7 @@ def test_files_are_the_same_bytes_again_with_fonts_and_caption(tmp_path):
     few = dataclasses.replace(bars, bars=bars.bars[7:10])  # quicker, and still with a hatched bar
     first, again = (
         save(
-            Drawing(name="roadmap", caption=bars.caption, draw=lambda _: draw(few)),
+            Drawing(name="roadmap", caption=bars.caption, draw=lambda width: draw(few)),
             tmp_path / folder,
         )
         for folder in ("one", "two")

@@ -53,7 +53,7 @@ def test_no_light_colour_is_left_on_dark_paper(figure, subject, tmp_path):
 def test_every_figure_has_the_widths_that_it_says(figure, subject):
     for drawing, width in itertools.product(drawings(figure, subject), WIDTHS):
         if width in drawing.widths:
-            assert drawing.draw(width).get_figwidth() == WIDTHS[width]
+            assert drawing.draw(width=width).get_figwidth() == WIDTHS[width]
 
 
 @pytest.mark.parametrize("figure", sorted(set(FIGURES) - NEED_NO_RUNS))
@@ -79,7 +79,7 @@ def test_colours_that_are_not_the_papers_stay_and_so_does_transparency():
 
 
 def test_a_width_or_theme_that_is_none_is_named_with_the_choices(tmp_path):
-    drawing = Drawing(name="one", caption="", draw=lambda _: Figure())
+    drawing = Drawing(name="one", caption="", draw=lambda width: Figure())
     with pytest.raises(Problem, match="three-column.*one-column"):
         save(drawing, tmp_path, width="three-column")
     with pytest.raises(Problem, match="sepia.*light"):
