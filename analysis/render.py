@@ -15,6 +15,7 @@ from analysis.table import Table, TableRow
 from analysis.terminal import terminal
 from roadmap.errors import unknown
 
+DATA_FORMATS = ("csv", "json")  # rows and nothing else, to be read by programs
 LEFT = ("row", "step", "verdict")  # columns of words
 HEADINGS = {
     "row": "row",
@@ -33,7 +34,7 @@ def render(table: Table, format: str) -> str:
     """The table in one of FORMATS, without a newline at its end; raises Problem for another.
 
     `csv` and `json` hold plain numbers (percent, GMACs, parameters, images/s), nothing or null
-    where missing, and no notes.
+    where missing, and no notes: `apart` has them.
     """
     check_format(format)
     return FORMATS[format](table).rstrip("\n")
@@ -43,6 +44,11 @@ def check_format(format: str) -> None:
     """Raise Problem for what is none of FORMATS."""
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
+
+
+def apart(table: Table, format: str) -> Sequence[str]:
+    """The notes that a table in this format has no place for."""
+    return notes(table) if format in DATA_FORMATS else ()
 
 
 def _markdown(table: Table) -> str:

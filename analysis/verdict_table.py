@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import pandas as pd
 from rich import box
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from analysis.cells import MISSING, signed
 from analysis.latex import finished, plain, tabular
-from analysis.render import LEFT, as_csv, as_json, as_markdown, check_format
+from analysis.render import DATA_FORMATS, LEFT, as_csv, as_json, as_markdown, check_format
 from analysis.terminal import WIDTH
 from analysis.verdicts import Judged, Verdict
 
@@ -40,6 +41,11 @@ def render_verdicts(judged: Judged, format: str) -> str:
     """Verdicts in one of FORMATS, without a newline at its end; raises Problem for another."""
     check_format(format)
     return FORMATS[format](judged).rstrip("\n")
+
+
+def verdicts_apart(judged: Judged, format: str) -> Sequence[str]:
+    """What there is to say beside verdicts in a format that has no place for it."""
+    return _findings(judged) if format in DATA_FORMATS else ()
 
 
 def cells(judged: Judged) -> list[dict[str, str]]:
@@ -111,7 +117,12 @@ def _terminal(judged: Judged) -> str:
 
 
 def remarks(judged: Judged) -> list[str]:
-    """What there is to say below the verdicts."""
+    """What there is to say below the verdicts, and what their columns are."""
+    legend = LEGEND.format(over="orders and seeds" if judged.by_order else "seeds (Welch)")
+    return [*_findings(judged), legend]
+
+
+def _findings(judged: Judged) -> list[str]:
     agreements = [
         f"Agreement with the paper, {each.of}: Spearman {signed(each.correlation, 2)} "
         f"({_interval(each.low, each.high, 2)}, {each.pairs} pairs)"
@@ -122,8 +133,7 @@ def remarks(judged: Judged) -> list[str]:
         for each in judged.verdicts
         if each.order_p is not None and each.order_p < 0.05
     ]
-    legend = LEGEND.format(over="orders and seeds" if judged.by_order else "seeds (Welch)")
-    return [*orders, *agreements, *judged.notes, legend]
+    return [*orders, *agreements, *judged.notes]
 
 
 def _markdown(judged: Judged) -> str:

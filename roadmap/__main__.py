@@ -279,7 +279,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _verdicts(options: argparse.Namespace) -> int:
     from analysis.render import check_format
-    from analysis.verdict_table import render_verdicts
+    from analysis.verdict_table import render_verdicts, verdicts_apart
     from analysis.verdicts import judge_paper, judge_study
 
     check_format(options.format)
@@ -292,14 +292,19 @@ def _verdicts(options: argparse.Namespace) -> int:
     else:
         judged = judge_study(_study(options, "path"), _records(options), _data(options))
     print(render_verdicts(judged, options.format))
+    for note in verdicts_apart(judged, options.format):
+        _say(note)
     return DONE
 
 
 def _table(options: argparse.Namespace) -> int:
-    from analysis.render import check_format, render
+    from analysis.render import apart, check_format, render
 
     check_format(options.format)
-    print(render(_tabulated(options), options.format))
+    table = _tabulated(options)
+    print(render(table, options.format))
+    for note in apart(table, options.format):
+        _say(note)
     return DONE
 
 

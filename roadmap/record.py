@@ -173,7 +173,10 @@ def _check(record: Record) -> None:
 
 
 def read_records(folder: Path) -> Records:
-    """Every record in a folder and below it, one per identity, in the order of their paths."""
+    """Every record in a folder and below it, one per identity, in the order of their paths.
+
+    JSON of other programs may lie beside them: what has nothing of a record is passed over.
+    """
     found, broken = {}, []
     for path in sorted(folder.rglob("*.json")):
         if ".aside-" in path.parent.name:  # begun anew since
@@ -181,7 +184,16 @@ def read_records(folder: Path) -> Records:
         try:
             record = read_record(path)
         except Problem as problem:
-            broken.append(str(problem))
+            if not _of_others(path):
+                broken.append(str(problem))
             continue
         found.setdefault(record.identity.run, record)
     return Records(tuple(found.values()), tuple(broken))
+
+
+def _of_others(path: Path) -> bool:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return not isinstance(found, dict) or not {"identity", "spec"} & set(found)

@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+from dataclasses import replace
 
 import numpy
 import pytest
@@ -160,6 +161,29 @@ def test_the_papers_own_table_has_the_verdicts_known_from_it():
     assert found["kernel_size"].verdict == "better"
     assert unadjusted(found["kernel_size"]) == pytest.approx(0.005, abs=0.0006)
     assert {each.verdict for each in judged.verdicts if each.difference < -0.5} == {"worse"}
+
+
+def test_verdicts_of_the_paper_that_hang_on_its_rounding_are_named():
+    """One number moved by what rounding may hide turns those that are named, and only those."""
+    study = load_study("path", roadmap="resnet50")
+    *_, note = judge_paper(study, "resnet50").notes
+    named = set(note.partition("lost: ")[2].split(", "))
+    cells = {number: Cell(mean=row.top1, std=row.std, n=row.n)
+             for number, row in paper_rows("resnet50").items()}  # fmt: skip
+    before = {each.step: each.verdict for each in judge(study.contrasts, cells, study.margin)}
+    generator, turned = numpy.random.default_rng(0), set()
+    for _ in range(300):
+        moved = {
+            number: replace(
+                cell,
+                mean=cell.mean + generator.uniform(-0.005, 0.005),
+                std=cell.std and cell.std + generator.uniform(-0.005, 0.005),
+            )
+            for number, cell in cells.items()
+        }
+        after = judge(study.contrasts, moved, study.margin)
+        turned |= {each.step for each in after if each.verdict != before[each.step]}
+    assert turned == named == {"inverted_bottleneck", "fewer_activations"}
 
 
 def unadjusted(verdict):

@@ -424,3 +424,18 @@ def test_a_plan_says_that_collected_records_are_no_runs():
     found = roadmap("plan", "path", "--runs", "results/tiny")
     assert found.returncode == 0
     assert "85 of these have collected records below results/tiny/" in found.stderr
+
+
+@pytest.mark.parametrize("command", ["table", "verdicts"])
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_notes_stand_beside_data_that_has_no_place_for_them(command, format):
+    found = roadmap(command, "--runs", "results/tiny", "--format", format)
+    assert found.returncode == 0 and "commit" not in found.stdout.splitlines()[-1]
+    assert "roadmap: the runs differ in commit" in found.stderr
+    assert "differ in commit" not in roadmap(command, "--runs", "results/tiny").stderr
+
+
+def test_json_of_other_programs_beside_records_is_passed_over():
+    """The benchmark's files lie among our results."""
+    found = roadmap("table", "--runs", "results")
+    assert found.returncode == 0 and "bench" not in found.stderr

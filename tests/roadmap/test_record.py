@@ -9,7 +9,7 @@ import pytest
 
 from roadmap.errors import Problem
 from roadmap.receptive_field import ReceptiveField
-from roadmap.record import read_record, write_record
+from roadmap.record import read_record, read_records, write_record
 
 OLD = Path(__file__).parents[2] / "results" / "tiny" / "07-move_up_depthwise-seed0.json"
 
@@ -87,3 +87,16 @@ def test_a_broken_field_is_one_problem_that_names_the_file(field, message, tmp_p
     text = str(refused.value)
     assert text.startswith(f"{path}: not a record: ") and "\n" not in text
     assert "receptive_field" in text and message in text
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"found": {}}', '"words"'])
+def test_what_has_nothing_of_a_record_is_passed_over(text, tmp_path):
+    (tmp_path / "other.json").write_text(text)
+    assert read_records(tmp_path).broken == ()
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"identity": {}}', '{"spec": 1, "top1": 3}'])
+def test_what_may_have_been_a_record_is_named(text, tmp_path):
+    (tmp_path / "torn.json").write_text(text)
+    (message,) = read_records(tmp_path).broken
+    assert str(tmp_path / "torn.json") in message
