@@ -51,6 +51,19 @@ class DepthwiseConvolution(nn.Conv2d):
     every position to every other, is 2 to 8 times as fast there and slower elsewhere.
     """
 
+    @staticmethod
+    def can_be(module: nn.Module) -> bool:
+        """Whether a module is a convolution that this one computes: each channel by itself."""
+        return (
+            type(module) is nn.Conv2d
+            and module.groups == module.in_channels == module.out_channels
+            and module.kernel_size[0] == module.kernel_size[1] > 1
+            and module.stride[0] == module.stride[1]
+            and module.padding in ((side, side) for side in range(module.kernel_size[0]))
+            and module.dilation == (1, 1)
+            and module.padding_mode == "zeros"
+        )
+
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         if x.device.type != "cpu" or max(x.shape[2:]) >= self.kernel_size[0]:
             return super().forward(x)
@@ -203,6 +216,7 @@ def build(network: Network | Reference, image_size: int = 224) -> nn.Module:
     """The torch module of a network spec, freshly initialized from torch's global generator.
 
     A Reference gives timm's model of that name; `image_size` matters only to those that fix theirs.
+    Its depthwise convolutions become ours, with the same weights, names and results up to rounding.
     """
     if isinstance(network, Network):
         return RoadmapNetwork(network)
@@ -211,9 +225,12 @@ def build(network: Network | Reference, image_size: int = 224) -> nn.Module:
     options = {"img_size": image_size} if config and config.fixed_input_size else {}
     options["num_classes"] = network.classes
     try:
-        return timm.create_model(network.timm, drop_path_rate=network.drop_path, **options)
+        found = timm.create_model(network.timm, drop_path_rate=network.drop_path, **options)
     except TypeError:  # a few of timm's models have no stochastic depth
-        return timm.create_model(network.timm, **options)
+        found = timm.create_model(network.timm, **options)
+    for module in filter(DepthwiseConvolution.can_be, found.modules()):
+        module.__class__ = DepthwiseConvolution  # it has no attributes of its own
+    return found
 
 
 def check_reference(network: Reference) -> None:

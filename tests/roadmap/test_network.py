@@ -1,6 +1,7 @@
 """Networks: the interface, the building blocks against plain torch, ways of computing."""
 
 import pytest
+import timm
 import torch
 from torch import nn
 from torch.nn import functional
@@ -8,7 +9,7 @@ from torch.nn import functional
 from roadmap.errors import Problem
 from roadmap.network import DepthwiseConvolution, build, sequence
 from roadmap.plan import plan
-from roadmap.spec import Block, Convolution, Network, Stage, Stem
+from roadmap.spec import Block, Convolution, Network, Reference, Stage, Stem
 from steps.roadmaps import load_roadmap
 
 TINY = load_roadmap("tiny")
@@ -121,6 +122,42 @@ def test_small_maps_as_a_matrix_are_the_convolution(side, stride):
     expected = torch.autograd.grad(plain, (x, ours.weight), weight)
     gradients = torch.autograd.grad(found, (x, ours.weight), weight)
     torch.testing.assert_close(gradients, expected)
+
+
+# convnext: 7×7; mobilenetv3: 3×3 and 5×5, stride 2; resnext: groups, but not one a channel
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("test_convnext", 9), ("mobilenetv3_small_050", 11), ("resnext50_32x4d", 0)],
+)
+def test_a_timm_model_computes_as_timms_own_with_our_depthwise_convolutions(name, expected):
+    torch.manual_seed(0)
+    ours = build(Reference(timm=name, classes=5), 64).double()
+    theirs = timm.create_model(name, num_classes=5).double()
+    with torch.no_grad():  # ConvNeXt's starts at 1e-6, which would hide its blocks
+        for weight_name, weight in ours.named_parameters():
+            if weight_name.endswith("gamma"):
+                weight.fill_(1.0)
+    theirs.load_state_dict(ours.state_dict())
+    assert sum(isinstance(each, DepthwiseConvolution) for each in ours.modules()) == expected
+    images, outputs = torch.randn(2, 3, 64, 64, dtype=torch.float64), []
+    for network in (ours, theirs):
+        outputs.append(network.eval()(images))
+        outputs[-1].square().mean().backward()
+    torch.testing.assert_close(*outputs)
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_what_is_no_plain_depthwise_convolution_stays_timms():
+    plain = {"in_channels": 4, "out_channels": 4, "kernel_size": 3, "groups": 4, "padding": 1}
+    assert DepthwiseConvolution.can_be(nn.Conv2d(**plain))
+    for change in (
+        {"groups": 2}, {"out_channels": 8}, {"kernel_size": (3, 5)}, {"stride": (1, 2)},
+        {"padding": (1, 0)}, {"padding": 3}, {"padding": "same"}, {"dilation": 2},
+        {"padding_mode": "reflect"},
+    ):  # fmt: skip
+        assert not DepthwiseConvolution.can_be(nn.Conv2d(**plain | change))
+    assert not DepthwiseConvolution.can_be(nn.ReLU())
 
 
 @pytest.mark.parametrize("number", ["00", "07", "13"])
