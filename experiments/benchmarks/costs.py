@@ -8,13 +8,14 @@ from collections.abc import Iterator
 
 import torch
 
-from experiments.benchmarks.measure import Found, ratio, timed
+from experiments.benchmarks.measure import Found, in_turn, ratio, timed
 from roadmap.cost import walk
 from roadmap.network import build
 from steps.path import Row
 from steps.roadmaps import load_roadmap
 
 PATHS = ("resnet50", "resnet200")
+FLOOR = "import pydantic.dataclasses, yaml"  # what reads and checks specs, before there is one
 PROCESS = """
 from steps.roadmaps import load_roadmap
 from roadmap.cost import cost
@@ -26,9 +27,12 @@ for path in ("resnet50", "resnet200"):
 
 def costs(trials: int) -> Iterator[Found]:
     """Seconds for 34 rows: ours as a process and as a call; fvcore once, on one image each."""
-    whole = [timed("-c", PROCESS) for _ in range(trials)]
+    empty, whole = in_turn(trials, lambda: timed("-c", FLOOR), lambda: timed("-c", PROCESS))
     seconds = tuple(each for each, _ in whole)
     yield Found(name="cost of 34 rows, a process", unit="s", trials=seconds, aim="aim < 0.5 s")
+    yield Found(
+        name="of which Python, pydantic, PyYAML", unit="s", trials=tuple(each for each, _ in empty)
+    )
     yield Found(name="its peak memory", unit="MB", trials=tuple(each for _, each in whole))
     rows = [row for path in PATHS for row in load_roadmap(path)]
     ours = tuple(_ours(rows) for _ in range(trials))

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +46,9 @@ def ratio(name: str, ours: Sequence[float], theirs: Sequence[float], aim: str = 
     return Found(name=name, unit="×", trials=found, aim=aim)
 
 
-def in_turn(trials: int, *runs: Callable[[], float]) -> list[list[float]]:
+def in_turn(trials: int, *runs: Callable[[], Measured]) -> list[list[Measured]]:
     """What each of `runs` gave in each trial, taken in turn so that drift meets all alike."""
-    found: list[list[float]] = [[] for _ in runs]
+    found: list[list[Measured]] = [[] for _ in runs]
     for trial in range(trials):
         order = list(enumerate(runs))
         for index, run in order if trial % 2 == 0 else order[::-1]:
