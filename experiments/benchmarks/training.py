@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -51,12 +53,13 @@ class Small(Settings):
 def against_a_bare_loop(trials: int) -> Iterator[Found]:
     """Images/s of the runner over those of a loop with nothing in it but the training.
 
-    Epochs of the two take turns in one process, so that the machine's drift meets both alike.
+    The two take turns after every few steps in one process, so that the machine's drift meets both
+    alike; a trial is an epoch.
     """
     machine = Machine(threads=1, workers=0)
     for row in ROWS:
         for name, overrides in (("plain", PLAIN), ("enhanced", {})):
-            runner, loop = _in_turn(row, overrides, machine, epochs=1 + 4 * trials)
+            runner, loop = _in_turn(row, overrides, machine, epochs=1 + 2 * trials)
             yield Found(name=f"row {row}, {name}: runner", unit="img/s", trials=runner)
             yield Found(name=f"row {row}, {name}: bare loop", unit="img/s", trials=loop)
             yield ratio(f"row {row}, {name}: runner / bare loop", runner, loop, "aim ≥ 0.97")
@@ -71,19 +74,44 @@ def _in_turn(
         settings = Small(roadmap="tiny", overrides=overrides, runs=Path(folder))
         request = Request(settings=settings, row=row, seed=0)
         request.folder.mkdir(parents=True)
-        loop, found = _bare_loop(request, machine), []
+        turns = Turns(request, machine)
+        train_here(request, machine, "make bench", turns.tell)
+    return turns.found(turns.runner), turns.found(turns.loop)
 
-        def tell(event: Event) -> None:
-            if event.line.startswith("epoch "):
-                found.append(next(loop))
 
-        record = train_here(request, machine, "make bench", tell)
-    runner = [epoch["images_per_second"] for epoch in record.history]
-    return tuple(runner[1:]), tuple(found[1:])
+class Turns:
+    """Lets a bare loop do as many steps as the runner just did, whenever that tells of them.
+
+    Seconds a step by epoch: the runner's are those between two tellings within an epoch.
+    """
+
+    def __init__(self, request: Request, machine: Machine) -> None:
+        self.steps = _bare_loop(request, machine)
+        self.batch = request.spec.recipe.batch
+        self.runner: dict[int, list[float]] = defaultdict(list)
+        self.loop: dict[int, list[float]] = defaultdict(list)
+        self.epoch, self.done, self.since = 0, None, 0.0
+
+    def tell(self, event: Event) -> None:
+        """Hear of the runner's steps; between epochs it validates and saves, which is not timed."""
+        arrived = time.perf_counter()
+        if event.preparing or not event.total:
+            return
+        if event.line.startswith("epoch "):
+            self.epoch, self.done = self.epoch + 1, None
+            return
+        if self.done is not None and (steps := event.done - self.done):
+            self.runner[self.epoch] += [(arrived - self.since) / steps] * steps
+            self.loop[self.epoch] += [next(self.steps) for _ in range(steps)]
+        self.done, self.since = event.done, time.perf_counter()
+
+    def found(self, seconds: dict[int, list[float]]) -> tuple[float, ...]:
+        """Images/s of each epoch but the first."""
+        return tuple(self.batch / fmean(each) for epoch, each in seconds.items() if epoch)
 
 
 def _bare_loop(request: Request, machine: Machine) -> Iterator[float]:
-    """The plainest loop over the same batches, network and optimizer; images/s of its epochs."""
+    """The plainest loop over the same batches, network and optimizer; seconds of its steps."""
     spec, data = request.spec, _data(request)
     recipe = spec.recipe
     network = build(spec.network, recipe.image_size).to(memory_format=torch.channels_last)
@@ -94,8 +122,8 @@ def _bare_loop(request: Request, machine: Machine) -> Iterator[float]:
     network.train()
     for epoch in count():
         order.set_epoch(epoch)
-        start = time.perf_counter()
         for keys in order:
+            start = time.perf_counter()
             images, labels = views[keys]
             if mix:
                 images, labels = mix(images, labels)
@@ -105,7 +133,7 @@ def _bare_loop(request: Request, machine: Machine) -> Iterator[float]:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        yield order.steps * recipe.batch / (time.perf_counter() - start)
+            yield time.perf_counter() - start
 
 
 def _data(request: Request) -> DataSet:

@@ -8,6 +8,10 @@ import pytest
 
 from experiments.benchmarks.__main__ import main
 from experiments.benchmarks.measure import Found, in_turn, ratio, timed
+from experiments.benchmarks.training import PLAIN, Small, Turns
+from experiments.machine import Machine
+from experiments.request import Request
+from experiments.run import train_here
 
 
 def test_a_section_prints_and_saves_what_it_found(tmp_path):
@@ -32,6 +36,21 @@ def test_trials_are_taken_in_turn_and_compared_pair_by_pair():
     found = ratio("a / b", [1.0, 3.0, 8.0], [2.0, 3.0, 4.0])
     assert (found.trials, found.median) == ((0.5, 1.0, 2.0), 1.0)
     assert "0.5–2 (3)" in found.line()
+
+
+def test_the_runner_and_a_bare_loop_train_the_same_number_of_steps_by_turns(tmp_path):
+    """On a real, short run: every step that is timed has its fellow, epoch by epoch."""
+    settings = Small(roadmap="tiny", overrides={"recipe.epochs": 2, **PLAIN}, runs=tmp_path)
+    request = Request(settings=settings, row="04", seed=0)
+    request.folder.mkdir(parents=True)
+    machine = Machine(threads=1, workers=0)
+    turns = Turns(request, machine)
+    train_here(request, machine, "test", turns.tell)
+    counts = [{epoch: len(each) for epoch, each in found.items()}
+              for found in (turns.runner, turns.loop)]  # fmt: skip
+    assert counts[0] == counts[1] and set(counts[0]) == {0, 1}
+    assert 20 < counts[0][1] < 31  # of 31 steps; the first of an epoch starts the clock
+    assert len(turns.found(turns.loop)) == len(turns.found(turns.runner)) == 1
 
 
 def test_a_command_is_timed_with_its_own_memory():
