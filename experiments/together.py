@@ -65,7 +65,7 @@ def _member(
 ) -> None:
     end_with(parent)
     STOP.listen()
-    node = node_rank()
+    node = node_rank() if machine.nodes > 1 else 0  # else another run's, as of a job array
     os.environ.update(place, NODE_RANK=str(node), WORLD_SIZE=str(machine.world))
     rank = node * machine.devices + int(place["LOCAL_RANK"])
     from experiments.run import train_here

@@ -54,9 +54,10 @@ def choose_loading(data: DataSet, recipe: Recipe, machine: Machine) -> Loading:
     `machine.images` can decide it: memory or stream. Held images need no loading processes unless
     there are cores to spare.
     """
-    evaluated = 3 * recipe.image_size**2 * len(data.val)
+    cut = len(data.val) + (len(data.train) if recipe.crop_scale is None else 0)
+    evaluated = 3 * recipe.image_size**2 * cut
     needed = data.train.bytes + data.val.bytes + evaluated
-    fits = needed <= _memory() / 4 / machine.jobs
+    fits = needed <= _memory() / 4 / (machine.jobs * machine.devices)
     held = fits if machine.images == "auto" else machine.images == "memory"
     if not held:
         return Loading(held=False, workers=machine.workers)
