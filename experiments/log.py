@@ -19,7 +19,7 @@ def now() -> str:
 @contextmanager
 def logged(path: Path, tell: Tell) -> Iterator[Tell]:
     """Within, what is told also goes to the end of a file; so does the traceback of a failure."""
-    with path.open("a", encoding="utf-8") as file:
+    with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
 
         def write(text: str) -> None:
             file.write(f"{now()} {text}\n")

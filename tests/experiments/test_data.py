@@ -10,10 +10,12 @@ import torch
 from PIL import Image
 
 from experiments.check_data import broken_images, fault_of
-from experiments.data import Split, Statistics, open_data
+from experiments.data import BrokenImage, Split, Statistics, open_data
 from experiments.folder import read_folder
+from experiments.log import logged
 from experiments.machine import Machine
 from experiments.order import NO_IMAGE, Epochs, Once, Share
+from experiments.progress import said
 from experiments.sources import read_source
 from experiments.views import Evaluated, Held, Loading, Streamed, choose_loading
 from roadmap.edit import replace
@@ -276,6 +278,13 @@ def test_images_are_held_where_they_fit(monkeypatch):
         assert choose_loading(data, recipe, given).held is held
     monkeypatch.setattr("experiments.views._memory", lambda: 4 * data.train.bytes)
     assert choose_loading(data, recipe, machine) == Loading(held=False, workers=1)
+    enough = 4 * (data.train.bytes + data.val.bytes + 30 * 3 * recipe.image_size**2)
+    monkeypatch.setattr("experiments.views._memory", lambda: enough)
+    assert choose_loading(data, recipe, machine).held
+    # every process holds them all; without a crop the training images are kept resized, too
+    assert not choose_loading(data, recipe, Machine(threads=1, workers=1, devices=2)).held
+    plain = {"crop_scale": None, "flip": 0.0, "randaugment": None, "erasing": 0.0}
+    assert not choose_loading(data, replace(recipe, **plain), machine).held
 
 
 def test_channel_statistics_are_those_of_all_pixels():
@@ -288,3 +297,15 @@ def test_channel_statistics_are_those_of_all_pixels():
     views = Evaluated(split_of(arrays), recipe, found, hold=False)
     batch = views[list(range(9))][0]
     assert batch.mean((0, 2, 3)).abs().max() < 0.2 and abs(batch.std() - 1) < 0.2
+
+
+def test_a_log_takes_names_of_files_that_are_no_text(tmp_path):
+    """A broken image in such a file is named, not a second fault."""
+    with (
+        pytest.raises(BrokenImage, match="cannot be read"),
+        logged(tmp_path / "log.txt", lambda event: None) as tell,
+    ):
+        tell(said("run", "left out: br\udcff.png"))
+        raise BrokenImage("image br\udcff.png cannot be read")
+    text = (tmp_path / "log.txt").read_text(encoding="utf-8")
+    assert "left out: br\\udcff.png" in text and "cannot be read" in text

@@ -188,3 +188,13 @@ def test_several_nodes_meet_where_the_cluster_says(monkeypatch, tmp_path, images
     monkeypatch.setenv("MASTER_ADDR", "10.0.0.1")
     monkeypatch.setenv("MASTER_PORT", "1234")
     assert _meeting_point(request, machine) == ("10.0.0.1", 1234)
+
+
+def test_a_run_on_one_node_leaves_its_record_whatever_node_that_is(monkeypatch, tmp_path, images):
+    """A job array, or `srun` with a seed a node: SLURM numbers the nodes, the runs are apart."""
+    monkeypatch.setenv("SLURM_NODEID", "1")
+    overrides = {**CALM, "recipe.epochs": 1}
+    settings = Settings(roadmap="tiny", data=str(images), overrides=overrides, runs=tmp_path)
+    request = Request(settings=settings, row="13", seed=0)
+    found = train(request, machine=ONE, command="test", tell=lambda event: None)
+    assert found.status == "finished" and request.finished() == found
