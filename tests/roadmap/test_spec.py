@@ -7,6 +7,7 @@ import pytest
 from roadmap.edit import edit_units, insert_after, is_depthwise, is_spatial, override, replace
 from roadmap.errors import Problem
 from roadmap.spec import Block, Convolution, Recipe, Spec, Stem, fingerprint, from_dict, to_dict
+from roadmap.strict_yaml import scalar
 from roadmap.text import difference
 from steps.roadmaps import load_roadmap
 
@@ -134,3 +135,14 @@ def test_every_field_of_a_recipe_shows_and_counts(name):
     other = replace(spec, recipe=replace(spec.recipe, **{name: OTHER[name]}))
     assert [line.split(":")[0][2:] for line in difference(spec, other)] == [f"recipe.{name}"] * 2
     assert other.fingerprint != spec.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0", 0), ("-12", -12), ("1e-3", 1e-3), ("1.5", 1.5), (".5", 0.5), ("2.", 2.0),
+     ("1.5e+2", 150.0), ("010", "010"), ("1:30", "1:30"), ("0x10", "0x10"), ("05", "05")],
+)  # fmt: skip
+def test_numbers_are_those_of_yaml_1_2(text, value):
+    """A batch of 010 is no batch of eight."""
+    found = scalar(text)
+    assert (found, type(found)) == (value, type(value))
