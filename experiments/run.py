@@ -52,7 +52,7 @@ def train(request: Request, *, machine: Machine, command: str, tell: Tell) -> Re
     """
     folder = request.folder
     folder.mkdir(parents=True, exist_ok=True)
-    if machine.nodes > 1 and node_rank() > 0:
+    if node_rank(machine) > 0:
         return train_together(request, machine, command, tell)
     with only_here(folder, request.name, machine.wait, tell):
         STOP.check()

@@ -24,8 +24,10 @@ from roadmap.errors import Problem
 from roadmap.record import Record
 
 
-def node_rank() -> int:
-    """Which of the nodes this is; 0 where there is one."""
+def node_rank(machine: Machine) -> int:
+    """Which of the run's nodes this is; 0 where it has one, whatever the cluster numbers it."""
+    if machine.nodes == 1:
+        return 0
     return int(os.environ.get("NODE_RANK") or os.environ.get("SLURM_NODEID") or 0)
 
 
@@ -65,7 +67,7 @@ def _member(
 ) -> None:
     end_with(parent)
     STOP.listen()
-    node = node_rank() if machine.nodes > 1 else 0  # else another run's, as of a job array
+    node = node_rank(machine)
     os.environ.update(place, NODE_RANK=str(node), WORLD_SIZE=str(machine.world))
     rank = node * machine.devices + int(place["LOCAL_RANK"])
     from experiments.run import train_here
