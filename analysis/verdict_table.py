@@ -110,16 +110,20 @@ def _terminal(judged: Judged) -> str:
         )
     for row in cells(judged):
         grid.add_row(*(Text(row[name]) for name in short))
+    asks, *rest = remarks(judged)
+    console.print(Text(asks))
     console.print(grid)
-    for line in remarks(judged):
+    if any(each.images_low is not None for each in judged.verdicts):
+        rest.append("Intervals over validation images: the other formats (--format md) have them.")
+    for line in rest:
         console.print(Text(line))
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
 
 def remarks(judged: Judged) -> list[str]:
-    """What there is to say below the verdicts, and what their columns are."""
-    legend = LEGEND.format(over="orders and seeds" if judged.by_order else "seeds (Welch)")
-    return [*_findings(judged), legend]
+    """What is subtracted from what, what there is to say of verdicts, what their columns are."""
+    over = "orders and seeds" if judged.by_order else "seeds (Welch)"
+    return [f"Difference: {judged.asks}", *_findings(judged), LEGEND.format(over=over)]
 
 
 def _findings(judged: Judged) -> list[str]:

@@ -89,13 +89,14 @@ class Agreement:
 class Judged:
     """The verdicts of a study, its agreement with the paper, and what there is to know beside.
 
-    `recipe` says in words how the runs were trained. `by_order` is what a step added in each order
-    sampled, in points, for a study of orders.
+    `asks` says what a difference subtracts from what, `recipe` how the runs were trained.
+    `by_order` is what a step added in each order sampled, in points, for a study of orders.
     """
 
     title: str
     data: str | None
     margin: float
+    asks: str
     verdicts: tuple[Verdict, ...]
     agreements: tuple[Agreement, ...] = ()
     notes: tuple[str, ...] = ()
@@ -116,6 +117,7 @@ def judge_study(study: Study, records: Sequence[Record], data: str | None = None
         *_missing(missing),
         *_diverged(chosen),
         *[f"seeds were added until decided: p counts {looks} looks at the runs"] * (looks > 1),
+        *_order_unknown(study, verdicts),
         *mixtures([run for found in runs.values() for run in found]),
         *chosen.notes,
     ]
@@ -124,6 +126,7 @@ def judge_study(study: Study, records: Sequence[Record], data: str | None = None
         title=study.roadmap.title,
         data=data_name(next(iter(runs.values()))[0]) if runs else chosen.data,
         margin=study.margin,
+        asks=study.asks,
         verdicts=verdicts,
         agreements=agreements,
         notes=tuple(notes),
@@ -204,6 +207,7 @@ def judge_paper(study: Study, table: str) -> Judged:
         title=f"the paper: {study.roadmap.title}",
         data="ImageNet-1K",
         margin=study.margin,
+        asks=study.asks,
         verdicts=verdicts,
         recipe=RECIPE,
         notes=tuple(notes),
@@ -435,6 +439,15 @@ def _missing(numbers: Sequence[str], most: int = 8) -> list[str]:
         return []
     named = ", ".join(numbers[:most]) + (", …" if len(numbers) > most else "")
     return [f"no finished runs of {len(numbers)} variants: {named}"]
+
+
+def _order_unknown(study: Study, verdicts: Sequence[Verdict]) -> list[str]:
+    """Why nothing is said of how steps depend on their order, where it is not."""
+    judged = [each for each in verdicts if each.difference is not None]
+    if study.design != "orders" or not judged or any(each.order_std is not None for each in judged):
+        return []
+    return ["how much steps depend on their order needs two seeds of most variants (--seeds 2): "
+            "with one, order and noise cannot be told apart"]  # fmt: skip
 
 
 def _diverged(chosen: Selection) -> list[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 
 from experiments.request import Request
@@ -21,31 +23,58 @@ PASSES = 3  # forward, and backward twice as much
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """Runs of a study and those missing; their MACs; hours, None where no run tells the speed."""
+    """Runs of a study and those missing; their MACs; hours, None where no run tells the speed.
+
+    `measured` finished runs tell it; of `known` of the missing runs the same network is among them,
+    the others are taken to be as fast, MAC for MAC, as the median. `start_up` are the seconds that
+    a run takes beside its epochs, `hardware` where the runs were measured.
+    """
 
     runs: int
     there: int
     macs: float
     macs_missing: float
     hours: float | None
-    measured: int
+    measured: int = 0
+    known: int = 0
+    start_up: float = 0.0
+    hardware: tuple[str, ...] = ()
 
 
-def forecast(requests: Sequence[Request], records: Sequence[Record], jobs: int) -> Forecast:
-    """Before anything runs: `jobs` at a time, each as fast as the median of the records' runs."""
+def forecast(
+    requests: Sequence[Request], records: Sequence[Record], jobs: int, devices: int = 1
+) -> Forecast:
+    """Before anything runs: `jobs` at a time on `devices` each, as fast as the records' runs were.
+
+    A network's own runs tell its speed where there are any. Devices are taken to add up.
+    """
     by_run = {request.identity.run: request for request in requests}
     there = {run for run, request in by_run.items() if _is_there(request)}
     work = {run: _macs(request) for run, request in by_run.items()}
-    missing = sum(macs for run, macs in work.items() if run not in there)
-    at_a_time = max(1, min(jobs, len(by_run) - len(there)))
-    speeds = [_done(record) / record.wall_seconds for record in records if _done(record)]
+    missing = {run: request for run, request in by_run.items() if run not in there}
+    told = [record for record in records if _speed(record)]
+    counts = {
+        "runs": len(by_run),
+        "there": len(there),
+        "macs": sum(work.values()),
+        "macs_missing": sum(work[run] for run in missing),
+    }
+    if not told:
+        return Forecast(**counts, hours=None)
+    speeds = _speeds(told)
+    at_a_time = max(1, min(jobs, len(missing)))
+    start_up = median(_start_up(record) for record in told)
+    seconds = sum(
+        work[run] / devices / speeds(request) + start_up for run, request in missing.items()
+    )
+    networks = {record.identity.network for record in told}
     return Forecast(
-        runs=len(by_run),
-        there=len(there),
-        macs=sum(work.values()),
-        macs_missing=missing,
-        hours=missing / median(speeds) / at_a_time / 3600 if speeds else None,
-        measured=len(speeds),
+        **counts,
+        hours=seconds / at_a_time / 3600,
+        measured=len(told),
+        known=sum(request.identity.network in networks for request in missing.values()),
+        start_up=start_up,
+        hardware=tuple(sorted({record.provenance.hardware for record in told})),
     )
 
 
@@ -65,10 +94,38 @@ def _macs(request: Request) -> float:
     return float(PASSES * walked * spec.recipe.epochs * request.settings.source.images)
 
 
-def _done(record: Record) -> float:
+def _speeds(records: Sequence[Record]) -> Callable[[Request], float]:
+    """MACs a second and device of a request's network: the median of its own runs, or of all."""
+    by_network = defaultdict(list)
+    for record in records:
+        by_network[record.identity.network].append(_speed(record))
+    medians = {network: median(found) for network, found in by_network.items()}
+    overall = median(_speed(record) for record in records)
+    return lambda request: medians.get(request.identity.network, overall)
+
+
+def _speed(record: Record) -> float:
+    """MACs a second and device, validation included; 0 where a record does not tell."""
     if record.status != "finished" or not record.wall_seconds:
         return 0.0
-    return float(PASSES * record.macs * record.spec["recipe"]["epochs"] * record.data["train"])
+    done = PASSES * record.macs * record.spec["recipe"]["epochs"] * record.data["train"]
+    shared = record.provenance.devices * record.provenance.nodes
+    return float(done / record.wall_seconds / shared)
+
+
+def _start_up(record: Record) -> float:
+    """Seconds of a run beside its epochs: opening images, building, measuring at the end.
+
+    0 where its times say less, as of a run that was interrupted.
+    """
+    try:
+        start, end = (
+            datetime.fromisoformat(text)
+            for text in (record.provenance.started, record.provenance.finished)
+        )
+        return max(0.0, (end - start).total_seconds() - record.wall_seconds)
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def in_words(study: Study, found: Forecast, seeds: int, jobs: int) -> str:
@@ -80,6 +137,7 @@ def in_words(study: Study, found: Forecast, seeds: int, jobs: int) -> str:
         f"  MACs         {_shown(found.macs)}, of which {_shown(found.macs_missing)} are to do",
         f"  time         {_time(found, jobs)}",
         f"  verdicts     {len(study.contrasts)}, margin {study.margin:g} points",
+        f"  each asks    {study.asks}",
     ]
     for step, why in study.left_out.items():
         lines.append(f"  left out     {step}: {why}")
@@ -93,14 +151,23 @@ def _time(found: Forecast, jobs: int) -> str:
     at_a_time = _counted(jobs, "run") + " at a time"
     if found.hours is None:
         return f"unknown: no finished run here to tell the speed; {at_a_time}"
-    shown = (
-        f"{found.hours:.1f} hours"
-        if found.hours >= 1
-        else _counted(round(60 * found.hours), "minute")
-    )
+    left = found.runs - found.there
+    if not left:
+        return "none: all runs are there"
     return (
-        f"about {shown} with {at_a_time}, by the median speed of {_counted(found.measured, 'run')}"
+        f"about {_length(found.hours)} with {at_a_time}, {found.start_up:.0f} s of each run beside "
+        f"its epochs; by {_counted(found.measured, 'run')} on {' and on '.join(found.hardware)}, "
+        + (
+            "of the same networks"
+            if found.known == left
+            else f"of the same network for {found.known} of {left} runs, for the others by the "
+            "median of all, MAC for MAC"
+        )
     )
+
+
+def _length(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= 1 else _counted(round(60 * hours), "minute")
 
 
 def _shown(macs: float) -> str:

@@ -265,8 +265,10 @@ def _plan(options: argparse.Namespace) -> int:
         for row in study.roadmap
         for seed in seeds
     ]
-    jobs, records = options.jobs or default_jobs(), read_records(options.runs).records
-    print(in_words(study, forecast(requests, records, jobs), len(seeds), jobs))
+    records = read_records(options.runs).records
+    jobs = options.jobs or default_jobs(options.devices)
+    found = forecast(requests, records, jobs, options.devices)
+    print(in_words(study, found, len(seeds), jobs))
     wanted = {request.identity.run for request in requests}
     copies = [each for each in _copies(options, records) if each.identity.run in wanted]
     if copies:

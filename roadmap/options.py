@@ -83,6 +83,9 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     planned.add_argument(
         "--jobs", type=_positive, metavar="N", help="runs at a time (default: as run has it)"
     )
+    planned.add_argument(
+        "--devices", type=_positive, default=1, metavar="N", help="that share a run (default 1)"
+    )
     planned.add_argument("--data", metavar="DATA", help=DATA)
     planned.add_argument("--data-root", type=Path, metavar="DIR", help="where timm's data sets lie")
     _add_runs(planned)

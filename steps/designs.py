@@ -48,10 +48,14 @@ class Contrast:
 
 @dataclass(frozen=True, kw_only=True)
 class Designed:
-    """The variants of a design, its contrasts, and why what is left out cannot be."""
+    """The variants of a design, its contrasts, and why what is left out cannot be.
+
+    `asks` says in words what each contrast subtracts from what.
+    """
 
     rows: tuple[Row, ...]
     contrasts: tuple[Contrast, ...]
+    asks: str
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -79,7 +83,8 @@ def path(roadmap: Roadmap) -> Designed:
         for row in roadmap
         if row.before
     ]
-    return Designed(rows=roadmap.rows, contrasts=tuple(contrasts))
+    asks = "a row minus the row it starts from"
+    return Designed(rows=roadmap.rows, contrasts=tuple(contrasts), asks=asks)
 
 
 def leave_one_out(roadmap: Roadmap) -> Designed:
@@ -104,7 +109,10 @@ def leave_one_out(roadmap: Roadmap) -> Designed:
             continue
         contrasts.append(_difference(change, last, number, names[change.number]))
     return Designed(
-        rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
+        rows=tuple(variants.rows.values()),
+        contrasts=tuple(contrasts),
+        asks="the end of the path minus the same without the step",
+        left_out=left_out,
     )
 
 
@@ -127,7 +135,10 @@ def one_at_a_time(roadmap: Roadmap) -> Designed:
             continue
         contrasts.append(_difference(change, number, first, names[change.number]))
     return Designed(
-        rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
+        rows=tuple(variants.rows.values()),
+        contrasts=tuple(contrasts),
+        asks="the base with the step alone minus the base",
+        left_out=left_out,
     )
 
 
@@ -170,7 +181,11 @@ def orders(roadmap: Roadmap, *, samples: int = 6, seed: int = 0) -> Designed:
         for each in changes
     ]
     return Designed(
-        rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
+        rows=tuple(variants.rows.values()),
+        contrasts=tuple(contrasts),
+        asks="a network with the step minus the one just before it, mean over "
+        + (f"all {len(found)} orders" if "orders" in left_out else f"{len(found)} random orders"),
+        left_out=left_out,
     )
 
 
@@ -190,22 +205,25 @@ def sweep(
     if len({row.number for row in chosen}) < len(chosen):
         raise Problem(f"rows {list(rows)!r} must be different ones")
     variants, numbers = _Variants(), {}
+    name = of.rpartition(".")[2].replace("_", " ")
     for row in chosen:
         for value in values:
             spec = _at(roadmap, row, of, value)
-            name = of.rpartition(".")[2].replace("_", " ")
             made = replace(
                 row, number=f"{row.number}@{value}", title=f"{row.title}, {name} {value}",
                 spec=spec, before=None, uses=(),
             )  # fmt: skip
             numbers[row.number, str(value)] = variants.add(made)
     if len(chosen) > 1:
+        listed = ", ".join(row.number for row in chosen)
+        asks = f"a row minus the one before it of {listed}, both at the same {name}"
         asked = [
             (row, value, (before, value), f"{row.number} against {before.number} at {value}")
             for before, row in itertools.pairwise(chosen)
             for value in values
         ]
     else:
+        asks = f"row {chosen[0].number} at a {name} minus the same row at the one before it"
         asked = [
             (row, value, (row, before), f"{value} against {before}")
             for row in chosen
@@ -219,7 +237,8 @@ def sweep(
         )
         for row, value, (other, at), title in asked
     ]
-    return Designed(rows=tuple(variants.rows.values()), contrasts=tuple(contrasts))
+    rows = tuple(variants.rows.values())
+    return Designed(rows=rows, contrasts=tuple(contrasts), asks=asks)
 
 
 def grid(roadmap: Roadmap, *, steps: Sequence[str], row: str | None = None) -> Designed:
@@ -273,7 +292,11 @@ def grid(roadmap: Roadmap, *, steps: Sequence[str], row: str | None = None) -> D
             group = next(each.group for each in changes if names[each.number] == steps[chosen[0]])
             contrasts.append(Contrast(step=name, title=name, group=group, parts=(weights,)))
     return Designed(
-        rows=tuple(variants.rows.values()), contrasts=tuple(contrasts), left_out=left_out
+        rows=tuple(variants.rows.values()),
+        contrasts=tuple(contrasts),
+        asks="the step on minus off, mean over the settings of the others; of two (×), how much "
+        "more the one adds with the other on than off",
+        left_out=left_out,
     )
 
 

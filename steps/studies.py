@@ -31,8 +31,8 @@ class Study:
     """Variants of a roadmap, as a roadmap of their own, to be trained with `seeds` seeds each.
 
     `base` is the roadmap that is varied, with the study's settings. `margin` is the smallest
-    difference that matters, in points of top-1. `left_out` says of steps why the design has no
-    variant for them.
+    difference that matters, in points of top-1. `asks` says what a verdict's difference subtracts
+    from what, `left_out` of steps why the design has no variant for them.
     """
 
     design: str
@@ -41,6 +41,7 @@ class Study:
     seeds: int
     margin: float
     contrasts: tuple[Contrast, ...]
+    asks: str
     left_out: Mapping[str, str]
 
     @property
@@ -51,12 +52,13 @@ class Study:
     @property
     def path(self) -> Study:
         """The study of the path through the same roadmap."""
-        title = f"path: {self.base.title}"
+        title, made = f"path: {self.base.title}", designs.path(self.base)
         return replace(
             self,
             design="path",
             roadmap=replace(self.base, name="path", title=title),
-            contrasts=designs.path(self.base).contrasts,
+            contrasts=made.contrasts,
+            asks=made.asks,
             left_out={},
         )
 
@@ -123,6 +125,7 @@ def load_study(
         seeds=seeds,
         margin=margin,
         contrasts=tuple(_distinct(each, path) for each in made.contrasts),
+        asks=made.asks,
         left_out=made.left_out,
     )
 

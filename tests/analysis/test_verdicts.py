@@ -567,3 +567,34 @@ def test_why_rows_have_no_interval_beside_the_papers():
             _, (low, high) = rank_correlation(*pair)
             missed[name] += low > 0 or high < 0
     assert missed["rows"] > 200 and missed["steps"] < 80, missed
+
+
+@pytest.mark.parametrize(
+    ("name", "asks"),
+    [
+        ("path", "a row minus the row it starts from"),
+        ("leave-one-out", "the end of the path minus the same without the step"),
+        ("one-at-a-time", "the base with the step alone minus the base"),
+        ("orders", "mean over 6 random orders"),
+        ("learning-rate", "a row minus the one before it of 01, 08, 13, both at the same"),
+        ("micro-design", "the step on minus off, mean over the settings of the others"),
+    ],
+)
+def test_every_table_says_what_is_subtracted_from_what(name, asks, tiny, invented):
+    judged = judge_study(load_study(name), invented.study(tiny))
+    for format in ("terminal", "md", "latex"):
+        assert asks in " ".join(render_verdicts(judged, format).split()), format
+
+
+def test_one_seed_cannot_tell_order_from_noise_and_the_table_says_so(invented):
+    study = load_study("orders")
+    for seeds, said in ((1, True), (2, False)):
+        runs = [
+            invented.record(study.roadmap, row.number, seed, 60.0 + (7 * place + 3 * seed) % 11)
+            for place, row in enumerate(study.roadmap)
+            for seed in range(seeds)
+        ]
+        judged = judge_study(study, runs)
+        assert all(each.difference is not None for each in judged.verdicts)
+        assert any("needs two seeds" in note for note in judged.notes) is said
+        assert all(each.order_std is None for each in judged.verdicts) is said
