@@ -192,6 +192,8 @@ def _in_colour(image: Image.Image) -> Image.Image:
     """RGB of any image; 16 bits a pixel become 8 where Pillow would cut them off."""
     if image.mode == "F":
         raise ValueError("its values are fractions of no fixed range")
+    if image.mode == "I" and image.format == "TIFF":  # other kinds have 16 at most
+        raise ValueError("its values are of 32 bits, with no fixed range; save it with 8 or 16")
     if image.mode.startswith("I"):
         values = numpy.asarray(image)
         if values.min() < 0 or values.max() > 0xFFFF:

@@ -100,10 +100,14 @@ def _directories(root: Path, split: str) -> list[str]:
 
 
 def _files(root: Path, split: str) -> Iterable[File]:
+    around = {str(root / split): [(root / split).resolve()]}  # of each folder: it and those above
     for folder, folders, names in os.walk(root / split, followlinks=True):
+        above = around.pop(folder)
         for path in (Path(folder, each) for each in folders):
-            if path.is_symlink() and Path(folder).resolve().is_relative_to(path.resolve()):
+            real = path.resolve()
+            if any(each.is_relative_to(real) for each in above):
                 raise Problem(f"data {path} is a link to a folder that it lies in itself")
+            around[str(path)] = [*above, real]
         inside = Path(folder).relative_to(root)
         for name in names:
             path = Path(folder, name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from experiments.folder import Folder, read_folder
 from experiments.fractals import Fractals
+from experiments.shards import read_shards
 from roadmap.errors import Problem
 
 if TYPE_CHECKING:
@@ -56,16 +57,11 @@ def read_source(name: str | None, root: Path | None = None) -> Source:
         )
     path = Path(name)
     if path.is_dir() or path.is_file():
-        folder = read_folder(path)
-        return Source(
-            name=folder.root.resolve().name.removesuffix(".tar"),
-            fingerprint=folder.fingerprint,
-            classes=len(folder.classes),
-            images=len(folder.samples["train"]),
-            origin=folder,
-        )
+        return _of_files(path.resolve().name.removesuffix(".tar"), read_folder(path))
     if name.partition("/")[0].lower() not in PREFIXES or "/" not in name:
         raise Problem(f"data {name} does not exist; valid: {CHOICES}")
+    if name.lower().startswith("wds/"):
+        return _of_files(name, read_shards(name, root))
     from experiments.timm_data import read_timm_data
 
     data = read_timm_data(name, root or cache_folder() / "datasets")
@@ -75,6 +71,16 @@ def read_source(name: str | None, root: Path | None = None) -> Source:
         classes=data.classes,
         images=data.images,
         origin=data,
+    )
+
+
+def _of_files(name: str, folder: Folder) -> Source:
+    return Source(
+        name=name,
+        fingerprint=folder.fingerprint,
+        classes=len(folder.classes),
+        images=len(folder.samples["train"]),
+        origin=folder,
     )
 
 

@@ -1,7 +1,7 @@
-"""Any data set that timm's `create_dataset` takes by name: torch/…, hfds/…, hfids/…, tfds/…, wds/…
+"""A data set that timm's `create_dataset` takes by name: torch/…, hfds/…, hfids/…, tfds/…
 
-Those that can only be read in order (hfids, tfds, wds) are read once, unshuffled, and held in
-memory; the others are opened image by image.
+Those that can only be read in order (hfids, tfds) are read once, unshuffled, and held in memory;
+the others are opened image by image. For wds/… see `shards`.
 """
 
 from __future__ import annotations
@@ -64,17 +64,30 @@ class TimmData:
         opened, images, labels = self.splits[split], [], []
         for image, label in opened:
             images.append(numpy.asarray(image.convert("RGB")))
-            labels.append(int(label))
+            labels.append(label)
             progress(len(images), max(len(opened), len(images)))
-        return images, numpy.array(labels)
+        found = whole_labels(labels, f"{self.name} ({split})")
+        return images, self.checked(found, split)
+
+    def checked(self, labels: numpy.ndarray, split: str) -> numpy.ndarray:
+        """The labels, if they are of the classes there are; else a Problem."""
+        for label in (labels.min(), labels.max()) if len(labels) else ():
+            if not 0 <= label < self.classes:
+                whose = f"data set {self.name} ({split}): label {label} of an image"
+                raise Problem(f"{whose}, but those of train are 0 to {self.classes - 1}")
+        return labels
 
 
 def read_timm_data(name: str, root: Path) -> TimmData:
     """Open both splits, downloading to `root` where timm does; a Problem says what to do."""
     root.mkdir(parents=True, exist_ok=True)
     splits = {split: _open(name, root, names) for split, names in SPLITS.items()}
-    labels = {split: _labels(opened) for split, opened in splits.items()}
-    return TimmData(name=name, splits=splits, labels=labels)
+    labels = {split: _labels(opened, f"{name} ({split})") for split, opened in splits.items()}
+    data = TimmData(name=name, splits=splits, labels=labels)
+    for split, known in labels.items():
+        if known is not None:
+            data.checked(known, split)
+    return data
 
 
 def _open(name: str, root: Path, names: Sequence[str]) -> Dataset:
@@ -97,15 +110,26 @@ def _open(name: str, root: Path, names: Sequence[str]) -> Dataset:
     )
 
 
-def _labels(opened: Dataset) -> numpy.ndarray | None:
+def _labels(opened: Dataset, name: str) -> numpy.ndarray | None:
     if isinstance(opened, IterableDataset):
         return None
-    for name in ("targets", "labels"):
-        if hasattr(opened, name):
-            return torch.as_tensor(getattr(opened, name)).numpy()
+    for attribute in ("targets", "labels"):
+        if hasattr(opened, attribute):
+            return whole_labels(getattr(opened, attribute), name)
     if hasattr(opened, "reader") and hasattr(opened.reader, "iter_targets"):
-        return numpy.array(list(opened.reader.iter_targets()))
-    return numpy.array([opened[index][1] for index in range(len(opened))])
+        return whole_labels(list(opened.reader.iter_targets()), name)
+    return whole_labels([opened[index][1] for index in range(len(opened))], name)
+
+
+def whole_labels(given: Any, name: str) -> numpy.ndarray:
+    """Labels as whole numbers, one an image; a Problem where they are something else."""
+    try:
+        found = torch.as_tensor(given).numpy()
+    except (TypeError, ValueError, RuntimeError):
+        found = numpy.empty(0, dtype=object)
+    if found.ndim != 1 or found.dtype.kind not in "iu" or not len(found):
+        raise Problem(f"data set {name} has no labels that are one whole number an image")
+    return found
 
 
 def _some(opened: Dataset) -> list[bytes]:

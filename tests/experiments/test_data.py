@@ -1,5 +1,7 @@
 """Folders, tars, timm's data sets; batches, shares and evaluation, each image once."""
 
+import io
+import json
 import shutil
 import struct
 import tarfile
@@ -8,6 +10,7 @@ import numpy
 import pytest
 import torch
 from PIL import Image
+from timm.data import create_dataset
 
 from experiments.check_data import broken_images, fault_of
 from experiments.data import BrokenImage, Split, Statistics, open_data
@@ -16,7 +19,9 @@ from experiments.log import logged
 from experiments.machine import Machine
 from experiments.order import NO_IMAGE, Epochs, Once, Share
 from experiments.progress import said
+from experiments.shards import read_shards
 from experiments.sources import read_source
+from experiments.timm_data import whole_labels
 from experiments.views import Evaluated, Held, Loading, Streamed, choose_loading
 from roadmap.edit import replace
 from roadmap.errors import Problem
@@ -168,9 +173,13 @@ def test_images_of_every_kind_are_opened_or_named(images, tmp_path):
     Image.new("1", (16000, 16000)).save(root / "train/b/bomb.png")
     Image.new("F", (8, 8)).save(root / "train/c/fractions.tif")
     Image.new("P", (8, 8)).save(root / "train/c/palette.png")
+    faint = numpy.full((8, 8), 200, dtype=numpy.int32)  # of 32 bits: black if cut to 8
+    Image.fromarray(faint).save(root / "train/c/wide.tif")
     data = open_data(read_source(str(root)), tmp_path)
     faults = [fault for i in range(len(data.train)) if (fault := fault_of(data.train, i))]
-    assert len(faults) == 2 and "bomb.png" in faults[0] and "fractions.tif" in faults[1]
+    named = ("bomb.png", "fractions.tif", "wide.tif")
+    assert [name in fault for name, fault in zip(named, faults, strict=True)] == [True] * 3
+    assert "save it with 8 or 16" in faults[2]
     files = [file.name for file, _ in data.source.origin.samples["train"]]
     image = data.train.image(files.index("train/a/deep.png"))
     assert image.getpixel((0, 0)) == (117, 117, 117)
@@ -189,17 +198,36 @@ def test_a_tar_that_does_not_fit_is_named(images, tmp_path):
         read_source(str(half))
 
 
-def test_a_data_set_of_torchvision(tmp_path):
-    raw = tmp_path / "MNIST" / "raw"
+def write_mnist(root, validated=3):
+    """30 training and 7 validation images in MNIST's files, of 3 and of `validated` classes."""
+    raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
     generator = numpy.random.default_rng(0)
-    for split, count in (("train", 30), ("t10k", 7)):
+    for split, count, classes in (("train", 30, 3), ("t10k", 7, validated)):
         pixels = generator.integers(0, 256, (count, 28, 28), dtype=numpy.uint8)
         head = struct.pack(">4i", 2051, count, 28, 28)
         (raw / f"{split}-images-idx3-ubyte").write_bytes(head + pixels.tobytes())
-        labels = (numpy.arange(count) % 3).astype(numpy.uint8)
+        labels = (numpy.arange(count) % classes).astype(numpy.uint8)
         head = struct.pack(">2i", 2049, count)
         (raw / f"{split}-labels-idx1-ubyte").write_bytes(head + labels.tobytes())
+
+
+def test_labels_that_training_does_not_know_are_named(tmp_path):
+    write_mnist(tmp_path, validated=5)
+    with pytest.raises(
+        Problem, match=r"\(val\): label 4 of an image, but those of train are 0 to 2"
+    ):
+        read_source("torch/mnist", tmp_path)
+
+
+@pytest.mark.parametrize("labels", [["a", "b"], [0.5, 1.0], [[0, 1], [1, 0]], [None], []])
+def test_labels_that_are_not_one_whole_number_an_image_are_refused(labels):
+    with pytest.raises(Problem, match="torch/x has no labels that are one whole number an image"):
+        whole_labels(labels, "torch/x")
+
+
+def test_a_data_set_of_torchvision(tmp_path):
+    write_mnist(tmp_path)
     source = read_source("torch/mnist", tmp_path)
     assert (source.classes, source.images) == (3, 30)
     data = open_data(source, tmp_path)
@@ -241,6 +269,12 @@ def test_a_link_to_a_folder_around_it_is_named(images, tmp_path):
     with pytest.raises(Problem, match="train/a/again is a link to a folder that it lies in"):
         read_folder(root)
     (root / "train/a/again").unlink()
+    (root / "train/a/there").symlink_to(root / "train/b")
+    (root / "train/b/back").symlink_to(root / "train/a")
+    with pytest.raises(Problem, match="is a link to a folder that it lies in"):
+        read_folder(root)
+    (root / "train/b/back").unlink()
+    (root / "train/a/there").unlink()
     (root / "train/a/more").symlink_to(root / "val/a")  # beside it, no loop
     assert len(read_folder(root).samples["train"]) == 36 + 5
 
@@ -258,7 +292,7 @@ def test_a_tar_of_two_sets_is_refused(images, tmp_path):
     [
         ("torch/nothing", "Unknown torchvision dataset nothing"),
         ("torch/image_folder", r"\(train\) is not in"),
-        ("wds/nothing", "."),
+        ("wds/nothing", "has no _info.json"),
         ("tfds/nothing", "pip install tensorflow"),
     ],
 )
@@ -266,6 +300,97 @@ def test_a_missing_data_set_says_what_to_do(name, message, tmp_path):
     with pytest.raises(Problem, match=message) as found:
         read_source(name, tmp_path)
     assert name in str(found.value) and "\n" not in str(found.value)
+
+
+VAL = "set-validation-0000.tar"
+
+
+def write_shards(root, *, alternative=False):
+    """24 training images in two shards and 6 to validate in one, as WebDataset has them."""
+    root.mkdir()
+    arrays, splits, number = pictures(30), {}, 0
+    for split, shards in (("train", (12, 12)), ("validation", (6,))):
+        names = [f"set-{split}-{shard:04}.tar" for shard in range(len(shards))]
+        described = {"name": split, "filenames": names, "shard_lengths": list(shards),
+                     "num_samples": sum(shards)}  # fmt: skip
+        splits[split] = described | ({"alt_label": "real"} if alternative else {})
+        for name, count in zip(names, shards, strict=True):
+            for index in range(number, number + count):
+                key, ending = f"n{index:05}", ("jpg", "png", "webp")[index % 3]
+                picture, kind = io.BytesIO(), {"jpg": "JPEG"}.get(ending, ending.upper())
+                Image.fromarray(arrays[index]).save(picture, kind)
+                real = -1 if index % 5 == 0 else index % 4
+                add(root / name, f"{key}.cls", str(index % 3).encode())
+                add(root / name, f"{key}.{ending}", picture.getvalue())
+                add(root / name, f"{key}.json", json.dumps({"real": real}).encode())
+            number += count
+    (root / "_info.json").write_text(json.dumps({"splits": splits}))
+    return root
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*FileIO")  # webdataset leaves them open
+@pytest.mark.parametrize("alternative", [False, True])
+def test_shards_hold_what_timm_reads_from_them_and_any_image_can_be_opened(tmp_path, alternative):
+    pytest.importorskip("webdataset")
+    root = write_shards(tmp_path / "shards", alternative=alternative)
+    source = read_source("wds/anything", root)
+    assert source.classes == (4 if alternative else 3)
+    data = open_data(source, tmp_path)
+    for split, name in (("train", "train"), ("val", "validation")):
+        theirs = list(create_dataset("wds/anything", root=str(root), split=name))
+        ours = getattr(data, split)
+        assert len(ours) == len(theirs) > 3
+        for index in reversed(range(len(theirs))):
+            image, label = theirs[index]
+            assert ours.image(index).tobytes() == image.tobytes()
+            assert ours.labels[index] == int(label)
+    for ending, content in (("jpg", b"broken"), ("cls", b"9")):
+        add(root / "set-train-0000.tar", f"more.{ending}", content)
+    if not alternative:
+        assert read_shards("wds/x", root).fingerprint != source.fingerprint
+        harmed = open_data(read_source("wds/other", root), tmp_path)
+        (fault,) = broken_images(harmed, lambda done, total: None)
+        assert "set-train-0000.tar: train/9/set-train-0000/more.jpg cannot be read" in fault
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda root: (root / "_info.json").write_text("[]"), "does not name shards"),
+        (lambda root: (root / "set-train-0001.tar").unlink(), "names set-train-0001.tar, which is"),
+        (lambda root: (root / "set-train-0001.tar").write_text("x"), "is no plain tar"),
+        (lambda root: add(root / VAL, "odd.cls", b"1"), "odd has no image"),
+        (lambda root: add(root / VAL, "odd.jpg", b"1"), r"odd has no label \(odd.cls\)"),
+        (lambda root: add(root / VAL, "odd.cls", b"cat"), "odd.cls is not a whole number"),
+        (lambda root: add(root / VAL, "odd.cls", b"-1"), "odd.cls is -1"),
+        (lambda root: add_both(root / VAL, "odd", b"7"), "label 7, but those of train"),
+        (lambda root: rename(root, "validation", "dev"), "has no split validation or val or test"),
+    ],
+)
+def test_shards_that_do_not_fit_are_named(harm, message, tmp_path):
+    root = write_shards(tmp_path / "shards")
+    harm(root)
+    with pytest.raises(Problem, match=message):
+        read_shards("wds/x", root)
+    with pytest.raises(Problem, match="needs --data-root"):
+        read_shards("wds/x", None)
+
+
+def add(shard, name, content):
+    with tarfile.open(shard, "a") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+
+
+def add_both(shard, key, label):
+    add(shard, f"{key}.cls", label)
+    add(shard, f"{key}.jpg", b"not opened here")
+
+
+def rename(root, split, other):
+    info = root / "_info.json"
+    info.write_text(info.read_text().replace(f'"{split}": {{', f'"{other}": {{'))
 
 
 def test_images_are_held_where_they_fit(monkeypatch):
