@@ -53,7 +53,6 @@ class Classification(lightning.LightningModule):
         self.soft_loss = SoftTargetCrossEntropy()
         self.hard_loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.train_loss = MeanMetric(nan_strategy="disable")
-        self.train_loss.persistent(mode=True)  # part of an epoch may lie before a checkpoint
         counted = {"average": "micro", "ignore_index": NO_IMAGE}
         self.validation = MetricCollection(
             {
@@ -106,6 +105,16 @@ class Classification(lightning.LightningModule):
             torch.distributed.all_reduce(wrong)
         return not wrong
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep each process's part of the epoch's loss: some of it may lie before a checkpoint."""
+        own = torch.stack([self.train_loss.mean_value, self.train_loss.weight])
+        checkpoint["train_loss"] = torch.stack(gathered(own, self.share.world)).cpu()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with this process's part of the epoch's loss."""
+        own = checkpoint["train_loss"][self.share.rank].to(self.train_loss.weight.device)
+        self.train_loss.mean_value, self.train_loss.weight = own
+
     def optimizer_step(self, *given: Any, **named: Any) -> None:
         """Step, and take the step into the averaged weights before anything can be saved."""
         super().optimizer_step(*given, **named)
@@ -146,12 +155,12 @@ class Classification(lightning.LightningModule):
             metric.reset()
 
 
-def gathered(hits: Tensor, world: int) -> list[Tensor]:
-    """What each of `world` processes found."""
+def gathered(own: Tensor, world: int) -> list[Tensor]:
+    """What each of `world` processes has."""
     if world == 1:
-        return [hits]
-    found = [torch.empty_like(hits) for _ in range(world)]
-    torch.distributed.all_gather(found, hits)
+        return [own]
+    found = [torch.empty_like(own) for _ in range(world)]
+    torch.distributed.all_gather(found, own)
     return found
 
 

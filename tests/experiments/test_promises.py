@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -199,19 +200,25 @@ def test_a_warning_during_validation_saves(images, tmp_path):
     ("shared", "number"), [("--jobs", signal.SIGINT), ("--devices", signal.SIGTERM)]
 )
 def test_a_signal_stops_all_processes_of_a_call_and_it_goes_on(images, tmp_path, shared, number):
-    """Two runs at a time, or one run in two processes: each saves, none is left behind."""
-    one = longer(command(images, tmp_path, "--workers", "0"))
+    """Two runs at a time, or one run in two processes: each saves, none is left behind.
+
+    The one in two processes, stopped within its first epoch, ends as one that nothing happens to.
+    """
+    runs = tmp_path / "runs"
+    one = longer(command(images, runs, "--workers", "0"))
     several = [*one[:3], "run", "--rows", "10,13", "--jobs", "2", *one[5:]]
-    given = several if shared == "--jobs" else [*one, "--devices", "2"]
+    alone = [each.replace("epochs=20", "epochs=8") for each in one]
+    alone += ["--devices", "2", "--save-every", "0"]
+    given = several if shared == "--jobs" else alone
     process = start(*given)
     logs = 2 if shared == "--jobs" else 1
 
     def begun():
-        found = [path.read_text() for path in tmp_path.glob("*/log.txt")]
+        found = [path.read_text() for path in runs.glob("*/log.txt")]
         return sum("learning rate" in text for text in found) == logs
 
     wait_for(begun, process)
-    wait_for(lambda: len(list(tmp_path.glob(f"*/{LAST}"))) == logs, process)
+    wait_for(lambda: len(list(runs.glob(f"*/{LAST}"))) == logs, process)
     children = descendants(process.pid)
     assert len(children) >= 2
     process.send_signal(number)
@@ -219,11 +226,16 @@ def test_a_signal_stops_all_processes_of_a_call_and_it_goes_on(images, tmp_path,
     assert process.returncode == 128 + number, errors
     assert errors.count("the same command goes on from here") == 1 and "Traceback" not in errors
     wait_for_the_end(children)
-    assert not list(tmp_path.glob("*/record.json"))  # stopped, not waited for
-    assert len(list(tmp_path.glob(f"*/{LAST}"))) == logs
+    assert not list(runs.glob("*/record.json"))  # stopped, not waited for
+    assert len(list(runs.glob(f"*/{LAST}"))) == logs
     code, _, errors = finish(*given)
     assert code == 0, errors
-    assert len(list(tmp_path.glob("*/record.json"))) == logs
+    assert len(list(runs.glob("*/record.json"))) == logs
+    if shared == "--devices":
+        assert re.search(r"after \d of its 9 steps", errors)
+        whole = command(images, tmp_path / "whole", "--workers", "0", "--devices", "2")
+        assert finish(*(each.replace("epochs=3", "epochs=8") for each in whole))[0] == 0
+        assert_equal(outcome(runs), outcome(tmp_path / "whole"))
 
 
 def descendants(parent):
