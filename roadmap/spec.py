@@ -270,8 +270,9 @@ def problem_of(error: pydantic.ValidationError, kind: Any) -> Problem:
         text = f"unknown key {key!r}"
     elif fault["type"] in ("missing", "missing_argument"):
         text, keys = f"key {key!r} is missing", keys[:-1]
-    elif fault["type"] == "value_error":
+    elif fault["type"] == "value_error":  # ours, of several fields, begin with the offender's name
         text = f"{key}: {message}" if key else message
+        keys = (*keys, message.partition(" ")[0])
     else:
         text = f"{message[0].lower()}{message[1:]}, got {fault['input']!r}"
         text = f"{key}: {text}" if key else text

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from roadmap.cost import cost
-from roadmap.edit import edit_network, override
+from roadmap.edit import applicable, edit_network, override
 from roadmap.errors import Problem, unknown
 from roadmap.spec import Spec
 from steps.step import Step
@@ -100,8 +100,25 @@ class Roadmap:
         return replace(self, rows=tuple(rows))
 
     def overridden(self, settings: Mapping[str, Any]) -> Roadmap:
-        """A copy with fields of every row's spec set by dotted key: `{"recipe.epochs": 3}`."""
-        return self.changed(lambda spec: override(spec, settings)) if settings else self
+        """A copy with fields of every row's spec set by dotted key: `{"recipe.epochs": 3}`.
+
+        A row in which a field has no effect stays as it is: SGD's momentum is not AdamW's. A
+        Problem where it has none in any row.
+        """
+        if not settings:
+            return self
+        taken: set[str] = set()
+
+        def change(spec: Spec) -> Spec:
+            own = applicable(spec, settings)
+            taken.update(own)
+            return override(spec, own)
+
+        changed = self.changed(change)
+        for key in settings:
+            if key not in taken:
+                override(self.rows[-1].spec, settings)
+        return changed
 
     def with_classes(self, classes: int) -> Roadmap:
         """A copy whose classifiers have this many classes."""

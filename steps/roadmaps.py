@@ -15,6 +15,7 @@ from typing import Any
 import pydantic
 
 from roadmap import strict_yaml
+from roadmap.edit import unused
 from roadmap.errors import Problem, StepError, unknown
 from roadmap.paper import TABLES
 from roadmap.spec import Recipe, from_dict, problem_of
@@ -47,7 +48,16 @@ def load_recipe(name: str | Path) -> Recipe:
         path = Path(str(shipped / f"{name}.yaml"))
     document = strict_yaml.read(path)
     with document.at():
-        return from_dict(Recipe, document.data)
+        return _used(from_dict(Recipe, document.data), document.data)
+
+
+def _used(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
+    """The recipe, if it makes use of every field that was given; else a Problem."""
+    for key, why in unused(recipe).items():
+        field = key.rpartition(".")[2]
+        if field in given:
+            raise Problem(f"{field} has no effect: {why.removeprefix('recipe.')}", keys=(field,))
+    return recipe
 
 
 def _own(path: Path | None) -> dict[str, Step]:
@@ -153,7 +163,9 @@ def _typed(key: str, kind: Any, given: Any) -> Any:
 
 def _recipe(given: Any) -> Recipe:
     """A recipe by its name or file, or written out in place."""
-    return load_recipe(given) if isinstance(given, str) else _typed("recipe", Recipe, given)
+    if isinstance(given, str):
+        return load_recipe(given)
+    return _used(_typed("recipe", Recipe, given), given)
 
 
 def _rows(entry: Any, number: str, rows: list[Row], steps: Steps) -> Iterator[Row]:

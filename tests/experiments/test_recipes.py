@@ -67,7 +67,11 @@ def test_the_small_pairs_have_every_part_of_the_papers():
         ("epochs: 3\nbatch: 8\nepochs: 4\n", "mine.yaml:3: key 'epochs' is given twice"),
         (WHOLE + "erasing: 2\n", "mine.yaml:10: erasing: .*less than or equal to 1"),
         (WHOLE + "mixup: yes\n", "mine.yaml:10: mixup: .*valid number"),
-        (WHOLE + "crop_scale: null\n", "mine.yaml:1: crop_scale null"),
+        (WHOLE + "crop_scale: null\n", "mine.yaml:10: crop_scale null"),
+        (WHOLE + "warmup_epochs: 3\n", "mine.yaml:10: warmup_epochs 3 must be below epochs 3"),
+        (WHOLE.replace("batch: 8", "batch: 9", 1) + "mixup: 0.2\n", "mine.yaml:3: batch 9 must be"),
+        (WHOLE + "betas: [0.9, 0.99]\n", "mine.yaml:10: betas has no effect: optimizer is 'sgd'"),
+        (WHOLE + "step_factor: 0.5\n", "mine.yaml:10: step_factor has no effect: schedule is 'cos"),
         (WHOLE, None),
     ],
 )

@@ -138,7 +138,7 @@ BAD = [
     (["train", "05", "--set", "recipe.batch=1"], "recipe.batch"),
     (["train", "05", "--set", "recipe.batch=8192"], "larger than the 5000 training images"),
     (["train", "05", "--set", "network.classes=7"], "network.classes comes from the data"),
-    (["train", "05", "--set", "network.downsampling.kernel=3"], "cannot be set"),
+    (["train", "05", "--set", "network.stages=3"], "is not one value"),
     (["fly"], "invalid choice: 'fly'"),
 ]
 

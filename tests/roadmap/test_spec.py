@@ -4,7 +4,15 @@ import dataclasses
 
 import pytest
 
-from roadmap.edit import edit_units, insert_after, is_depthwise, is_spatial, override, replace
+from roadmap.edit import (
+    edit_units,
+    insert_after,
+    is_depthwise,
+    is_spatial,
+    override,
+    replace,
+    unused,
+)
 from roadmap.errors import Problem
 from roadmap.spec import Block, Convolution, Recipe, Spec, Stem, fingerprint, from_dict, to_dict
 from roadmap.strict_yaml import scalar
@@ -65,7 +73,18 @@ def test_bad_values_are_named(kind, data, message):
         ("recipe.epochs", 0, "recipe.epochs: .*greater than or equal to 1"),
         ("recipe.warmup_epochs", 300, "warmup_epochs 300 must be below epochs 300"),
         ("recipe", 3, "recipe is not one value; set one of: recipe.epochs"),
-        ("network.stages.0", 3, "network.stages.0 cannot be set"),
+        ("network.stages", 3, "network.stages is not one value; set a field of one"),
+        (
+            "network.stages.0",
+            3,
+            r"0 cannot be set: network.stages takes a place \(0, 1, 2, 3, all\)",
+        ),
+        ("network.stages.4.depth", 3, "network.stages takes a place"),
+        ("network.stages.all.depht", 3, "of network.stages.0 'depht'; did you mean 'depth'"),
+        ("network.stages.1.block.units.0.kernel", 4, "network.stages.1.block.units.0.kernel 4 is"),
+        ("recipe.epochs.x", 3, "recipe.epochs.x cannot be set: recipe.epochs is one value"),
+        ("recipe.momentum", 0.8, "momentum has no effect here: recipe.optimizer is 'adamw'"),
+        ("recipe.step_factor", 0.5, "step_factor has no effect here: recipe.schedule is 'cosine'"),
         ("nothing", 3, "valid: network, recipe"),
     ],
 )
@@ -82,6 +101,47 @@ def test_overrides_are_typed():
     for settings in (together, dict(reversed(together.items()))):
         assert override(spec, settings).recipe.epochs == 5
     assert override(spec, {"recipe.betas": [0.8, 0.9]}).recipe.betas == (0.8, 0.9)
+
+
+def test_every_part_of_a_network_can_be_set():
+    spec = PATH["13"].spec
+    settings = {
+        "network.stages.all.block.expansion": 2, "network.stages.0.depth": 5,
+        "network.stages.2.block.units.0.kernel": 5, "network.downsampling.kernel": 3,
+    }  # fmt: skip
+    network = override(spec, settings).network
+    assert [stage.block.expansion for stage in network.stages] == [2, 2, 2, 2]
+    depths = [stage.depth for stage in spec.network.stages]
+    assert [stage.depth for stage in network.stages] == [5, *depths[1:]]
+    assert [stage.block.units[0].kernel for stage in network.stages] == [7, 7, 5, 7]
+    assert network.downsampling.kernel == 3 and network.downsampling.norm == "layer"
+    assert override(spec, {"network.downsampling": None}).network.downsampling is None
+    given = override(PATH["12"].spec, {"network.downsampling": {"kernel": 4}})
+    assert given.network.downsampling.kernel == 4
+    with pytest.raises(Problem, match="kernel has no effect here: network.downsampling is null"):
+        override(PATH["12"].spec, {"network.downsampling.kernel": 3})
+
+
+def test_a_setting_is_for_the_rows_in_which_it_has_an_effect():
+    changed = PATH.overridden({"recipe.momentum": 0.8, "recipe.betas": [0.8, 0.9]})
+    assert (changed["00"].spec.recipe.momentum, changed["01"].spec.recipe.momentum) == (0.8, 0.9)
+    assert changed["00"].spec.recipe.betas == (0.9, 0.999)
+    assert changed["01"].spec.recipe.betas == (0.8, 0.9)
+    alone = PATH.overridden({"network.downsampling.kernel": 3})
+    differing = [row.number for row, was in zip(alone, PATH, strict=True) if row.spec != was.spec]
+    assert differing == ["13"]
+    together = PATH.overridden({"recipe.optimizer": "sgd", "recipe.momentum": 0.8})
+    assert {row.spec.recipe.momentum for row in together} == {0.8}
+    with pytest.raises(Problem, match="mixup_switch has no effect here: recipe.mixup is 0"):
+        PATH.overridden({"recipe.mixup_switch": 0.3, "recipe.mixup": 0.0})
+
+
+def test_fields_without_effect_are_what_the_runner_does_not_read():
+    """Every field has an effect in some shipped recipe, and those named so in none of theirs."""
+    recipes = [PATH[row].spec.recipe for row in ("00", "01")]
+    idle = [set(unused(recipe)) for recipe in recipes]
+    assert idle[0] == {"recipe.betas", "recipe.final_learning_rate", "recipe.mixup_switch"}
+    assert idle[1] == {"recipe.momentum", "recipe.step_epochs", "recipe.step_factor"}
 
 
 def test_epochs_alone_scale_what_is_counted_in_epochs():
