@@ -37,9 +37,9 @@ def load_roadmap(name: str | Path, *, steps: Path | None = None) -> Roadmap:
     return _load(str(name), STEPS | _own(steps), Path(), ())
 
 
-def load_recipe(name: str | Path) -> Recipe:
-    """The shipped recipe of that name, or the one in a YAML file."""
-    path = Path(name)
+def load_recipe(name: str | Path, *, folder: Path = Path()) -> Recipe:
+    """The shipped recipe of that name, or the one in a YAML file, from `folder` on."""
+    path = folder / name
     if path.suffix not in (".yaml", ".yml"):
         shipped = resources.files("experiments") / "recipes"
         choices = sorted(each.name.removesuffix(".yaml") for each in shipped.iterdir())
@@ -101,7 +101,7 @@ def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]
             raise Problem("rows must be a list of steps")
     for index, entry in enumerate(data["rows"]):
         with document.at("rows", index):
-            rows += _rows(entry, f"{index + 1:02}", rows, steps)
+            rows += _rows(entry, f"{index + 1:02}", rows, steps, document.path.parent)
     default = _text(document, "data")
     return Roadmap(name=name, title=title, paper=paper, data=default, rows=tuple(rows))
 
@@ -130,7 +130,7 @@ def _base_row(document: strict_yaml.Document, steps: Steps, within: tuple[Path, 
     with document.at("recipe"):
         if "recipe" not in data:
             raise Problem("key 'recipe' is missing: the recipe of row 00")
-        recipe = _recipe(data["recipe"])
+        recipe = _recipe(data["recipe"], document.path.parent)
     with document.at("classes"):
         classes = _typed("classes", int, data.get("classes", 1000))
     with document.at("base"):
@@ -161,29 +161,30 @@ def _typed(key: str, kind: Any, given: Any) -> Any:
         raise Problem(f"{key}: {problem}") from None
 
 
-def _recipe(given: Any) -> Recipe:
-    """A recipe by its name or file, or written out in place."""
+def _recipe(given: Any, folder: Path) -> Recipe:
+    """A recipe by its name or file, which is looked for from the roadmap's folder, or in place."""
     if isinstance(given, str):
-        return load_recipe(given)
+        return load_recipe(given, folder=folder)
     return _used(_typed("recipe", Recipe, given), given)
 
 
-def _rows(entry: Any, number: str, rows: list[Row], steps: Steps) -> Iterator[Row]:
+def _rows(entry: Any, number: str, rows: list[Row], steps: Steps, folder: Path) -> Iterator[Row]:
     """The row that a list entry makes, then its side branches, all from the same row before."""
     if not isinstance(entry, dict):
         raise Problem(f"row {number} must be a mapping, as in 'kernel_size: {{kernel: 7}}'")
     before = next(row for row in reversed(rows) if not row.is_branch)
-    yield _row({k: v for k, v in entry.items() if k != "branches"}, number, before, steps)
+    uses = {key: each for key, each in entry.items() if key != "branches"}
+    yield _row(uses, number, before, steps, folder)
     branches = entry.get("branches", {})
     if not isinstance(branches, dict):
         raise Problem(f"row {number}: branches must be a mapping of names to steps")
     for name, branch in branches.items():
         if not re.fullmatch(r"[a-z][a-z0-9]*", str(name)):
             raise Problem(f"row {number}: branch {name!r} must be named as in k5: letters, digits")
-        yield _row(branch, f"{number}-{name}", before, steps)
+        yield _row(branch, f"{number}-{name}", before, steps, folder)
 
 
-def _row(uses: Any, number: str, before: Row, steps: Steps) -> Row:
+def _row(uses: Any, number: str, before: Row, steps: Steps, folder: Path) -> Row:
     if not isinstance(uses, dict) or not uses:
         raise Problem(f"row {number} names no step")
     spec, titles, made = before.spec, [], []
@@ -191,7 +192,7 @@ def _row(uses: Any, number: str, before: Row, steps: Steps) -> Row:
         if name not in steps:
             raise unknown("step", name, [*steps, "your own with --steps FILE.py"])
         try:
-            bound = steps[name].bind(_with_recipe(parameters, name))
+            bound = steps[name].bind(_with_recipe(parameters, name, folder))
             spec = steps[name].apply(spec, **bound)
         except Problem as problem:
             if problem.located:
@@ -208,11 +209,11 @@ def _row(uses: Any, number: str, before: Row, steps: Steps) -> Row:
     ).checked()  # fmt: skip
 
 
-def _with_recipe(parameters: Any, step: str) -> dict[str, Any]:
+def _with_recipe(parameters: Any, step: str, folder: Path) -> dict[str, Any]:
     if parameters is None:
         return {}
     if not isinstance(parameters, dict):
         raise Problem(f"the parameters of step {step!r} must be a mapping, got {parameters!r}")
     return parameters | (
-        {"recipe": _recipe(parameters["recipe"])} if "recipe" in parameters else {}
+        {"recipe": _recipe(parameters["recipe"], folder)} if "recipe" in parameters else {}
     )

@@ -84,17 +84,20 @@ def load_study(
         if not isinstance(data["design"], str) or data["design"] not in DESIGNS:
             raise unknown("design", data["design"], DESIGNS)
         design = DESIGNS[data["design"]]
-    own = list(inspect.signature(design).parameters)[1:]
+    keys = list(inspect.signature(design).parameters)[1:]
     with document.at():
         for key in data:
-            if key not in (*COMMON, *own):
-                raise unknown(f"key of design {data['design']!r}:", key, [*COMMON, *own])
+            if key not in (*COMMON, *keys):
+                raise unknown(f"key of design {data['design']!r}:", key, [*COMMON, *keys])
     with document.at("set"):
         settings = _typed(data, "set", dict[str, Any], {}) | dict(overrides or {})
         if "network.classes" in settings:
             raise Problem("network.classes comes from the data; it cannot be set")
     with document.at("roadmap"):
-        path = load_roadmap(roadmap or _typed(data, "roadmap", str, "tiny"), steps=steps)
+        own = _typed(data, "roadmap", str, "tiny")
+        if own.endswith((".yaml", ".yml")):
+            own = str(document.path.parent / own)
+        path = load_roadmap(roadmap or own, steps=steps)
     with document.at("seeds"):
         seeds = _typed(data, "seeds", int, 3)
         if not 1 <= seeds <= 1000:
@@ -104,7 +107,7 @@ def load_study(
         if not 0 < margin < 100:
             raise Problem(f"margin must be above 0 and below 100 points, got {margin:g}")
     given = {}
-    for key in own:
+    for key in keys:
         if data.get(key) is not None:
             with document.at(key):
                 given[key] = _typed(data, key, KINDS[key], None)

@@ -1,0 +1,90 @@
+"""docs/files.md names every key there is, and its examples are what the program reads."""
+
+import dataclasses
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from roadmap.spec import Recipe
+from steps.designs import DESIGNS
+from steps.roadmaps import KEYS, load_recipe, load_roadmap
+from steps.studies import COMMON, load_study
+
+ROOT = Path(__file__).parents[1]
+FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+PARTS = dict(zip(*[iter(re.split(r"^## (.*)$", FILES, flags=re.MULTILINE)[1:])] * 2, strict=True))
+
+
+def named(part):
+    """The words in code in the first column of a part's tables, and in a design's second."""
+    rows = re.findall(r"^\| (`[^|]*) \| ([^|]*) \|", PARTS[part], re.MULTILINE)
+    return {word for cells in rows for cell in cells for word in re.findall(r"`(\w+)`", cell)}
+
+
+def test_every_key_of_each_file_is_named():
+    assert set(KEYS) <= named("Roadmap")
+    assert {field.name for field in dataclasses.fields(Recipe)} <= named("Recipe")
+    own = {key for each in DESIGNS.values() for key in list(inspect.signature(each).parameters)[1:]}
+    assert {*COMMON, *DESIGNS, *own} <= named("Study")
+
+
+def test_defaults_of_a_recipe_are_as_written():
+    rows = re.findall(r"^\| (`[^|]*) \| [^|]* \| ([^|]*) \|$", PARTS["Recipe"], re.MULTILINE)
+    fields = {field.name: field for field in dataclasses.fields(Recipe)}
+    seen = set()
+    for names, default in rows:
+        names = re.findall(r"`(\w+)`", names)
+        values = default.split(", ") if len(names) > 1 else [default]
+        for name, value in zip(names, values, strict=True):
+            seen.add(name)
+            has = fields[name].default
+            if value == "needed":
+                assert has is dataclasses.MISSING, name
+            else:
+                assert value == written(has), name
+    assert seen == set(fields)
+
+
+def written(value):
+    if isinstance(value, tuple):
+        return f"[{', '.join(f'{each:g}' for each in value)}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def test_the_examples_are_read(tmp_path, monkeypatch):
+    blocks = {
+        part: re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) for part, text in PARTS.items()
+    }
+    (tmp_path / "mine.yaml").write_text(blocks["Roadmap"][0])
+    assert [row.number for row in load_roadmap(tmp_path / "mine.yaml")] == [
+        "00", "01", "02", "02-w32", "03"
+    ]  # fmt: skip
+    (tmp_path / "study.yaml").write_text(blocks["Study"][0])
+    assert len(load_study(tmp_path / "study.yaml").contrasts) == 3
+
+
+def test_a_file_named_in_a_file_is_looked_for_from_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    recipe = (ROOT / "experiments" / "recipes" / "tiny-old.yaml").read_text()
+    (folder / "short.yaml").write_text(recipe.replace("epochs: 5", "epochs: 4", 1))
+    (folder / "mine.yaml").write_text(
+        "base: {depths: [1, 1], width: 16}\nrecipe: short.yaml\nrows:\n"
+        "  - training_recipe: {recipe: short.yaml}\n"
+    )
+    path = load_roadmap("deep/mine.yaml")
+    assert [row.spec.recipe.epochs for row in path] == [4, 4]
+    assert load_recipe("deep/short.yaml").epochs == 4
+    (folder / "study.yaml").write_text("design: path\nroadmap: mine.yaml\n")
+    assert load_study("deep/study.yaml").base.name == "mine"
+    assert load_study("deep/study.yaml", roadmap="deep/mine.yaml").base.name == "mine"
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)", FILES))))
+def test_links_lead_somewhere(link):
+    assert (ROOT / "docs" / link).exists()
