@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import Queue
 
+from experiments.imports import undisturbed
 from experiments.machine import Machine, gpus, own_gpus
 from experiments.progress import Display, Event
 from experiments.request import Request
@@ -121,7 +122,8 @@ def _kept(records: Mapping[Request, Record | None]) -> str:
 def _check_references(missing: Sequence[Request]) -> None:
     references = [each.spec.network for each in missing if isinstance(each.spec.network, Reference)]
     if references:  # timm's names are known to timm alone, which takes seconds to load
-        from roadmap.network import check_reference
+        with undisturbed():
+            from roadmap.network import check_reference
 
         for reference in references:
             check_reference(reference)
@@ -141,7 +143,8 @@ Found = Iterable[tuple[Request, Record | Exception]]
 
 
 def _here(missing: Sequence[Request], machine: Machine, command: str, display: Display) -> Found:
-    from experiments.run import train
+    with undisturbed():
+        from experiments.run import train
 
     for request in missing:
         if STOP.asked is not None:
@@ -227,7 +230,8 @@ def _settle(parent: int, places: Queue, devices: int) -> None:
 
 
 def _train_apart(request: Request, machine: Machine, command: str, events: Queue) -> Record:
-    from experiments.run import train
+    with undisturbed():
+        from experiments.run import train
 
     return train(request, machine=machine, command=command, tell=events.put)
 

@@ -16,6 +16,7 @@ from multiprocessing.managers import SyncManager
 from multiprocessing.process import BaseProcess
 from queue import Empty, Queue
 
+from experiments.imports import undisturbed
 from experiments.machine import Machine
 from experiments.progress import Event, Tell
 from experiments.request import Request
@@ -70,7 +71,8 @@ def _member(
     node = node_rank(machine)
     os.environ.update(place, NODE_RANK=str(node), WORLD_SIZE=str(machine.world))
     rank = node * machine.devices + int(place["LOCAL_RANK"])
-    from experiments.run import train_here
+    with undisturbed():
+        from experiments.run import train_here
 
     try:
         record = train_here(request, machine, command, messages.put, rank)
