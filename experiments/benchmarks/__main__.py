@@ -21,6 +21,7 @@ SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[Found]]]] = {
     "cost": ("Costs against fvcore", costs.costs),
     "commands": ("Commands", commands.commands),
     "growth": ("A path's growth", lambda _: commands.growth()),
+    "jobs": ("Runs side by side", commands.side_by_side),
     "step": ("Where a training step's time goes", lambda _: step.where_the_time_goes(10)),
 }
 

@@ -1,15 +1,17 @@
-"""What the commands take: seconds, memory, and how a path grows with rows and seeds."""
+"""What commands take: seconds, memory; how a path grows; runs side by side or in turn."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy
 from PIL import Image
 
-from experiments.benchmarks.measure import Found, timed
+from experiments.benchmarks.measure import Found, in_turn, ratio, timed
+from experiments.machine import cores
 from roadmap.record import read_records, write_record
 
 RECORDS = Path(__file__).parents[2] / "results" / "tiny"
@@ -51,6 +53,21 @@ def growth() -> Iterator[Found]:
             command += ["--set", "recipe.epochs=2", "--set", "recipe.batch=32"]
             name = f"path of {rows.count(',') + 1} rows × {seeds} seeds"
             yield from _both(name, [timed(*command)])
+
+
+def side_by_side(trials: int) -> Iterator[Found]:
+    """Two runs of two epochs: one thread each at a time, or one after the other with all cores."""
+    ways = (("--jobs", "2", "--threads", "1"), ("--jobs", "1", "--threads", str(cores())))
+    beside, after = in_turn(trials, *(partial(_two_runs, each) for each in ways))
+    yield Found(name="two runs side by side, 1 thread each", unit="s", trials=tuple(beside))
+    yield Found(name="one after the other, all threads", unit="s", trials=tuple(after))
+    yield ratio("two runs: in turn / side by side", after, beside)
+
+
+def _two_runs(how: tuple[str, ...]) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["-m", "roadmap", "run", "--rows", "05,13", "--runs", folder, *how]
+        return timed(*command, "--set", "recipe.epochs=2")[0]
 
 
 def _images(root: Path) -> None:

@@ -58,11 +58,14 @@ def against_a_bare_loop(trials: int) -> Iterator[Found]:
     """
     machine = Machine(threads=1, workers=0)
     for row in ROWS:
+        found = {}
         for name, overrides in (("plain", PLAIN), ("enhanced", {})):
             runner, loop = _in_turn(row, overrides, machine, epochs=1 + 2 * trials)
+            found[name] = runner
             yield Found(name=f"row {row}, {name}: runner", unit="img/s", trials=runner)
             yield Found(name=f"row {row}, {name}: bare loop", unit="img/s", trials=loop)
             yield ratio(f"row {row}, {name}: runner / bare loop", runner, loop, "aim ≥ 0.97")
+        yield ratio(f"row {row}: augmentation costs, plain / enhanced", *found.values())
 
 
 def _in_turn(
