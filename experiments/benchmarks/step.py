@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -89,6 +90,7 @@ def _as_convolutions(step: Callable[[], None]) -> Callable[[], None]:
 
 def _profiled(step: Callable[[], None], steps: int) -> dict[str, float]:
     """Seconds a step by kind of operator."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # its word on GPUs that there are none
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         for _ in range(steps):
             step()
