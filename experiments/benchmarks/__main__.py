@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import shlex
 import sys
@@ -29,6 +30,7 @@ SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[Found]]]] = {
 def main() -> None:
     """Print each figure as it is found, then save all."""
     options = _options()
+    gc.freeze()  # as in every process that trains: see `experiments.imports`
     sections = dict(SECTIONS)
     if options.peer:
         sections["peer"] = (
