@@ -43,7 +43,8 @@ def _hardware() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     cores = torch.multiprocessing.cpu_count()
-    return f"{_processor()}, {cores} cores, {platform.system()} {platform.machine()}"
+    vectors = torch.backends.cpu.get_cpu_capability()  # decides speed and rounding
+    return f"{_processor()}, {cores} cores, {vectors}, {platform.system()} {platform.machine()}"
 
 
 def _processor() -> str:

@@ -83,6 +83,7 @@ def test_a_run_leaves_one_whole_record(images, tmp_path):
     assert record.params == sum(p.numel() for p in _network(asked).parameters())
     assert record.images_per_second > 0 and record.wall_seconds > 0
     assert record.provenance.threads == 1
+    assert torch.backends.cpu.get_cpu_capability() in record.provenance.hardware
     assert record.provenance.versions["torch"].startswith("2.")
     assert read_records(tmp_path).records == (record,)
     assert record.receptive_field.side == 384
