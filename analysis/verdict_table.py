@@ -30,10 +30,11 @@ HEADINGS = {
     "verdict": "verdict",
 }
 LEGEND = (
-    "Points of top-1. 95 % interval over {over}; p adjusted by Holm over all steps of the "
-    "study; P>0: the probability that the true difference is above zero; sees: the smallest true "
-    "difference that these runs would decide in four of five studies; needs: runs of each variant "
-    "that the difference seen would take (–: decided, no spread, or above 1,000)."
+    "Points of top-1. n: runs of a variant, of that with fewest; 95 % interval over {over}; p "
+    "adjusted by Holm over all steps of the study; P>0: the probability that the true difference "
+    "is above zero; sees: the smallest true difference that these runs would decide in four of "
+    "five studies; needs: runs of each variant that the difference seen would take (–: decided, "
+    "no spread, or above 1,000)."
 )
 
 
@@ -151,7 +152,11 @@ def _latex(judged: Judged) -> str:
     frame = frame.rename(columns=HEADINGS | {"order": "orders"})
     where = f" on {judged.data}" if judged.data else ""
     caption = f"{judged.title}: what each step is worth{where}. {'. '.join(remarks(judged))}"
-    options = {"environment": "table*", "caption": plain(caption), "label": "tab:verdicts"}
+    options = {
+        "environment": "table*",
+        "caption": plain(caption),
+        "label": f"tab:verdicts-{judged.name}",
+    }
     return finished(tabular(frame, column_format=sides, **options))
 
 

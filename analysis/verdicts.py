@@ -93,6 +93,7 @@ class Judged:
     `by_order` is what a step added in each order sampled, in points, for a study of orders.
     """
 
+    name: str
     title: str
     data: str | None
     margin: float
@@ -123,6 +124,7 @@ def judge_study(study: Study, records: Sequence[Record], data: str | None = None
     ]
     agreements = _agreements(study, cells, verdicts) if study.design == "path" else ()
     return Judged(
+        name=study.name,
         title=study.roadmap.title,
         data=data_name(next(iter(runs.values()))[0]) if runs else chosen.data,
         margin=study.margin,
@@ -204,6 +206,7 @@ def judge_paper(study: Study, table: str) -> Judged:
     if unsure := _hang_on_rounding(study.contrasts, cells, study.margin):
         notes.append(f"may change with the digits that rounding lost: {', '.join(unsure)}")
     return Judged(
+        name=f"paper-{table}",
         title=f"the paper: {study.roadmap.title}",
         data="ImageNet-1K",
         margin=study.margin,

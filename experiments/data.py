@@ -193,7 +193,9 @@ def _in_colour(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("its values are fractions of no fixed range")
     if image.mode == "I" and image.format == "TIFF":  # other kinds have 16 at most
-        raise ValueError("its values are of 32 bits, with no fixed range; save it with 8 or 16")
+        raise ValueError(
+            "its values have a sign or 32 bits, so no fixed range; save it with 8 or 16, unsigned"
+        )
     if image.mode.startswith("I"):
         values = numpy.asarray(image)
         if values.min() < 0 or values.max() > 0xFFFF:

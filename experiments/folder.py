@@ -103,6 +103,7 @@ def _files(root: Path, split: str) -> Iterable[File]:
     around = {str(root / split): [(root / split).resolve()]}  # of each folder: it and those above
     for folder, folders, names in os.walk(root / split, followlinks=True):
         above = around.pop(folder)
+        folders[:] = [each for each in folders if not each.startswith(".")]
         for path in (Path(folder, each) for each in folders):
             real = path.resolve()
             if any(each.is_relative_to(real) for each in above):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import textwrap
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ class Forecast:
 
     `measured` finished runs tell it; of `known` of the missing runs the same network is among them,
     the others are taken to be as fast, MAC for MAC, as the median. `start_up` are the seconds that
-    a run takes beside its epochs, `hardware` where the runs were measured.
+    a run takes beside its epochs; `hardware` and `threads` are those of the runs measured.
     """
 
     runs: int
@@ -39,6 +40,7 @@ class Forecast:
     known: int = 0
     start_up: float = 0.0
     hardware: tuple[str, ...] = ()
+    threads: tuple[int, ...] = ()
 
 
 def forecast(
@@ -62,20 +64,26 @@ def forecast(
     if not told:
         return Forecast(**counts, hours=None)
     speeds = _speeds(told)
-    at_a_time = max(1, min(jobs, len(missing)))
     start_up = median(_start_up(record) for record in told)
-    seconds = sum(
-        work[run] / devices / speeds(request) + start_up for run, request in missing.items()
-    )
+    lengths = [work[run] / devices / speeds(request) + start_up for run, request in missing.items()]
     networks = {record.identity.network for record in told}
     return Forecast(
         **counts,
-        hours=seconds / at_a_time / 3600,
+        hours=_until_all_are_done(lengths, jobs) / 3600,
         measured=len(told),
         known=sum(request.identity.network in networks for request in missing.values()),
         start_up=start_up,
         hardware=tuple(sorted({record.provenance.hardware for record in told})),
+        threads=tuple(sorted({record.provenance.threads for record in told})),
     )
+
+
+def _until_all_are_done(lengths: Sequence[float], jobs: int) -> float:
+    """Seconds until runs of these lengths are done, each begun as soon as one of `jobs` is free."""
+    busy = [0.0] * jobs
+    for length in lengths:
+        heapq.heapreplace(busy, busy[0] + length)
+    return max(busy)
 
 
 def _is_there(request: Request) -> bool:
@@ -136,7 +144,7 @@ def in_words(study: Study, found: Forecast, seeds: int, jobs: int) -> str:
         f"  runs         {found.runs}, of which {found.there} are there already",
         f"  MACs         {_shown(found.macs)}, of which {_shown(found.macs_missing)} are to do",
         f"  time         {_time(found, jobs)}",
-        f"  verdicts     {len(study.contrasts)}, margin {study.margin:g} points",
+        f"  verdicts     {len(study.contrasts)}, margin {study.margin:g} of top-1 in percent",
         f"  each asks    {study.asks}",
     ]
     for step, why in study.left_out.items():
@@ -154,20 +162,26 @@ def _time(found: Forecast, jobs: int) -> str:
     left = found.runs - found.there
     if not left:
         return "none: all runs are there"
+    threads = f"{' or '.join(map(str, found.threads))} thread" + "s" * (found.threads != (1,))
+    measured = (
+        f"{_counted(found.measured, 'run')} of {threads} on {' and on '.join(found.hardware)}"
+    )
+    whose = (
+        "of the same networks"
+        if found.known == left
+        else f"of the same network for {found.known} of {left} runs, for the others by the median "
+        "of all, MAC for MAC"
+    )
     return (
         f"about {_length(found.hours)} with {at_a_time}, {found.start_up:.0f} s of each run beside "
-        f"its epochs; by {_counted(found.measured, 'run')} on {' and on '.join(found.hardware)}, "
-        + (
-            "of the same networks"
-            if found.known == left
-            else f"of the same network for {found.known} of {left} runs, for the others by the "
-            "median of all, MAC for MAC"
-        )
+        f"its epochs; by {measured}, {whose}"
     )
 
 
 def _length(hours: float) -> str:
-    return f"{hours:.1f} hours" if hours >= 1 else _counted(round(60 * hours), "minute")
+    if hours >= 1:
+        return f"{hours:.1f} hours"
+    return _counted(round(60 * hours), "minute") if hours >= 1 / 60 else "a minute or less"
 
 
 def _shown(macs: float) -> str:

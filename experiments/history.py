@@ -25,6 +25,7 @@ class History(lightning.Callback):
     def __init__(self, path: Path, *, images: int, validated: int) -> None:
         self.path, self.images, self.validated = path, images, validated
         self.validating, self.seen, self.started = 0.0, 0, 0.0
+        self.epoch, self.before = 0, {}
 
     def rows(self) -> list[dict[str, float]]:
         """The epochs so far."""
@@ -47,21 +48,33 @@ class History(lightning.Callback):
         """Keep only the epochs that the checkpoint has behind it."""
         kept = [row for row in self.rows() if row["epoch"] < trainer.current_epoch]
         put_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
-        self._start()
+        self._start(trainer.current_epoch)
 
     def on_train_epoch_start(
         self, trainer: lightning.Trainer, task: lightning.LightningModule
     ) -> None:
         """Start the epoch's clock."""
-        self._start()
+        self._start(trainer.current_epoch)
 
-    def _start(self) -> None:
-        self.started, self.validating, self.seen = time.monotonic(), 0.0, 0
+    def _start(self, epoch: int) -> None:
+        """From zero, or for an epoch that was interrupted from what it had taken by then."""
+        before = self.before if self.before.get("epoch") == epoch else {}
+        self.epoch, self.validating, self.seen = epoch, 0.0, before.get("seen", 0)
+        self.started = time.monotonic() - before.get("seconds", 0.0)
+
+    def state_dict(self) -> dict[str, float]:
+        """For a checkpoint: which epoch, and what it has taken so far."""
+        seconds = time.monotonic() - self.started
+        return {"epoch": self.epoch, "seen": self.seen, "seconds": seconds}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """What the epoch had taken at the checkpoint."""
+        self.before = state_dict
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, task: lightning.LightningModule, *_: object
     ) -> None:
-        """Count: a resumed run sees only the rest of its first epoch."""
+        """Count batches."""
         self.seen += 1
 
     def on_validation_start(

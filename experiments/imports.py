@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,11 +12,15 @@ from contextlib import contextmanager
 def undisturbed() -> Iterator[None]:
     """Import within, without garbage collection: what modules make while they load stays.
 
-    It is set aside for good afterwards, so that later collections need not look at it either.
+    It is set aside for good afterwards, so that later collections need not look at it either; but
+    only where something was loaded, lest what an earlier run left behind be kept with it.
     """
+    enabled, loaded = gc.isenabled(), len(sys.modules)
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
-        gc.enable()
+        if len(sys.modules) > loaded:
+            gc.freeze()
+        if enabled:
+            gc.enable()

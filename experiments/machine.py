@@ -99,7 +99,7 @@ def default_jobs(devices: int = 1) -> int:
     return 1 if platform.system() == "Darwin" else max(1, min(8, cores()) // devices)
 
 
-KEPT = ("threads", "devices", "accumulate", "precision", "compile", "sync_batchnorm")
+KEPT = ("threads", "devices", "nodes", "accumulate", "precision", "compile", "sync_batchnorm")
 
 
 def as_it_began(machine: Machine, folder: Path) -> Machine:
@@ -111,14 +111,19 @@ def as_it_began(machine: Machine, folder: Path) -> Machine:
     if not path.exists():
         return machine
     try:
-        kept = yaml.safe_load(path.read_text(encoding="utf-8"))
+        kept = {"nodes": 1} | yaml.safe_load(path.read_text(encoding="utf-8"))
         fits = {name: type(each) for name, each in kept.items()} == {
             name: type(getattr(machine, name)) for name in KEPT
         }
-    except (yaml.YAMLError, ValueError, AttributeError):
+    except (yaml.YAMLError, ValueError, AttributeError, TypeError):
         fits = False
     if not fits:
         raise Problem(f"{path} is damaged: it must hold {', '.join(KEPT)}; --restart begins anew")
+    if kept["nodes"] != machine.nodes:  # the other nodes cannot be told from here
+        raise Problem(
+            f"the run in {folder} began on {kept['nodes']} nodes, not {machine.nodes}: "
+            f"--nodes {kept['nodes']} goes on with it, --restart begins it anew"
+        )
     return replace(machine, **kept)
 
 

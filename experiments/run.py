@@ -53,6 +53,7 @@ def train(request: Request, *, machine: Machine, command: str, tell: Tell) -> Re
     folder = request.folder
     folder.mkdir(parents=True, exist_ok=True)
     if node_rank(machine) > 0:
+        as_it_began(machine, folder)
         return train_together(request, machine, command, tell)
     with only_here(folder, request.name, machine.wait, tell):
         STOP.check()

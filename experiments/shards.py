@@ -41,9 +41,12 @@ def read_shards(name: str, root: Path | None) -> Folder:
         samples[split] = tuple(_samples(path, split, splits[found]))
         if not samples[split]:
             raise Problem(f"{path}: split {found} has no images")
-    classes = 1 + max(label for _, label in samples["train"])
+    last, most = max(samples["train"], key=lambda each: each[1])
+    classes = most + 1
     if classes < 2:
         raise Problem(f"data set {name} needs at least two classes; all labels are 0")
+    if classes > len(samples["train"]):
+        raise Problem(f"{last}: label {most}, but there are only {len(samples['train'])} images")
     for file, label in samples["val"]:
         if label >= classes:
             raise Problem(f"{file}: label {label}, but those of train are 0 to {classes - 1}")
@@ -54,9 +57,10 @@ def _splits(path: Path) -> dict[str, dict[str, Any]]:
     try:
         splits = json.loads(path.read_text(encoding="utf-8"))["splits"]
         for split in splits.values():
-            if not all(isinstance(each, str) for each in split["filenames"]):
+            names = split["filenames"]
+            if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
                 raise TypeError
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         text = 'it must hold {"splits": {"train": {"filenames": ["….tar", …]}, …}}'
         raise Problem(f"{path} does not name shards: {text}") from None
     return splits
@@ -64,13 +68,18 @@ def _splits(path: Path) -> dict[str, dict[str, Any]]:
 
 def _samples(info: Path, split: str, described: dict[str, Any]) -> Iterator[tuple[File, int]]:
     """The split's images with their labels, in the order of the shards."""
-    for shard in described["filenames"]:
+    shards = described["filenames"]
+    for shard in shards:
         path = info.parent / shard
+        if shards.count(shard) > 1:
+            raise Problem(f"{info} names {shard} twice")
         if not path.is_file():
             raise Problem(
                 f"{info} names {shard}, which is not there; download it into {path.parent}"
             )
         for key, parts in _grouped(path):
+            if not {LABEL, *IMAGES} & set(parts):  # such as a README
+                continue
             label = _label(path, key, parts, described.get("alt_label", ""))
             if label is None:
                 continue
@@ -92,6 +101,8 @@ def _grouped(shard: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
             yield current, parts
             parts = {}
         current = key
+        if ending.lower() in parts:
+            raise Problem(f"{shard}: {member.name} is in it twice")
         parts[ending.lower()] = member
     if parts:
         yield current, parts
@@ -122,7 +133,7 @@ def _label(
     content = File(member.name, shard, member.size, member.offset_data).open().read()
     try:
         label = int(json.loads(content)[alternative] if alternative else content)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         what = f"{key}.{beside}" + (f", {alternative}" if alternative else "")
         raise Problem(f"{shard}: {what} is not a whole number") from None
     if label < 0:

@@ -23,6 +23,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from experiments.draws import draw_from, own_draws
 from experiments.order import NO_IMAGE, Share
+from roadmap.errors import Problem
 from roadmap.spec import Recipe
 
 
@@ -112,6 +113,9 @@ class Classification(lightning.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with this process's part of the epoch's loss."""
+        if len(checkpoint.get("train_loss", ())) != self.share.world:
+            raise Problem("the checkpoint is of another version, or of more processes or fewer; "
+                          "--restart begins the run anew")  # fmt: skip
         own = checkpoint["train_loss"][self.share.rank].to(self.train_loss.weight.device)
         self.train_loss.mean_value, self.train_loss.weight = own
 

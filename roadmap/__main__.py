@@ -114,6 +114,7 @@ def _show(options: argparse.Namespace) -> int:
     from analysis.explanation import explain
 
     path = _load(options)
+    _check_effect(options)
     print(explain(path, path[options.row]))
     return DONE
 
@@ -132,7 +133,25 @@ def _settings(options: argparse.Namespace) -> Settings:
     )
 
 
+def _check_effect(options: argparse.Namespace) -> None:
+    """Raise Problem for a setting that has no effect on the one row that is asked for."""
+    from roadmap.edit import applicable, idle
+    from steps.roadmaps import load_roadmap
+
+    overrides = _overrides(options)
+    if options.row.startswith("timm:"):
+        for key in overrides:
+            if key.startswith("network.") and key not in ("network.drop_path", "network.classes"):
+                raise Problem(f"{key} has no effect on {options.row}: the network is timm's")
+        return
+    spec = load_roadmap(options.roadmap or "tiny", steps=options.steps)[options.row].spec
+    for key in overrides:
+        if key not in applicable(spec, overrides):
+            raise idle(spec, overrides, key)
+
+
 def _train(options: argparse.Namespace) -> int:
+    _check_effect(options)
     return _run_pairs(options, [(options.row, options.seed)], jobs=1)
 
 

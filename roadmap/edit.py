@@ -91,15 +91,15 @@ def override(spec: Spec, settings: Mapping[str, Any]) -> Spec:
     taken = applicable(spec, settings)
     for key in settings:
         if key not in taken:
-            raise Problem(f"{key} has no effect here: {_why_idle(spec, settings, key)}")
+            raise idle(spec, settings, key)
     return _set(spec, settings)
 
 
 def applicable(spec: Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the settings that have an effect on this spec: its recipe uses the field."""
     reached = {key: data for key, data in settings.items() if _lacking(spec, key) is None}
-    idle = unused(_set(spec, reached).recipe)
-    return {key: data for key, data in reached.items() if key not in idle}
+    without = unused(_set(spec, reached).recipe)
+    return {key: data for key, data in reached.items() if key not in without}
 
 
 def unused(recipe: Recipe) -> dict[str, str]:
@@ -118,11 +118,14 @@ def unused(recipe: Recipe) -> dict[str, str]:
     }
 
 
-def _why_idle(spec: Spec, settings: Mapping[str, Any], key: str) -> str:
+def idle(spec: Spec, settings: Mapping[str, Any], key: str) -> Problem:
+    """The problem that one of the settings has no effect on this spec, and why."""
     if (lacking := _lacking(spec, key)) is not None:
-        return f"{lacking} is null"
-    reached = {key: data for key, data in settings.items() if _lacking(spec, key) is None}
-    return unused(_set(spec, reached).recipe)[key]
+        why = f"{lacking} is null"
+    else:
+        reached = {each: data for each, data in settings.items() if _lacking(spec, each) is None}
+        why = unused(_set(spec, reached).recipe)[key]
+    return Problem(f"{key} has no effect here: {why}")
 
 
 def _lacking(thing: Any, key: str) -> str | None:
@@ -172,6 +175,8 @@ def _override(thing: Any, settings: Settings, prefix: str) -> Any:
         else:
             changes[path[0]] = _typed(thing, key, path[0], fields[path[0]], data)
     for name, inner in deeper.items():
+        if name in changes:
+            raise Problem(f"{prefix}{name} is set as a whole, and {next(iter(inner))} besides")
         changes[name] = _override(getattr(thing, name), inner, f"{prefix}{name}.")
     try:
         return replace(thing, **changes)
@@ -180,9 +185,9 @@ def _override(thing: Any, settings: Settings, prefix: str) -> Any:
 
 
 def _override_each(parts: tuple, settings: Settings, prefix: str) -> tuple:
-    """Parts in order, such as stages: `all` of them, or one by its place from 0."""
+    """Parts in order, such as stages: first what is for `all`, then for one by its place from 0."""
     made = list(parts)
-    for key, (path, data) in settings.items():
+    for key, (path, data) in sorted(settings.items(), key=lambda each: each[1][0][0] != "all"):
         places = range(len(parts)) if path[0] == "all" else [path[0]]
         for place in map(str, places):
             if not place.isdecimal() or int(place) >= len(parts) or len(path) == 1:

@@ -91,7 +91,7 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     _add_runs(planned)
 
     verdicts = add("verdicts", "what each step of a study is worth, with intervals")
-    _add_study(verdicts)
+    _add_study(verdicts, also=", or paper: its own printed numbers")
     _add_reading(verdicts)
     verdicts.add_argument("--format", default="terminal", help="terminal, md, csv, latex or json")
 
@@ -162,13 +162,13 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     return parser
 
 
-def _add_study(parser: argparse.ArgumentParser) -> None:
+def _add_study(parser: argparse.ArgumentParser, also: str = "") -> None:
     parser.add_argument(
         "study",
         nargs="?",
         metavar="STUDY",
         help="path, leave-one-out, one-at-a-time, orders, learning-rate, micro-design or a YAML "
-        "file; verdicts also of the paper",
+        f"file{also}",
     )
 
 

@@ -17,6 +17,7 @@ from roadmap.edit import override
 from roadmap.errors import Problem, unknown
 from roadmap.spec import Spec
 from steps.path import Roadmap, Row
+from steps.roadmaps import load_recipe
 
 TRIES = 100  # orders refused, after which they are drawn step by step
 MOST = 1000  # orders
@@ -149,7 +150,7 @@ def orders(roadmap: Roadmap, *, samples: int = 6, seed: int = 0) -> Designed:
     more than `samples` orders, these are all.
     """
     if not 3 <= samples <= MOST:
-        raise Problem(f"samples {samples} must be 3 to {MOST}")
+        raise Problem(f"samples {samples} must be 3 to {MOST}", keys=("samples",))
     changes, base = _changes(roadmap), roadmap.rows[0]
     variants, draws, left_out = _Variants(), random.Random(seed), {}
     names = _names(changes)
@@ -198,17 +199,22 @@ def sweep(
     before it in `rows` at every value; with one row, each value with the one before it.
     """
     if len(values) < 2 or len({str(value) for value in values}) < len(values):
-        raise Problem(f"values {list(values)!r} must be two or more different ones")
+        text = f"values {list(values)!r} must be two or more different ones"
+        raise Problem(text, keys=("values",))
     if of == "network.classes":
-        raise Problem("network.classes comes from the data; it cannot be varied")
+        raise Problem("network.classes comes from the data; it cannot be varied", keys=("of",))
     chosen = [roadmap[number] for number in rows or [roadmap.rows[-1].number]]
     if len({row.number for row in chosen}) < len(chosen):
-        raise Problem(f"rows {list(rows)!r} must be different ones")
+        raise Problem(f"rows {list(rows)!r} must be different ones", keys=("rows",))
     variants, numbers = _Variants(), {}
     name = of.rpartition(".")[2].replace("_", " ")
     for row in chosen:
         for value in values:
-            spec = _at(roadmap, row, of, value)
+            try:
+                spec = _at(roadmap, row, of, value)
+            except Problem as problem:
+                keys = ("values", list(values).index(value)) if _is_known(row, of) else ("of",)
+                raise Problem(f"{of}, {value}: {problem}", keys=keys) from None
             made = replace(
                 row, number=f"{row.number}@{value}", title=f"{row.title}, {name} {value}",
                 spec=spec, before=None, uses=(),
@@ -223,7 +229,7 @@ def sweep(
             for value in values
         ]
     else:
-        asks = f"row {chosen[0].number} at a {name} minus the same row at the one before it"
+        asks = f"row {chosen[0].number} at each {name} minus the same row at the one before it"
         asked = [
             (row, value, (row, before), f"{value} against {before}")
             for row in chosen
@@ -259,9 +265,10 @@ def grid(roadmap: Roadmap, *, steps: Sequence[str], row: str | None = None) -> D
     known = list(names.values())
     for step in steps:
         if step not in known:
-            raise unknown("step of the grid", step, known)
+            raise Problem(str(unknown("step of the grid", step, known)), keys=("steps",))
     if not 2 <= len(set(steps)) == len(steps) <= 5:
-        raise Problem(f"steps {list(steps)} must be two to five different ones")
+        text = f"steps {list(steps)} must be two to five different ones"
+        raise Problem(text, keys=("steps",))
     variants, cells, left_out = _Variants(), {}, {}
     for setting in itertools.product((False, True), repeat=len(steps)):
         on = {step for step, given in zip(steps, setting, strict=True) if given}
@@ -277,11 +284,12 @@ def grid(roadmap: Roadmap, *, steps: Sequence[str], row: str | None = None) -> D
             cells[setting] = variants.add(made)
         except Problem as problem:
             left_out[name] = f"cannot be built: {problem}"
+    if left_out:
+        name, why = next(iter(left_out.items()))
+        raise Problem(f"a grid needs all combinations, but {name} {why}", keys=("steps",))
     contrasts = []
     for size in (1, 2):
         for chosen in itertools.combinations(range(len(steps)), size):
-            if left_out:
-                break
             weights: dict[str, float] = {}
             for setting, number in cells.items():
                 sign = 1.0
@@ -296,7 +304,6 @@ def grid(roadmap: Roadmap, *, steps: Sequence[str], row: str | None = None) -> D
         contrasts=tuple(contrasts),
         asks="the step on minus off, mean over the settings of the others; of two (×), how much "
         "more the one adds with the other on than off",
-        left_out=left_out,
     )
 
 
@@ -399,18 +406,34 @@ def _drawn(spec: Spec, changes: Sequence[Row]) -> Order | None:
     return found
 
 
+def _is_known(row: Row, of: str) -> bool:
+    """Whether what is swept is there, so that a fault is its value's."""
+    step = of.partition(".")[0]
+    names = {use.step.name for each in _way(row) for use in each.uses}
+    return step in names or step in ("recipe", "network")
+
+
+def _way(row: Row) -> list[Row]:
+    """The rows on the way to a row, from the one behind the base to itself."""
+    found = []
+    while row.before:
+        found.insert(0, row)
+        row = row.before
+    return found
+
+
 def _at(roadmap: Roadmap, row: Row, of: str, value: Any) -> Spec:
     """A row's spec with a field of its recipe, or a parameter of a step on its way, set."""
     if of.startswith(("recipe.", "network.")):
         return override(row.spec, {of: value})
     step, _, parameter = of.partition(".")
-    way, here = [], row
-    while here.before:
-        way, here = [here, *way], here.before
+    way = _way(row)
     steps = [use.step.name for each in way for use in each.uses]
     if step not in steps:
         raise unknown(f"step on the way to row {row.number}:", step, [*steps, "recipe.FIELD"])
-    spec = here.spec
+    if parameter == "recipe" and isinstance(value, str):
+        value = load_recipe(value)
+    spec = way[0].before.spec
     for each in way:
         for use in each.uses:
             given = dict(use.parameters)

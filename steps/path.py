@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from roadmap.cost import cost
-from roadmap.edit import applicable, edit_network, override
+from roadmap.edit import applicable, edit_network, idle, override
 from roadmap.errors import Problem, unknown
 from roadmap.spec import Spec
 from steps.step import Step
@@ -117,7 +117,7 @@ class Roadmap:
         changed = self.changed(change)
         for key in settings:
             if key not in taken:
-                override(self.rows[-1].spec, settings)
+                raise idle(self.rows[-1].spec, settings, key)
         return changed
 
     def with_classes(self, classes: int) -> Roadmap:

@@ -103,6 +103,8 @@ def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]
         with document.at("rows", index):
             rows += _rows(entry, f"{index + 1:02}", rows, steps, document.path.parent)
     default = _text(document, "data")
+    if default and (document.path.parent / default).exists():
+        default = str(document.path.parent / default)
     return Roadmap(name=name, title=title, paper=paper, data=default, rows=tuple(rows))
 
 
@@ -158,7 +160,7 @@ def _typed(key: str, kind: Any, given: Any) -> Any:
     try:
         return from_dict(kind, given)
     except Problem as problem:
-        raise Problem(f"{key}: {problem}") from None
+        raise Problem(f"{key}: {problem}", keys=problem.keys) from None
 
 
 def _recipe(given: Any, folder: Path) -> Recipe:
@@ -198,7 +200,7 @@ def _row(uses: Any, number: str, before: Row, steps: Steps, folder: Path) -> Row
             if problem.located:
                 raise
             text = str(problem) if name in str(problem) else f"{name}: {problem}"
-            raise StepError(f"row {number}: {text}", keys=(name,)) from None
+            raise StepError(f"row {number}: {text}", keys=(name, *problem.keys)) from None
         titles.append(steps[name].title.format(**bound))
         made.append(Use(step=steps[name], parameters=bound))
     first = steps[next(iter(uses))]
@@ -215,5 +217,15 @@ def _with_recipe(parameters: Any, step: str, folder: Path) -> dict[str, Any]:
     if not isinstance(parameters, dict):
         raise Problem(f"the parameters of step {step!r} must be a mapping, got {parameters!r}")
     return parameters | (
-        {"recipe": _recipe(parameters["recipe"], folder)} if "recipe" in parameters else {}
+        {"recipe": _recipe_of(parameters["recipe"], folder)} if "recipe" in parameters else {}
     )
+
+
+def _recipe_of(given: Any, folder: Path) -> Recipe:
+    """A step's recipe, whose faults stand below its key."""
+    try:
+        return _recipe(given, folder)
+    except Problem as problem:
+        if problem.located:
+            raise
+        raise Problem(str(problem), keys=("recipe", *problem.keys)) from None

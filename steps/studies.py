@@ -114,13 +114,19 @@ def load_study(
         elif inspect.signature(design).parameters[key].default is inspect.Parameter.empty:
             with document.at("design"):
                 raise Problem(f"design {data['design']!r} needs the key {key!r}")
-    with document.at():
-        made = design(path, **given)
-        if given.get("of") in settings:
-            raise Problem(f"{given['of']} is what the study varies; it cannot be set")
+    with document.at(*["set"] * bool(data.get("set") and not overrides)):
         base = path.overridden(settings)
+    with document.at():
+        of = given.get("of")
+        if of in settings:
+            raise Problem(f"{of} is what the study varies; it cannot be set")
+        made = design(base if of else path, **given)  # what is set decides whether `of` matters
         path = replace(path, name=document.path.stem, rows=made.rows).overridden(settings)
-    title = _typed(data, "title", str, f"{data['design'].replace('_', ' ')}: {path.title}")
+        if of and len({row.spec.fingerprint for row in path}) < len(made.rows):
+            raise Problem(f"{of} is what the study varies; what is set overwrites it")
+    varied = of or " × ".join(given.get("steps", ()))
+    kind = data["design"].replace("_", " ") + (f" of {varied}" if varied else "")
+    title = _typed(data, "title", str, f"{kind}: {path.title}")
     return Study(
         design=data["design"],
         roadmap=replace(path, title=title),

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from analysis.verdicts import Verdict
 from roadmap.spec import Recipe
+from steps import STEPS
 from steps.designs import DESIGNS
 from steps.roadmaps import KEYS, load_recipe, load_roadmap
 from steps.studies import COMMON, load_study
@@ -28,6 +30,23 @@ def test_every_key_of_each_file_is_named():
     assert {field.name for field in dataclasses.fields(Recipe)} <= named("Recipe")
     own = {key for each in DESIGNS.values() for key in list(inspect.signature(each).parameters)[1:]}
     assert {*COMMON, *DESIGNS, *own} <= named("Study")
+
+
+def test_every_step_is_named_with_its_parameters():
+    rows = dict(re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (.*) \|$", PARTS["Roadmap"], re.MULTILINE))
+    found = {name: text for names, text in rows.items() for name in re.findall(r"`(\w+)`", names)}
+    for name, step in STEPS.items():
+        for each in list(inspect.signature(step.function).parameters.values())[1:]:
+            assert f"`{each.name}`" in found[name], name
+            if isinstance(each.default, int | float):
+                assert f"`{each.name}` ({each.default:g})".replace("1e-06", "1e-6") in found[name]
+        assert (found[name] == "none") == (len(inspect.signature(step.function).parameters) == 1)
+
+
+def test_every_field_of_a_verdict_is_named():
+    assert {field.name for field in dataclasses.fields(Verdict)} <= set(
+        re.findall(r"`(\w+)`", PARTS["Study"])
+    )
 
 
 def test_defaults_of_a_recipe_are_as_written():
@@ -80,6 +99,9 @@ def test_a_file_named_in_a_file_is_looked_for_from_its_folder(tmp_path, monkeypa
     path = load_roadmap("deep/mine.yaml")
     assert [row.spec.recipe.epochs for row in path] == [4, 4]
     assert load_recipe("deep/short.yaml").epochs == 4
+    (folder / "train").mkdir()
+    (folder / "data.yaml").write_text((folder / "mine.yaml").read_text() + "data: train\n")
+    assert load_roadmap("deep/data.yaml").data == "deep/train"
     (folder / "study.yaml").write_text("design: path\nroadmap: mine.yaml\n")
     assert load_study("deep/study.yaml").base.name == "mine"
     assert load_study("deep/study.yaml", roadmap="deep/mine.yaml").base.name == "mine"

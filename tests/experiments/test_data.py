@@ -179,7 +179,7 @@ def test_images_of_every_kind_are_opened_or_named(images, tmp_path):
     faults = [fault for i in range(len(data.train)) if (fault := fault_of(data.train, i))]
     named = ("bomb.png", "fractions.tif", "wide.tif")
     assert [name in fault for name, fault in zip(named, faults, strict=True)] == [True] * 3
-    assert "save it with 8 or 16" in faults[2]
+    assert "save it with 8 or 16, unsigned" in faults[2]
     files = [file.name for file, _ in data.source.origin.samples["train"]]
     image = data.train.image(files.index("train/a/deep.png"))
     assert image.getpixel((0, 0)) == (117, 117, 117)
@@ -276,6 +276,7 @@ def test_a_link_to_a_folder_around_it_is_named(images, tmp_path):
     (root / "train/b/back").unlink()
     (root / "train/a/there").unlink()
     (root / "train/a/more").symlink_to(root / "val/a")  # beside it, no loop
+    (root / "train/b/.cache").symlink_to(root)  # hidden, so not looked into
     assert len(read_folder(root).samples["train"]) == 36 + 5
 
 
@@ -302,7 +303,7 @@ def test_a_missing_data_set_says_what_to_do(name, message, tmp_path):
     assert name in str(found.value) and "\n" not in str(found.value)
 
 
-VAL = "set-validation-0000.tar"
+TRAIN, VAL = "set-train-0000.tar", "set-validation-0000.tar"
 
 
 def write_shards(root, *, alternative=False):
@@ -364,6 +365,16 @@ def test_shards_hold_what_timm_reads_from_them_and_any_image_can_be_opened(tmp_p
         (lambda root: add(root / VAL, "odd.cls", b"cat"), "odd.cls is not a whole number"),
         (lambda root: add(root / VAL, "odd.cls", b"-1"), "odd.cls is -1"),
         (lambda root: add_both(root / VAL, "odd", b"7"), "label 7, but those of train"),
+        (lambda root: add(root / VAL, "n00029.cls", b"1"), "n00029.cls is in it twice"),
+        (lambda root: add_both(root / TRAIN, "odd", b"300000000"), "300000000, but there are only"),
+        (lambda root: rename(root, "set-train-0001", "set-train-0000", ""), "0000.tar twice"),
+        (
+            lambda root: (root / "_info.json").write_text(
+                '{"splits": {"train": {"filenames": "a"}}}'
+            ),
+            "does not name shards",
+        ),
+        (lambda root: (root / "_info.json").write_text("[" * 100_000), "does not name shards"),
         (lambda root: rename(root, "validation", "dev"), "has no split validation or val or test"),
     ],
 )
@@ -388,9 +399,39 @@ def add_both(shard, key, label):
     add(shard, f"{key}.jpg", b"not opened here")
 
 
-def rename(root, split, other):
+def rename(root, split, other, behind='": {'):
     info = root / "_info.json"
-    info.write_text(info.read_text().replace(f'"{split}": {{', f'"{other}": {{'))
+    info.write_text(info.read_text().replace(f"{split}{behind}", f"{other}{behind}"))
+
+
+def test_notes_in_shards_are_no_samples_and_endings_may_be_large(tmp_path):
+    root = write_shards(tmp_path / "shards")
+    before = read_shards("wds/x", root)
+    for name in ("README", "__meta__.json", "notes.md", ".hidden.cls"):
+        add(root / VAL, name, b"{}")
+    assert read_shards("wds/x", root) == before
+    add(root / VAL, "deep.er/LARGE.CLS", b" 1\n")
+    add(root / VAL, "deep.er/LARGE.PNG", b"not opened here")
+    more = read_shards("wds/x", root).samples["val"]
+    assert len(more) == 7 and more[-1][1] == 1
+    assert more[-1][0].name == "val/1/set-validation-0000/deep.er/LARGE.PNG"
+
+
+def test_shards_of_one_class_or_with_labels_that_are_no_number_are_named(tmp_path):
+    root = write_shards(tmp_path / "shards", alternative=True)
+    add(root / VAL, "odd.jpg", b"")
+    add(root / VAL, "odd.json", b'{"real": Infinity}')
+    with pytest.raises(Problem, match="odd.json, real is not a whole number"):
+        read_shards("wds/x", root)
+    one = tmp_path / "one"
+    one.mkdir()
+    for split in ("train", "val"):
+        for key in ("a", "b"):
+            add_both(one / f"{split}.tar", key, b"0")
+    splits = {split: {"filenames": [f"{split}.tar"]} for split in ("train", "val")}
+    (one / "info.json").write_text(json.dumps({"splits": splits}))
+    with pytest.raises(Problem, match="at least two classes"):
+        read_shards("wds/x", one)
 
 
 def test_images_are_held_where_they_fit(monkeypatch):

@@ -14,7 +14,7 @@ from steps.studies import load_study
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("jobs", "hours"), [(1, 3.0), (3, 1.0), (8, 1.0)])
+@pytest.mark.parametrize(("jobs", "hours"), [(1, 3.0), (2, 2.0), (3, 1.0), (8, 1.0)])
 def test_a_plan_does_not_divide_runs_among_more_jobs_than_there_are(tmp_path, jobs, hours):
     """Three runs, each as long as one that took an hour."""
     settings = Settings(roadmap="tiny", runs=tmp_path)
@@ -64,6 +64,17 @@ def test_a_plan_counts_what_a_run_takes_beside_its_epochs_and_shares_among_devic
     assert forecast(requests, shared, 1, devices=2).hours == pytest.approx(2.5)
 
 
+def test_runs_that_diverged_do_not_tell_speeds_and_one_slow_start_is_not_all(tmp_path):
+    requests = [Request(settings=Settings(runs=tmp_path), row="05", seed=5)]
+    runs = [lasting(known("05"), 3600, beside=beside) for beside in (10, 20, 900)]
+    assert forecast(requests, runs, 1).start_up == 20
+    diverged = replace(lasting(known("05"), 36), status="diverged", top1=None)
+    assert forecast(requests, [*runs, diverged], 1).hours == pytest.approx(1 + 20 / 3600)
+    assert forecast(requests, [diverged], 1).hours is None
+    nodes = [replace(run, provenance=replace(run.provenance, nodes=2)) for run in runs[:1]]
+    assert forecast(requests, nodes, 1).hours == pytest.approx(2 + 10 / 3600)
+
+
 def test_a_plan_says_in_80_columns_what_its_hours_come_from(tmp_path):
     study = load_study("learning-rate")
     settings = Settings(study="learning-rate", roadmap=None, runs=tmp_path)
@@ -72,7 +83,9 @@ def test_a_plan_says_in_80_columns_what_its_hours_come_from(tmp_path):
     text = in_words(study, found, 1, 2)
     assert max(map(len, text.splitlines())) <= 80
     flat = " ".join(text.split())
-    assert "3 s of each run beside its epochs" in flat and "by 1 run on AMD EPYC" in flat
+    assert (
+        "3 s of each run beside its epochs" in flat and "by 1 run of 1 thread on AMD EPYC" in flat
+    )
     assert "of the same network for 4 of 12 runs" in flat
     assert "a row minus the one before it of 01, 08, 13, both at the same learning rate" in flat
 

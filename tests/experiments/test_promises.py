@@ -228,10 +228,15 @@ def test_a_signal_stops_all_processes_of_a_call_and_it_goes_on(images, tmp_path,
     wait_for_the_end(children)
     assert not list(runs.glob("*/record.json"))  # stopped, not waited for
     assert len(list(runs.glob(f"*/{LAST}"))) == logs
+    taken = {}
+    if shared == "--devices":
+        taken = read_checkpoint(run_of(runs) / LAST)["callbacks"]["History"]
     code, _, errors = finish(*given)
     assert code == 0, errors
     assert len(list(runs.glob("*/record.json"))) == logs
     if shared == "--devices":
+        record = json.loads((run_of(runs) / "record.json").read_text())
+        assert record["history"][taken["epoch"]]["seconds"] > taken["seconds"] > 0.01
         assert re.search(r"after \d of its 9 steps", errors)
         whole = command(images, tmp_path / "whole", "--workers", "0", "--devices", "2")
         assert finish(*(each.replace("epochs=3", "epochs=8") for each in whole))[0] == 0

@@ -1,5 +1,6 @@
 """One optimizer step shared out: in portions, among processes; other ways to compute a run."""
 
+import gc
 import shutil
 from dataclasses import replace
 
@@ -8,17 +9,19 @@ import torch
 
 from experiments.checkpoint import read_checkpoint
 from experiments.data import open_data
+from experiments.imports import undisturbed
 from experiments.machine import Machine, as_it_began, default_jobs, own_gpus
 from experiments.path import run_all
 from experiments.receptive_field import receptive_field
 from experiments.request import Request, Settings
 from experiments.run import train
 from experiments.sources import read_source
-from experiments.task import in_order
+from experiments.task import Classification, in_order
 from experiments.together import _first_host, _meeting_point, train_together
 from roadmap.errors import Problem
 from roadmap.network import build
 from roadmap.spec import Spec, from_dict
+from steps.roadmaps import load_roadmap
 
 ONE = Machine(threads=1, workers=0)
 CALM = {  # row 13 with nothing drawn by portion: mixup's ratio is drawn by step
@@ -168,6 +171,40 @@ def test_a_run_goes_on_computing_as_it_began(tmp_path):
     (tmp_path / "last.ckpt").touch()
     again = as_it_began(replace(ONE, workers=5), tmp_path)
     assert again == replace(began, workers=5)
+
+
+def test_a_run_that_began_on_other_nodes_or_processes_says_so(tmp_path, images):
+    as_it_began(replace(ONE, nodes=2), tmp_path)
+    (tmp_path / "last.ckpt").touch()
+    with pytest.raises(Problem, match="began on 2 nodes, not 1: --nodes 2 goes on"):
+        as_it_began(ONE, tmp_path)
+    network = build(load_roadmap("tiny")["13"].spec.network)
+    recipe = load_roadmap("tiny")["13"].spec.recipe
+    task = Classification(network, recipe, classes=20, steps_per_epoch=3, seed=0)
+    saved: dict = {}
+    task.train_loss.update(torch.tensor(2.5))
+    task.on_save_checkpoint(saved)
+    task.train_loss.reset()
+    task.on_load_checkpoint(saved)
+    assert (task.train_loss.mean_value, task.train_loss.weight) == (2.5, 1)
+    for other in ({}, {"train_loss": saved["train_loss"].repeat(2, 1)}):
+        with pytest.raises(Problem, match="--restart begins the run anew"):
+            task.on_load_checkpoint(other)
+
+
+def test_modules_are_set_aside_once_and_what_runs_leave_behind_is_not():
+    before = gc.get_freeze_count()
+    with undisturbed():
+        assert not gc.isenabled()
+    assert gc.isenabled() and gc.get_freeze_count() == before
+    gc.disable()
+    try:
+        with undisturbed():
+            import this  # noqa: F401 - one that nothing here has loaded
+        assert gc.get_freeze_count() > before and not gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def test_answers_are_put_in_the_order_of_the_images():

@@ -139,6 +139,9 @@ BAD = [
     (["train", "05", "--set", "recipe.batch=8192"], "larger than the 5000 training images"),
     (["train", "05", "--set", "network.classes=7"], "network.classes comes from the data"),
     (["train", "05", "--set", "network.stages=3"], "is not one value"),
+    (["train", "13", "--set", "recipe.momentum=0.8"], "momentum has no effect here"),
+    (["show", "05", "--set", "network.downsampling.kernel=3"], "network.downsampling is null"),
+    (["train", "timm:convnext_atto", "--set", "network.stages.all.depth=1"], "network is timm's"),
     (["fly"], "invalid choice: 'fly'"),
 ]
 

@@ -118,6 +118,12 @@ def test_every_part_of_a_network_can_be_set():
     assert override(spec, {"network.downsampling": None}).network.downsampling is None
     given = override(PATH["12"].spec, {"network.downsampling": {"kernel": 4}})
     assert given.network.downsampling.kernel == 4
+    one, every = ("network.stages.0.depth", 5), ("network.stages.all.depth", 3)
+    for settings in (dict([one, every]), dict([every, one])):
+        assert [stage.depth for stage in override(spec, settings).network.stages] == [5, 3, 3, 3]
+    both = {"network.downsampling": {"kernel": 3}, "network.downsampling.bias": False}
+    with pytest.raises(Problem, match="network.downsampling is set as a whole, and network.down"):
+        override(spec, both)
     with pytest.raises(Problem, match="kernel has no effect here: network.downsampling is null"):
         override(PATH["12"].spec, {"network.downsampling.kernel": 3})
 
@@ -133,7 +139,7 @@ def test_a_setting_is_for_the_rows_in_which_it_has_an_effect():
     together = PATH.overridden({"recipe.optimizer": "sgd", "recipe.momentum": 0.8})
     assert {row.spec.recipe.momentum for row in together} == {0.8}
     with pytest.raises(Problem, match="mixup_switch has no effect here: recipe.mixup is 0"):
-        PATH.overridden({"recipe.mixup_switch": 0.3, "recipe.mixup": 0.0})
+        PATH.overridden({"recipe.mixup": 0.0, "recipe.momentum": 0.8, "recipe.mixup_switch": 0.3})
 
 
 def test_fields_without_effect_are_what_the_runner_does_not_read():

@@ -243,3 +243,65 @@ def test_random_orders_stay_as_likely_as_one_another_however_many(monkeypatch):
     monkeypatch.setattr(designs, "TRIES", 12)
     found = designs.orders(load_roadmap("tiny"), samples=40)
     assert len(found.contrasts[0].parts) == 40 and len(tries) > 40 + 12
+
+
+def study_of(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    return load_study(tmp_path / "mine.yaml")
+
+
+def test_what_a_study_sets_decides_whether_what_it_sweeps_matters(tmp_path):
+    momentum = "design: sweep\nof: recipe.momentum\nvalues: [0.8, 0.9]\n"
+    with pytest.raises(Problem, match=r"mine.yaml:2: .*momentum has no effect here|mine.yaml:3: "):
+        study_of(tmp_path, momentum)
+    study = study_of(tmp_path, momentum + "set: {recipe.optimizer: sgd}\n")
+    assert {row.spec.recipe.momentum for row in study.roadmap} == {0.8, 0.9}
+    warmup = "design: sweep\nof: recipe.warmup_epochs\nvalues: [6, 7]\nset: {recipe.epochs: 20}\n"
+    assert {row.spec.recipe.warmup_epochs for row in study_of(tmp_path, warmup).roadmap} == {6, 7}
+    betas = "design: sweep\nof: recipe.betas\nvalues: [[0.8, 0.9], [0.9, 0.99]]\n"
+    with pytest.raises(Problem, match="betas has no effect here"):
+        study_of(tmp_path, betas + "set: {recipe.optimizer: sgd}\n")
+    depth = "design: sweep\nof: network.stages.0.depth\nvalues: [2, 3]\n"
+    with pytest.raises(Problem, match="is what the study varies; what is set overwrites it"):
+        study_of(tmp_path, depth + "set: {network.stages.all.depth: 3}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("design: sweep\nof: kernel_size.kernel\nvalues: [3, 3]\n", 3),
+        ("design: sweep\nof: kernel_size.kernel\nvalues: [3, 4]\n", 3),
+        ("design: sweep\nvalues: [3, 5]\nof: kernel_size\n", 2),
+        ("design: grid\nseeds: 3\nsteps: [gelu]\n", 3),
+        ("design: grid\nseeds: 3\nsteps: [gelu, gelo]\n", 3),
+        ("design: grid\nsteps: [width, depthwise]\n", 2),
+        ("design: orders\nsamples: 2\n", 2),
+        ("design: path\nseeds: 2\nset:\n  recipe.bogus: 3\n", 3),
+    ],
+)
+def test_faults_of_a_study_have_the_line_of_their_key(text, line, tmp_path):
+    with pytest.raises(Problem, match=f"mine.yaml:{line}: "):
+        study_of(tmp_path, text)
+
+
+def test_a_sweep_of_recipes_takes_their_names_and_titles_say_what_is_varied(tmp_path):
+    study = study_of(
+        tmp_path,
+        "design: sweep\nof: training_recipe.recipe\nvalues: [tiny-old, tiny-enhanced]\n",
+    )
+    assert {row.spec.recipe.optimizer for row in study.roadmap} == {"sgd", "adamw"}
+    assert study.roadmap.title.startswith("sweep of training_recipe.recipe: tiny ResNet")
+    assert load_study("micro-design").roadmap.title.startswith("grid of gelu × fewer_activations")
+
+
+def test_a_recipe_written_in_place_has_its_faults_on_their_lines(tmp_path):
+    text = "base: {depths: [1, 1], width: 16}\nrecipe:\n"
+    recipe = (
+        "  epochs: 3\n  image_size: 32\n  batch: 8\n  optimizer: sgd\n  learning_rate: 0.1\n"
+        "  base_batch: 8\n  weight_decay: 0\n  schedule: cosine\n  interpolation: bilinear\n"
+    )
+    path = tmp_path / "mine.yaml"
+    for line, expected in (("  warmup_epochs: 5\n", "warmup_epochs 5"), ("  bogus: 5\n", "bogus")):
+        path.write_text(text + recipe + line + "rows: []\n")
+        with pytest.raises(Problem, match=f"mine.yaml:12: .*{expected}"):
+            load_roadmap(path)
