@@ -91,7 +91,7 @@ def own_gpus(job: int, devices: int, available: list[str]) -> list[str] | None:
 def default_jobs(devices: int = 1) -> int:
     """Runs at a time: where GPUs compute, as many as they can share out, else one a core, to 8.
 
-    Small networks leave a second thread half idle: on two cores, two runs of one thread do about
+    Small networks leave a second thread half idle: on two cores, two runs of one thread do 1.3 to
     1.6 times as much as one run of two (docs/decisions.md).
     """
     if gpus():

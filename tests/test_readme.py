@@ -178,3 +178,42 @@ def test_the_menu_tells_the_truth():
     assert {"step", "roadmap", "table", "plots", "test"} <= set(targets)
     for target in targets:
         assert re.search(rf"^{target}(-%)?:", makefile, re.MULTILINE), target
+
+
+BENCH = {  # a line of README's table: where its figures stand, and how they are written
+    "without augmentation": ("loop-cost-growth-step", "loop", "{:.2f}",
+                             [f"row {row}, plain: runner / bare loop" for row in ("01", "08", "13")]),
+    "with the enhanced recipe": (
+        "loop-cost-growth-step", "loop", "{:.2f}",
+        [f"row {row}, enhanced: runner / bare loop" for row in ("01", "08", "13")]),
+    "augmentation costs": (
+        "loop-cost-growth-step", "loop", "{:.2f}",
+        [f"row {row}: augmentation costs, plain / enhanced" for row in ("01", "08", "13")]),
+    "held in memory over": ("all", "augmentation", "{:.2f}", ["augmentation: held / timm's"]),
+    "`test_convnext`": ("all", "peer", "{:.2f}",
+                        [f"test_convnext{each}: train.py / ours" for each in ("", "2")]),
+    "`convnext_atto`": ("all", "peer", "{:.2f}", ["convnext_atto: train.py / ours"]),
+    "fvcore's time": ("loop-cost-growth-step", "cost", "{:.0f}",
+                      ["fvcore / ours, calls", "fvcore / ours, processes"]),
+    "costs of 34 rows, as": ("loop-cost-growth-step", "cost", "{:.2f}",
+                             ["cost of 34 rows, a process"]),
+    "nothing to do |": ("all", "commands", "{:.1f}", ["roadmap run, nothing to do"]),
+    "peak memory": ("all", "commands", "{:.0f}",
+                    ["roadmap --help: peak memory", "roadmap run, nothing to do: peak memory"]),
+    "of 1, 2, 4 rows": (
+        "loop-cost-growth-step", "growth", "{:.1f}",
+        [f"path of {rows} rows × {seeds} seeds" for rows, seeds in
+         ((1, 1), (2, 1), (4, 1), (1, 2), (1, 4))]),
+    "side by side, time": ("all", "jobs", "{:.2f}", ["two runs: in turn / side by side"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", BENCH)
+def test_figures_of_speed_are_those_of_the_committed_benchmark(line):
+    file, section, written, names = BENCH[line]
+    saved = json.loads((ROOT / "results" / "bench" / f"{file}.json").read_text(encoding="utf-8"))
+    medians = {each["name"]: each["median"] for each in saved["found"][section]}
+    (row,) = [each for each in README.splitlines() if each.startswith("|") and line in each]
+    figures = row.split("|")[2]
+    for name in names:
+        assert re.search(rf"(?<![\d.]){re.escape(written.format(medians[name]))}(?!\d)", figures)
