@@ -181,8 +181,9 @@ def test_the_menu_tells_the_truth():
 
 
 BENCH = {  # a line of README's table: where its figures stand, and how they are written
-    "without augmentation": ("loop-cost-growth-step", "loop", "{:.2f}",
-                             [f"row {row}, plain: runner / bare loop" for row in ("01", "08", "13")]),
+    "without augmentation": (
+        "loop-cost-growth-step", "loop", "{:.2f}",
+        [f"row {row}, plain: runner / bare loop" for row in ("01", "08", "13")]),
     "with the enhanced recipe": (
         "loop-cost-growth-step", "loop", "{:.2f}",
         [f"row {row}, enhanced: runner / bare loop" for row in ("01", "08", "13")]),
