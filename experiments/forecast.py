@@ -144,7 +144,7 @@ def in_words(study: Study, found: Forecast, seeds: int, jobs: int) -> str:
         f"  runs         {found.runs}, of which {found.there} are there already",
         f"  MACs         {_shown(found.macs)}, of which {_shown(found.macs_missing)} are to do",
         f"  time         {_time(found, jobs)}",
-        f"  verdicts     {len(study.contrasts)}, margin {study.margin:g} of top-1 in percent",
+        f"  verdicts     {len(study.contrasts)}, margin {study.margin:g} (points of top-1)",
         f"  each asks    {study.asks}",
     ]
     for step, why in study.left_out.items():

@@ -444,7 +444,10 @@ def test_a_study_shares_runs_is_planned_and_spends_seeds_until_decided(images, t
     trained_before = roadmap("train", "13", "--threads", "1", "--set=recipe.learning_rate=1e-3")
     assert trained_before.returncode == 0, trained_before.stderr
     plan = roadmap("plan", study)
-    assert "2, of which 1 are there already" in plan.stdout and "median speed of 1" in plan.stdout
+    assert (
+        "2, of which 1 are there already" in plan.stdout
+        and "by 1 run of 1 thread on" in " ".join(plan.stdout.split())
+    )
     done = roadmap("run", study, "--jobs", "1", "--threads", "1", "--until-decided",
                    "--max-seeds", "2")  # fmt: skip
     assert done.returncode == 0, done.stderr
