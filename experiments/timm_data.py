@@ -19,10 +19,10 @@ from PIL import Image
 from timm.data import create_dataset
 from torch.utils.data import Dataset, IterableDataset
 
+from experiments.shards import SPLITS
 from roadmap.errors import Problem
 from roadmap.spec import fingerprint
 
-SPLITS = {"train": ("train",), "val": ("validation", "val", "test")}  # by whichever name it goes
 Progress = Callable[[int, int], None]
 
 

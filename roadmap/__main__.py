@@ -74,11 +74,14 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _load(options: argparse.Namespace) -> Roadmap:
+def _as_read(options: argparse.Namespace) -> Roadmap:
     from steps.roadmaps import load_roadmap
 
-    path = load_roadmap(options.roadmap or "tiny", steps=options.steps)
-    return path.overridden(_overrides(options))
+    return load_roadmap(options.roadmap or "tiny", steps=options.steps)
+
+
+def _load(options: argparse.Namespace) -> Roadmap:
+    return _as_read(options).overridden(_overrides(options))
 
 
 def _study(options: argparse.Namespace, default: str | None = None) -> Study:
@@ -135,8 +138,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _check_effect(options: argparse.Namespace) -> None:
     """Raise Problem for a setting that has no effect on the one row that is asked for."""
-    from roadmap.edit import applicable, idle
-    from steps.roadmaps import load_roadmap
+    from roadmap.edit import override
 
     overrides = _overrides(options)
     if options.row.startswith("timm:"):
@@ -144,10 +146,7 @@ def _check_effect(options: argparse.Namespace) -> None:
             if key.startswith("network.") and key not in ("network.drop_path", "network.classes"):
                 raise Problem(f"{key} has no effect on {options.row}: the network is timm's")
         return
-    spec = load_roadmap(options.roadmap or "tiny", steps=options.steps)[options.row].spec
-    for key in overrides:
-        if key not in applicable(spec, overrides):
-            raise idle(spec, overrides, key)
+    override(_as_read(options)[options.row].spec, overrides)
 
 
 def _train(options: argparse.Namespace) -> int:

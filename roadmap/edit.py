@@ -88,18 +88,20 @@ def override(spec: Spec, settings: Mapping[str, Any]) -> Spec:
     that there are several of are named by place or all at once: `network.stages.0.depth`,
     `network.stages.all.block.expansion`. Raises Problem for a field without effect in this spec.
     """
-    taken = applicable(spec, settings)
+    made, taken = override_where_used(spec, settings)
     for key in settings:
         if key not in taken:
             raise idle(spec, settings, key)
-    return _set(spec, settings)
+    return made
 
 
-def applicable(spec: Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the settings that have an effect on this spec: its recipe uses the field."""
+def override_where_used(spec: Spec, settings: Mapping[str, Any]) -> tuple[Spec, set[str]]:
+    """The same, passing over what has no effect on this spec; and the keys of what has."""
     reached = {key: data for key, data in settings.items() if _lacking(spec, key) is None}
-    without = unused(_set(spec, reached).recipe)
-    return {key: data for key, data in reached.items() if key not in without}
+    made = _set(spec, reached)
+    without = unused(made.recipe)
+    taken = {key: data for key, data in reached.items() if key not in without}
+    return made if len(taken) == len(reached) else _set(spec, taken), set(taken)
 
 
 def unused(recipe: Recipe) -> dict[str, str]:

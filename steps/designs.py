@@ -209,11 +209,11 @@ def sweep(
     variants, numbers = _Variants(), {}
     name = of.rpartition(".")[2].replace("_", " ")
     for row in chosen:
-        for value in values:
+        for place, value in enumerate(values):
             try:
                 spec = _at(roadmap, row, of, value)
             except Problem as problem:
-                keys = ("values", list(values).index(value)) if _is_known(row, of) else ("of",)
+                keys = problem.keys if problem.keys == ("of",) else ("values", place)
                 raise Problem(f"{of}, {value}: {problem}", keys=keys) from None
             made = replace(
                 row, number=f"{row.number}@{value}", title=f"{row.title}, {name} {value}",
@@ -406,13 +406,6 @@ def _drawn(spec: Spec, changes: Sequence[Row]) -> Order | None:
     return found
 
 
-def _is_known(row: Row, of: str) -> bool:
-    """Whether what is swept is there, so that a fault is its value's."""
-    step = of.partition(".")[0]
-    names = {use.step.name for each in _way(row) for use in each.uses}
-    return step in names or step in ("recipe", "network")
-
-
 def _way(row: Row) -> list[Row]:
     """The rows on the way to a row, from the one behind the base to itself."""
     found = []
@@ -430,7 +423,8 @@ def _at(roadmap: Roadmap, row: Row, of: str, value: Any) -> Spec:
     way = _way(row)
     steps = [use.step.name for each in way for use in each.uses]
     if step not in steps:
-        raise unknown(f"step on the way to row {row.number}:", step, [*steps, "recipe.FIELD"])
+        fault = unknown(f"step on the way to row {row.number}:", step, [*steps, "recipe.FIELD"])
+        raise Problem(str(fault), keys=("of",))
     if parameter == "recipe" and isinstance(value, str):
         value = load_recipe(value)
     spec = way[0].before.spec

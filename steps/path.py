@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from roadmap.cost import cost
-from roadmap.edit import applicable, edit_network, idle, override
+from roadmap.edit import edit_network, idle, override_where_used
 from roadmap.errors import Problem, unknown
 from roadmap.spec import Spec
 from steps.step import Step
@@ -110,9 +110,9 @@ class Roadmap:
         taken: set[str] = set()
 
         def change(spec: Spec) -> Spec:
-            own = applicable(spec, settings)
-            taken.update(own)
-            return override(spec, own)
+            made, used = override_where_used(spec, settings)
+            taken.update(used)
+            return made
 
         changed = self.changed(change)
         for key in settings:
