@@ -15,8 +15,8 @@ from typing import Any
 
 from roadmap.errors import Problem
 from roadmap.record import Record
+from roadmap.rows import Roadmap, Row
 from roadmap.spec import fingerprint
-from steps.path import Roadmap, Row
 
 REFERENCE = "timm:"
 

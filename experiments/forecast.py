@@ -15,7 +15,7 @@ from roadmap.cost import cost
 from roadmap.errors import Problem
 from roadmap.record import Record
 from roadmap.spec import Network
-from steps.studies import Study
+from steps.studies.study import Study
 
 WIDTH = 80
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -1,9 +1,10 @@
 """The steps, in the order of the paper's Figure 2: reading this table is reading that figure.
 
 A step is a pure function `spec -> spec` with typed parameters, one module each. `resnet` is where
-they start. A roadmap (`steps.roadmaps`) names steps and parameters, row by row.
+they start. A roadmap (`steps.roadmaps.load`) names steps and parameters, row by row.
 """
 
+from roadmap.step import Step
 from steps.depthwise import depthwise
 from steps.fewer_activations import fewer_activations
 from steps.fewer_norms import fewer_norms
@@ -17,7 +18,6 @@ from steps.patchify_stem import patchify_stem
 from steps.resnet import resnet
 from steps.separate_downsampling import separate_downsampling
 from steps.stage_ratio import stage_ratio
-from steps.step import Step
 from steps.training_recipe import training_recipe
 from steps.width import width
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from analysis.verdicts import Verdict
+from analysis.verdicts.verdict import Verdict
 from roadmap.spec import Recipe
 from steps import STEPS
-from steps.designs import DESIGNS
-from steps.roadmaps import KEYS, load_recipe, load_roadmap
-from steps.studies import COMMON, load_study
+from steps.recipes.load import load_recipe
+from steps.roadmaps.load import KEYS, load_roadmap
+from steps.studies.designs import DESIGNS
+from steps.studies.load import COMMON, load_study
 
 ROOT = Path(__file__).parents[1]
 FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
@@ -90,7 +91,7 @@ def test_a_file_named_in_a_file_is_looked_for_from_its_folder(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "deep"
     folder.mkdir()
-    recipe = (ROOT / "experiments" / "recipes" / "tiny-old.yaml").read_text()
+    recipe = (ROOT / "steps" / "recipes" / "tiny-old.yaml").read_text()
     (folder / "short.yaml").write_text(recipe.replace("epochs: 5", "epochs: 4", 1))
     (folder / "mine.yaml").write_text(
         "base: {depths: [1, 1], width: 16}\nrecipe: short.yaml\nrows:\n"

@@ -28,11 +28,11 @@ def imports(path: Path) -> set[str]:
 def test_rooms_import_only_what_they_may():
     for room in ROOMS:
         for path in (ROOT / room).rglob("*.py"):
-            if path.name == "__main__.py":
+            if path.parent.name == "cli" or path.name == "__main__.py":
                 continue
             rooms = {name.split(".")[0] for name in imports(path)} & set(ROOMS)
             assert rooms <= MAY_IMPORT[room], path
-            assert "roadmap.__main__" not in imports(path), path
+            assert not any(name.startswith("roadmap.cli") for name in imports(path)), path
 
 
 def test_torch_is_only_where_networks_are():
@@ -42,15 +42,14 @@ def test_torch_is_only_where_networks_are():
             for path in (ROOT / room).rglob("*.py")
             if {name.split(".")[0] for name in imports(path)} & HEAVY
         }
-        assert heavy == ({"network.py", "timm_weights.py"} if room == "roadmap" else set())
+        allowed = {"network.py", "layers.py", "timm_weights.py"} if room == "roadmap" else set()
+        assert heavy == allowed
 
 
 def test_one_module_per_step():
     from steps import STEPS
 
     modules = {path.stem for path in (ROOT / "steps").glob("*.py")}
-    assert modules == {
-        *STEPS, "resnet", "__init__", "step", "path", "roadmaps", "designs", "studies",
-    }  # fmt: skip
+    assert modules == {*STEPS, "resnet", "__init__", "own"}
     for name in STEPS:
         assert len((ROOT / "steps" / f"{name}.py").read_text().splitlines()) <= 40, name

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figures.gallery import Subject
-from analysis.render import render
-from analysis.table import tabulate
-from analysis.verdict_table import render_verdicts
-from analysis.verdicts import judge_paper, judge_study
-from roadmap.__main__ import main
+from analysis.subject import Subject
+from analysis.tables.render import render
+from analysis.tables.table import tabulate
+from analysis.tables.verdict_table import render_verdicts
+from analysis.verdicts.paper import judge_paper
+from analysis.verdicts.study import judge_study
+from roadmap.cli.main import main
 from roadmap.record import read_records
-from steps.roadmaps import load_roadmap
-from steps.studies import load_study
+from steps.roadmaps.load import load_roadmap
+from steps.studies.load import load_study
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

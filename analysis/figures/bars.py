@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from analysis.cells import notes as remarks
+from analysis.notes import sentences
 from analysis.selection import REFERENCE
-from analysis.table import Table, sentences
+from analysis.tables.cells import notes as remarks
+from analysis.tables.table import Table
 from roadmap.paper import RECIPE, PaperRow, paper_rows
-from steps.roadmaps import load_roadmap
+from steps.roadmaps.load import load_roadmap
 
 FEW = 8  # rows with another number of runs that a caption names
 PAPER = 'Liu et al., "A ConvNet for the 2020s", arXiv 2201.03545v2'

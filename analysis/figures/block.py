@@ -15,11 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.colours import colour
-from analysis.diagram import BlockDiagram, Box, Diagram, diagram, plain
 from analysis.figures.boxes import FLAT, GAP, SIZE, Scale, canvas, column, height, line, plus
-from analysis.figures.layout import heading
-from analysis.figures.style import FAINT, Drawing, applied, width_of
-from steps.path import Row
+from analysis.figures.diagram import BlockDiagram, Box, Diagram, diagram, plain
+from analysis.figures.sheet.layout import heading
+from analysis.figures.sheet.style import FAINT, Drawing, applied, width_of
+from roadmap.rows import Row
 
 EDGE, ABOVE, BELOW, BAND = 0.06, 0.32, 0.12, 0.2  # inches; BAND is a column's heading
 NETWORK = {"one-column": 1.55, "two-column": 2.3}  # the column of the whole network

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
 
 from analysis.colours import PAPER
-from analysis.diagram import Box
-from analysis.figures.cost import KINDS
-from analysis.figures.layout import LETTER, short
-from analysis.figures.style import FAINT, INK
+from analysis.figures.diagram import Box
+from analysis.figures.sheet.kinds import KINDS
+from analysis.figures.sheet.layout import LETTER, short
+from analysis.figures.sheet.style import FAINT, INK
 
 # A convolution's box; a norm's or activation's; the gap above a convolution; type.
 TALL, FLAT, GAP, SIZE = 0.28, 0.14, 0.09, 6.5

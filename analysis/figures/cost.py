@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from analysis.diagram import convolution_kind
-from analysis.figures.layout import (
+from analysis.figures.diagram import convolution_kind
+from analysis.figures.sheet.kinds import KINDS
+from analysis.figures.sheet.layout import (
     EDGE,
     GAP,
     LABELS,
@@ -28,32 +29,30 @@ from analysis.figures.layout import (
     stacked,
     type_of,
 )
-from analysis.figures.style import TYPE, WIDTHS, Drawing, applied
+from analysis.figures.sheet.style import TYPE, WIDTHS, Drawing, applied
 from roadmap.cost import LayerCost, cost
 from roadmap.plan import Layer
-from steps.path import Roadmap, Row
+from roadmap.rows import Roadmap, Row
 
 NARROW, WIDEST = 0.42, 1.1  # inches for labels in one column: of numbers; of the longest
+
+
 # What is counted, in the unit of its axis.
 COUNTED = {
     "macs": ("GMACs", 1e9),
     "params": ("parameters, M", 1e6),
     "activations": ("activations, M", 1e6),
 }
+
+
 # Parts in the order in which they are drawn. Neighbours differ in lightness, for grey print.
 BLUES = ("#C5D7F0", "#7BA7D7", "#3C6DA8", "#1B3563")  # of stages, from the fifth on again
+
+
 STAGES = {
     "stem": "#BBBBBB",
     **{f"stage {number}": BLUES[(number - 1) % len(BLUES)] for number in range(1, 100)},
     "head": "#EE8866",
-}
-KINDS = {
-    "k×k": "#77AADD",
-    "1×1": "#1B3563",
-    "depthwise": "#EE8866",
-    "classifier": "#BBCC33",
-    "norms, scales": "#BBBBBB",
-    "own operations": "#AA4499",
 }
 
 

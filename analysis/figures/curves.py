@@ -15,14 +15,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.cells import counts
 from analysis.colours import colour
-from analysis.figures.layout import called, fitting, heading, inches, placed, type_of
-from analysis.figures.style import FAINT, GRID, TYPE, WIDTHS, Drawing, applied
+from analysis.figures.sheet.layout import called, fitting, heading, inches, placed, type_of
+from analysis.figures.sheet.style import FAINT, GRID, TYPE, WIDTHS, Drawing, applied
+from analysis.notes import finished, recipes, sentences
 from analysis.selection import Selection
-from analysis.table import finished, recipes, sentences
+from analysis.tables.cells import counts
 from roadmap.record import Record
-from steps.path import Roadmap, Row
+from roadmap.rows import Roadmap, Row
 
 MEASURED = {
     "top1": "top-1, %",

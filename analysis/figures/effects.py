@@ -15,9 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.cells import signed, span
 from analysis.colours import colour
-from analysis.figures.layout import (
+from analysis.figures.sheet.layout import (
     EDGE,
     GAP,
     LABELS,
@@ -33,9 +32,10 @@ from analysis.figures.layout import (
     stacked,
     type_of,
 )
-from analysis.figures.style import FAINT, GRID, INK, Drawing, applied
-from analysis.table import sentences
-from analysis.verdicts import ALPHA, Judged, Verdict
+from analysis.figures.sheet.style import FAINT, GRID, INK, Drawing, applied
+from analysis.notes import sentences
+from analysis.tables.cells import signed, span
+from analysis.verdicts.verdict import ALPHA, Judged, Verdict
 
 WORDS = 0.88  # inches to the right of a panel for verdicts, or more where they are longer
 NUMBERS, BETWEEN = 5.6, 0.7  # letters of a difference, and from it to the verdict

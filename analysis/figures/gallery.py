@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import replace
 
 from analysis.figures.block import block_drawings
 from analysis.figures.cost import cost_drawings
@@ -12,72 +11,16 @@ from analysis.figures.curves import curve_drawings
 from analysis.figures.effects import effect_drawings
 from analysis.figures.receptive_field import field_drawings
 from analysis.figures.roadmap import roadmap_drawings
+from analysis.figures.sheet.style import Drawing
 from analysis.figures.strip import strip_drawing
-from analysis.figures.style import Drawing
 from analysis.figures.trade_off import trade_off_drawings
-from analysis.selection import Selection, named, select
-from analysis.table import Table, tabulate
-from analysis.verdicts import Judged, judge_paper, judge_study
+from analysis.subject import Subject
+from analysis.verdicts.paper import judge_paper
+from analysis.verdicts.study import judge_study
 from roadmap.errors import unknown
-from roadmap.record import Record
-from roadmap.spec import fingerprint, to_dict
-from steps.path import Roadmap
-from steps.studies import Study, load_study
+from steps.studies.load import load_study
 
 OF_STEPS = ("leave_one_out", "one_at_a_time", "orders")  # designs that ask what each step is worth
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """What figures show: a roadmap, or the variants of a study as one, and its runs.
-
-    `study` is the one whose effects are shown, by default the roadmap's own path; of `row` alone
-    the block is drawn, where it is given.
-    """
-
-    roadmap: Roadmap
-    study: Study
-    records: Sequence[Record]
-    data: str | None = None
-    row: str | None = None
-
-    @cached_property
-    def table(self) -> Table:
-        """The table of the roadmap's runs."""
-        return tabulate(self.roadmap, self.records, data=self.data)
-
-    @cached_property
-    def chosen(self) -> Selection:
-        """Which runs belong to which row."""
-        return select(self.roadmap, self.records, self.data)
-
-    @cached_property
-    def judged(self) -> Judged:
-        """The study's verdicts."""
-        return judge_study(self.study, self.records, self.data)
-
-    @cached_property
-    def specs(self) -> str:
-        """The fingerprint of all rows."""
-        return f"specs {fingerprint([row.spec.fingerprint for row in self.fitted])}"
-
-    @cached_property
-    def runs(self) -> str:
-        """The number and the fingerprint of the runs shown: another digit, another fingerprint."""
-        found = named(self.roadmap, self.chosen).values()
-        contents = sorted(fingerprint(to_dict(run)) for run in found)
-        return f"{len(contents)} runs {fingerprint(contents)}"
-
-    @property
-    def is_path(self) -> bool:
-        """Whether it is a roadmap, beside which the paper's may stand."""
-        return self.study.design == "path"
-
-    @cached_property
-    def fitted(self) -> Roadmap:
-        """The roadmap with the classes of the data."""
-        classes = self.chosen.classes
-        return self.roadmap if classes is None else self.roadmap.with_classes(classes)
 
 
 def _roadmap(shown: Subject) -> list[Drawing]:
@@ -129,7 +72,11 @@ _MAKERS: dict[str, Callable[[Subject], list[Drawing]]] = {
     "curves": _curves,
     "receptive-field": _receptive_field,
 }
+
+
 FIGURES = tuple(_MAKERS)
+
+
 NEED_NO_RUNS = {"block", "cost"}
 
 

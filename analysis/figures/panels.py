@@ -11,11 +11,11 @@ from math import floor
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator
 
-from analysis.cells import accuracy, cost_decimals
 from analysis.colours import colour
 from analysis.figures.bars import Bar, Bars
-from analysis.figures.layout import LETTER, Lines, inches, short, type_of
-from analysis.figures.style import FAINT, INK
+from analysis.figures.sheet.layout import LETTER, Lines, inches, short, type_of
+from analysis.figures.sheet.style import FAINT, INK
+from analysis.tables.cells import accuracy, cost_decimals
 
 SHORTEST = 0.26  # the shortest bar, in inches, where the axis is cut
 BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.cells import notes, span
 from analysis.figures.bars import PAPER, paper_bars
+from analysis.notes import sentences
 from analysis.selection import REFERENCE
-from analysis.table import Table, sentences
+from analysis.tables.cells import notes, span
+from analysis.tables.table import Table
 from roadmap.cost import cost
-from steps.roadmaps import load_roadmap
+from steps.roadmaps.load import load_roadmap
 
 AREAS = (12.0, 80.0)  # of the smallest and the largest bubble, in square points
 CROWD = 30  # points; of more the front and the references alone are labelled

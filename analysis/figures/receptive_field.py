@@ -14,14 +14,23 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.cells import counts
-from analysis.figures.layout import EDGE, LETTER, called, heading, inches, placed, short, type_of
 from analysis.figures.receptive_field_sides import draw_sides
-from analysis.figures.style import FAINT, TYPE, WIDTHS, Drawing, applied
-from analysis.receptive_fields import HALF, NOTHING, Field, fields, lacking
+from analysis.figures.receptive_fields import HALF, NOTHING, Field, fields, lacking
+from analysis.figures.sheet.layout import (
+    EDGE,
+    LETTER,
+    called,
+    heading,
+    inches,
+    placed,
+    short,
+    type_of,
+)
+from analysis.figures.sheet.style import FAINT, TYPE, WIDTHS, Drawing, applied
+from analysis.notes import recipes, sentences
 from analysis.selection import Selection
-from analysis.table import recipes, sentences
-from steps.path import Roadmap, Row
+from analysis.tables.cells import counts
+from roadmap.rows import Roadmap, Row
 
 COLUMNS, TALL = {"one-column": 3, "two-column": 6}, 1.36  # panels side by side; inches of each
 SIDE, ABOVE, BELOW, TITLE = 0.4, 0.42, 0.3, 0.28

@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.colours import colour
-from analysis.figures.layout import (
+from analysis.figures.panels import BOX
+from analysis.figures.receptive_fields import HALF, MOST, NOTHING, Field, fields
+from analysis.figures.sheet.layout import (
     EDGE,
     GAP,
     LABELS,
@@ -21,11 +23,9 @@ from analysis.figures.layout import (
     stacked,
     type_of,
 )
-from analysis.figures.panels import BOX
-from analysis.figures.style import FAINT, INK, TYPE, WIDTHS, applied
-from analysis.receptive_fields import HALF, MOST, NOTHING, Field, fields
+from analysis.figures.sheet.style import FAINT, INK, TYPE, WIDTHS, applied
 from analysis.selection import Selection
-from steps.path import Roadmap, Row
+from roadmap.rows import Roadmap, Row
 
 
 def draw_sides(roadmap: Roadmap, chosen: Selection, *, width: str = "two-column") -> Figure:

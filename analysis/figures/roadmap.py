@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.bars import PAPER, Bars, aligned, paper_bars, table_bars
-from analysis.figures.layout import (
+from analysis.figures.panels import accuracy_panel, cost_panel
+from analysis.figures.sheet.layout import (
     EDGE,
     GAP,
     LABELS,
@@ -25,9 +26,8 @@ from analysis.figures.layout import (
     sheet,
     stacked,
 )
-from analysis.figures.panels import accuracy_panel, cost_panel
-from analysis.figures.style import WIDTHS, Drawing, applied
-from analysis.table import Table
+from analysis.figures.sheet.style import WIDTHS, Drawing, applied
+from analysis.tables.table import Table
 
 
 def draw(bars: Bars, *, title: str | None = None, width: str = "two-column") -> Figure:

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.colours import colour
-from analysis.diagram import BlockDiagram, diagram
 from analysis.figures.boxes import Scale, canvas, column, height, line, plus
-from analysis.figures.layout import LETTER, heading
-from analysis.figures.style import FAINT, Drawing, applied, width_of
+from analysis.figures.diagram import BlockDiagram, diagram
+from analysis.figures.sheet.layout import LETTER, heading
+from analysis.figures.sheet.style import FAINT, Drawing, applied, width_of
+from roadmap.rows import Roadmap, Row
 from roadmap.text import difference
-from steps.path import Roadmap, Row
 
 COLUMNS = {"one-column": 3, "two-column": 6}
 EDGE, ABOVE, HEAD, WORDS, APART = 0.05, 0.3, 0.22, 0.1, 0.12  # inches; WORDS is a line of them

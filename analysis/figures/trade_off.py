@@ -19,8 +19,6 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 from analysis.colours import colour
 from analysis.figures.bars import PAPER
-from analysis.figures.labels import Mark, label
-from analysis.figures.layout import heading, inches, placed, type_of
 from analysis.figures.panels import NICE
 from analysis.figures.points import (
     AREAS,
@@ -33,8 +31,10 @@ from analysis.figures.points import (
     of_paper,
     of_table,
 )
-from analysis.figures.style import FAINT, GRID, Drawing, applied, width_of
-from analysis.table import Table
+from analysis.figures.sheet.labels import Mark, label
+from analysis.figures.sheet.layout import heading, inches, placed, type_of
+from analysis.figures.sheet.style import FAINT, GRID, Drawing, applied, width_of
+from analysis.tables.table import Table
 
 # Inches: beside the first panel, heading, a line of the legend, sizes; below and between panels.
 SIDE, HEADING, LINE, SIZE, BELOW, BETWEEN = 0.42, 0.3, 0.15, 0.22, 0.42, 0.14

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.figures.gallery import Subject
 from analysis.selection import named
+from analysis.subject import Subject
 from roadmap.errors import Problem
 from roadmap.record import Record
-from steps.path import Roadmap
-from steps.studies import Study
+from roadmap.rows import Roadmap
+from steps.studies.study import Study
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from analysis import verdict_table
-from analysis.cells import cells
-from analysis.render import HEADINGS
 from analysis.report.contents import Run
-from analysis.table import Table
-from analysis.verdicts import Judged
+from analysis.tables import verdict_table
+from analysis.tables.cells import cells
+from analysis.tables.render import HEADINGS
+from analysis.tables.table import Table
+from analysis.verdicts.verdict import Judged
 from roadmap.record import Record
 
 

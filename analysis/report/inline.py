@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from analysis.colours import ON_DARK_PAPER
-from analysis.figures.style import applied
+from analysis.figures.sheet.style import applied
 
 _NAMED = {colour.upper(): f"--c{colour[1:].upper()}" for colour in ON_DARK_PAPER}
 _FONTS = "'DejaVu Sans',Verdana,'Bitstream Vera Sans',Arial,sans-serif"

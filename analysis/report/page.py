@@ -11,18 +11,19 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from analysis.cells import notes
 from analysis.figures.bars import PAPER
-from analysis.figures.gallery import Subject, drawings, nothing_to_show
-from analysis.figures.style import Drawing
-from analysis.latex import document
-from analysis.render import render
+from analysis.figures.gallery import drawings, nothing_to_show
+from analysis.figures.sheet.style import Drawing
 from analysis.report.contents import Contents
 from analysis.report.grids import Grid, circumstances, runs_grid, table_grid, verdict_grid
 from analysis.report.inline import inline, variables
 from analysis.report.rows import row_parts
 from analysis.report.summary import next_commands, summary
-from analysis.verdict_table import render_verdicts
+from analysis.subject import Subject
+from analysis.tables.cells import notes
+from analysis.tables.latex import document
+from analysis.tables.render import render
+from analysis.tables.verdict_table import render_verdicts
 from roadmap.files import put_text
 
 

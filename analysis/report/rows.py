@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from analysis.cells import accuracy, signed
 from analysis.colours import colour
-from analysis.costs import cost_rows
-from analysis.explanation import changes, cost_lines, paper_words
 from analysis.figures.block import draw_block
 from analysis.figures.curves import draw_row_curves
 from analysis.report.contents import Contents
 from analysis.report.inline import inline, themed
-from steps.path import Row
+from analysis.tables.cells import accuracy, signed
+from analysis.tables.costs import cost_rows
+from analysis.tables.explanation import changes, cost_lines, paper_words
+from roadmap.rows import Row
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analysis.cells import accuracy, signed
 from analysis.report.contents import Contents
-from analysis.table import TableRow
-from analysis.verdicts import UNDECIDED, Judged, Verdict
+from analysis.tables.cells import accuracy, signed
+from analysis.tables.table import TableRow
+from analysis.verdicts.verdict import UNDECIDED, Judged, Verdict
 
 # An interaction is neither better nor worse.
 SIGNS = {"better": "worth more together", "worse": "worth less together"}

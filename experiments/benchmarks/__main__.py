@@ -13,8 +13,8 @@ from pathlib import Path
 
 from experiments.benchmarks import commands, costs, peer, step, training
 from experiments.benchmarks.measure import Found
-from experiments.machine import Machine, cores
-from experiments.provenance import describe_machine
+from experiments.host.machine import Machine, cores
+from experiments.training.provenance import describe_machine
 
 SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[Found]]]] = {
     "loop": ("The runner against a bare loop", training.against_a_bare_loop),
@@ -30,7 +30,7 @@ SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[Found]]]] = {
 def main() -> None:
     """Print each figure as it is found, then save all."""
     options = _options()
-    gc.freeze()  # as in every process that trains: see `experiments.imports`
+    gc.freeze()  # as in every process that trains: see `experiments.host.imports`
     sections = dict(SECTIONS)
     if options.peer:
         sections["peer"] = (

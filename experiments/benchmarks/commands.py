@@ -11,7 +11,7 @@ import numpy
 from PIL import Image
 
 from experiments.benchmarks.measure import Found, in_turn, ratio, timed
-from experiments.machine import cores
+from experiments.host.machine import cores
 from roadmap.record import read_records, write_record
 
 RECORDS = Path(__file__).parents[2] / "results" / "tiny"

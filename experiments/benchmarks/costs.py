@@ -11,13 +11,13 @@ import torch
 from experiments.benchmarks.measure import Found, in_turn, ratio, timed
 from roadmap.cost import walk
 from roadmap.network import build
-from steps.path import Row
-from steps.roadmaps import load_roadmap
+from roadmap.rows import Row
+from steps.roadmaps.load import load_roadmap
 
 PATHS = ("resnet50", "resnet200")
 FLOOR = "import pydantic.dataclasses, yaml"  # what reads and checks specs, before there is one
 PROCESS = """
-from steps.roadmaps import load_roadmap
+from steps.roadmaps.load import load_roadmap
 from roadmap.cost import cost
 for path in ("resnet50", "resnet200"):
     for row in load_roadmap(path):

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy
 from PIL import Image
 
-from experiments import fractals
 from experiments.benchmarks.measure import Found, in_turn, ratio, timed
-from experiments.machine import cores
-from experiments.sources import cache_folder
+from experiments.data.sources import cache_folder
+from experiments.data.splits import fractals
+from experiments.host.machine import cores
 
 SIZE, BATCH, EPOCHS = 64, 64, 4
 NETWORKS = {

@@ -12,11 +12,12 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from experiments.benchmarks.measure import Found, in_turn, ratio
-from experiments.task import make_optimizer
+from experiments.training.optimizer import make_optimizer
 from roadmap.cost import cost
-from roadmap.network import DepthwiseConvolution, build
+from roadmap.layers import DepthwiseConvolution
+from roadmap.network import build
 from roadmap.spec import Spec
-from steps.roadmaps import load_roadmap
+from steps.roadmaps.load import load_roadmap
 
 KINDS = {  # by the words in an operator's name; the first that fits
     "convolution": ("convolution", "mkldnn", "bmm", "addmm", "mm"),

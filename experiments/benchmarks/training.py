@@ -15,16 +15,17 @@ from typing import Any
 import torch
 
 from experiments.benchmarks.measure import Found, in_turn, ratio
-from experiments.data import DataSet, Statistics, open_data
-from experiments.fractals import Fractals
-from experiments.machine import Machine
-from experiments.order import Epochs, Share
-from experiments.progress import Event
-from experiments.request import Request, Settings
-from experiments.run import train_here
-from experiments.sources import Source, cache_folder
-from experiments.task import make_optimizer, mixup
-from experiments.views import Held, Streamed, choose_loading, train_loader
+from experiments.data.fractals import Fractals
+from experiments.data.sources import Source, cache_folder
+from experiments.data.splits import DataSet, Statistics, open_data
+from experiments.host.machine import Machine
+from experiments.host.progress import Event
+from experiments.loading.loaders import Held, Streamed, choose_loading, train_loader
+from experiments.loading.samplers import EpochSampler, Share
+from experiments.request import Request
+from experiments.settings import Settings
+from experiments.training.loop import train_here
+from experiments.training.optimizer import make_optimizer, mixup
 from roadmap.network import build
 
 ROWS = ("01", "08", "13")
@@ -121,7 +122,7 @@ def _bare_loop(request: Request, machine: Machine) -> Iterator[float]:
     optimizer, mix = make_optimizer(network, recipe), mixup(recipe, data.source.classes)
     loading = choose_loading(data, recipe, machine)
     views = train_loader(data, recipe, 0, share=Share(), loading=loading).dataset
-    order = Epochs(len(data.train), recipe.batch, 0)
+    order = EpochSampler(len(data.train), recipe.batch, 0)
     network.train()
     for epoch in count():
         order.set_epoch(epoch)

@@ -8,7 +8,7 @@ import pytest
 
 from roadmap.record import Identity, Label, Provenance, Record
 from roadmap.spec import Recipe, Reference, Spec, fingerprint, to_dict
-from steps.roadmaps import Roadmap, load_roadmap
+from steps.roadmaps.load import Roadmap, load_roadmap
 
 # Invented top-1 (percent) by row, and the spread of three seeds.
 TOP1 = {

@@ -15,7 +15,7 @@ from roadmap.network import build
 from roadmap.paper import TABLES, UNREACHABLE, paper_rows
 from roadmap.timm_weights import load_timm, to_timm
 from steps.gelu import gelu
-from steps.roadmaps import SHIPPED, load_roadmap
+from steps.roadmaps.load import SHIPPED, load_roadmap
 
 ROADMAPS = {name: load_roadmap(name) for name in SHIPPED}
 ROWS = [(name, row.number) for name, path in ROADMAPS.items() for row in path]

@@ -7,10 +7,11 @@ from torch import nn
 from torch.nn import functional
 
 from roadmap.errors import Problem
-from roadmap.network import DepthwiseConvolution, build, sequence
+from roadmap.layers import DepthwiseConvolution, sequence
+from roadmap.network import build
 from roadmap.plan import plan
 from roadmap.spec import Block, Convolution, Network, Reference, Stage, Stem
-from steps.roadmaps import load_roadmap
+from steps.roadmaps.load import load_roadmap
 
 TINY = load_roadmap("tiny")
 

@@ -4,20 +4,13 @@ import dataclasses
 
 import pytest
 
-from roadmap.edit import (
-    edit_units,
-    insert_after,
-    is_depthwise,
-    is_spatial,
-    override,
-    replace,
-    unused,
-)
+from roadmap.edit import edit_units, insert_after, is_depthwise, is_spatial, replace
 from roadmap.errors import Problem
+from roadmap.override import override, unused
 from roadmap.spec import Block, Convolution, Recipe, Spec, Stem, fingerprint, from_dict, to_dict
 from roadmap.strict_yaml import scalar
 from roadmap.text import difference
-from steps.roadmaps import load_roadmap
+from steps.roadmaps.load import load_roadmap
 
 PATH = load_roadmap("resnet50")
 

@@ -7,14 +7,15 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from experiments.reference import measured_cost
+from experiments.training.measured_cost import measured_cost
 from roadmap.cost import cost
 from roadmap.errors import StepError
 from roadmap.network import build
 from roadmap.spec import Reference, Spec, from_dict, to_dict
 from steps import STEPS
+from steps.recipes.load import load_recipe
 from steps.resnet import resnet
-from steps.roadmaps import load_recipe, load_roadmap
+from steps.roadmaps.load import load_roadmap
 
 OLD, NEW = load_recipe("tiny-old"), load_recipe("tiny-enhanced")
 PARAMETERS = {

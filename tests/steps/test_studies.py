@@ -3,10 +3,10 @@
 import pytest
 
 from roadmap.errors import Problem
-from steps import designs
-from steps.designs import DESIGNS
-from steps.roadmaps import load_roadmap
-from steps.studies import load_study
+from steps.roadmaps.load import load_roadmap
+from steps.studies import designs, orders
+from steps.studies.designs import DESIGNS
+from steps.studies.load import load_study
 
 SHIPPED = ("path", "leave-one-out", "one-at-a-time", "orders", "learning-rate", "micro-design")
 PATH = load_roadmap("tiny")
@@ -14,7 +14,7 @@ PATH = load_roadmap("tiny")
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_studies_are_short_and_their_contrasts_are_differences(name):
-    from steps.studies import _file
+    from steps.studies.load import _file
 
     lines = [line for line in _file(name).read_text().splitlines() if not line.startswith("#")]
     assert len(lines) <= 10
@@ -233,14 +233,14 @@ def test_a_step_used_twice_is_two_questions(tmp_path):
 def test_random_orders_stay_as_likely_as_one_another_however_many(monkeypatch):
     """Refusals of many draws do not add up to drawing step by step."""
     tries = []
-    drawn = designs._drawn
+    drawn = orders._drawn
 
     def counted(spec, changes):
         tries.append(1)
         return drawn(spec, changes)
 
-    monkeypatch.setattr(designs, "_drawn", counted)
-    monkeypatch.setattr(designs, "TRIES", 12)
+    monkeypatch.setattr(orders, "_drawn", counted)
+    monkeypatch.setattr(orders, "TRIES", 12)
     found = designs.orders(load_roadmap("tiny"), samples=40)
     assert len(found.contrasts[0].parts) == 40 and len(tries) > 40 + 12
 

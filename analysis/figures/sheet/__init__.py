@@ -1,0 +1,1 @@
+"""The sheet that every figure is drawn on: style, layout, labels, themes."""

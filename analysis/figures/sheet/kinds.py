@@ -1,0 +1,12 @@
+"""Analysis/figures/sheet/kinds.py."""
+
+from __future__ import annotations
+
+KINDS = {
+    "k×k": "#77AADD",
+    "1×1": "#1B3563",
+    "depthwise": "#EE8866",
+    "classifier": "#BBCC33",
+    "norms, scales": "#BBBBBB",
+    "own operations": "#AA4499",
+}

@@ -1,0 +1,90 @@
+"""In words: what differs between runs, recipes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from roadmap.record import Provenance, Record
+from roadmap.rows import Roadmap
+from roadmap.spec import Recipe
+
+
+def finished(runs: Sequence[Record]) -> list[Record]:
+    """Those that have an accuracy."""
+    return [run for run in runs if run.status == "finished"]
+
+
+def sentences(notes: Iterable[str]) -> str:
+    """Notes as running text, for a caption."""
+    return " ".join(f"{note[0].upper()}{note[1:]}." for note in notes)
+
+
+def skipped(runs: Sequence[Record]) -> list[str]:
+    """A note where all runs lack the same number of training images."""
+    (number, *others) = {run.data.get("skipped", 0) for run in runs} or {0}
+    if others or not number:
+        return []
+    return [f"without {number:,} training images that cannot be opened (--broken skip)"]
+
+
+def mixtures(runs: Sequence[Record]) -> list[str]:
+    """One note per circumstance in which the runs differ; rounding, and so accuracy, may too."""
+    circumstances = {"hardware": [run.provenance.hardware for run in runs],
+                     "commit": [run.provenance.commit or "unknown" for run in runs],
+                     "threads": [str(run.provenance.threads) for run in runs],
+                     "precision": [run.provenance.precision for run in runs],
+                     "devices": [str(_devices(run.provenance)) for run in runs],
+                     "portions of a batch": [_portions(run.provenance) for run in runs],
+                     "compiling": [str(run.provenance.compiled) for run in runs],
+                     "images left out": [str(run.data.get("skipped", 0)) for run in runs],
+                     }  # fmt: skip
+    for library in sorted({name for run in runs for name in run.provenance.versions}):
+        versions = [run.provenance.versions.get(library, "unknown") for run in runs]
+        circumstances[f"versions of {library}"] = versions
+    return [
+        f"the runs differ in {what}: {_by_row(runs, values)}"
+        for what, values in circumstances.items()
+        if len(set(values)) > 1
+    ]
+
+
+def _devices(provenance: Provenance) -> int:
+    return provenance.devices * provenance.nodes
+
+
+def _portions(provenance: Provenance) -> str:
+    synced = " with BatchNorm over all" if provenance.sync_batchnorm else ""
+    return f"{_devices(provenance) * provenance.accumulate}{synced}"
+
+
+def _by_row(runs: Sequence[Record], values: Sequence[str]) -> str:
+    """`1 in 12 runs, 2 in 1 run (05)`: how many runs have each value; of all but most, the rows."""
+    counts = Counter(values).most_common()
+    parts = []
+    for value, count in counts:
+        rows = sorted(
+            {run.label.row for run, its in zip(runs, values, strict=True) if its == value}
+        )
+        listed = ", ".join(rows) if len(rows) < 7 else f"of {len(rows)} rows"
+        named = f" ({listed})" if value != counts[0][0] else ""
+        parts.append(f"{value} in {count} run{'s' * (count > 1)}{named}")
+    return ", ".join(parts)
+
+
+def recipes(roadmap: Roadmap) -> str:
+    """The recipes of a roadmap in words, each with the rows it is for."""
+    rows = [row for row in roadmap if not row.is_branch]
+    parts = []
+    for recipe, group in groupby(rows, key=lambda row: row.spec.recipe):
+        numbers = [row.number for row in group]
+        name = f"row {numbers[0]}" if len(numbers) == 1 else f"rows {numbers[0]}–{numbers[-1]}"
+        parts.append(f"{name}: {_in_words(recipe)}")
+    return "; ".join(parts)
+
+
+def _in_words(recipe: Recipe) -> str:
+    optimizer = {"sgd": "SGD", "adamw": "AdamW"}[recipe.optimizer]
+    epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+    return f"{optimizer}, {epochs}, batch {recipe.batch}, {recipe.image_size} px"

@@ -1,0 +1,1 @@
+"""Tables: accuracy, cost and verdicts as text."""

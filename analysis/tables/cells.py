@@ -1,0 +1,111 @@
+"""Numbers as people read them, the same in every table and figure; an en dash is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from statistics import median
+
+from analysis.tables.table import Table, TableRow
+
+MISSING = "–"
+
+
+def accuracy(top1: float, std: float | None = None, n: int | None = None, decimals: int = 1) -> str:
+    """`82.1 ± 0.3 (3)`: percent, sample standard deviation where there is one, number of runs."""
+    text = f"{top1:.{decimals}f}"
+    if std is not None:
+        text += f" ± {std:.{decimals}f}"
+    return text if n is None else f"{text} ({n})"
+
+
+def top1(row: TableRow, decimals: int) -> str:
+    """A row's accuracy over its finished runs, or how many diverged where none finished."""
+    if row.top1 is None:
+        return f"diverged ({row.diverged})" if row.diverged else MISSING
+    return accuracy(row.top1, row.std, row.n, decimals)
+
+
+def counts(runs: Mapping[str, int]) -> str:
+    """`3`, or where rows differ `00: 3, 01: 5`: how many runs each row has."""
+    usual = sorted(set(runs.values()))
+    if len(usual) < 2:
+        return str(usual[0]) if usual else "0"
+    return ", ".join(f"{number}: {count}" for number, count in runs.items())
+
+
+def span(runs: Iterable[int]) -> str:
+    """`3`, or where they differ `3 to 5`: the fewest and the most runs of several rows."""
+    found = sorted(set(runs))
+    if len(found) < 2:
+        return str(found[0]) if found else "0"
+    return f"{found[0]} to {found[-1]}"
+
+
+def signed(number: float | None, decimals: int) -> str:
+    """`+0.5`, `−1.2`, `0.0`: a difference with its sign."""
+    if number is None:
+        return MISSING
+    exact = Decimal(repr(round(number, 9)))  # −7.65 is the same text however it was come by
+    text = f"{exact:+.{decimals}f}".replace("-", "−")
+    return text if text.strip("+−0.") else text[1:]
+
+
+def fixed(number: float | None, decimals: int) -> str:
+    """A number with that many decimals."""
+    return MISSING if number is None else f"{number:.{decimals}f}"
+
+
+def rate(images_per_second: float | None) -> str:
+    """Images per second in at most four characters: `940`, `12k`."""
+    if images_per_second is None:
+        return MISSING
+    thousands = round(images_per_second / 1000)
+    return f"{thousands}k" if images_per_second >= 9999.5 else f"{images_per_second:.0f}"
+
+
+def cost_decimals(gmacs: list[float]) -> int:
+    """Decimals of a column of GMACs: two as in the paper, more for networks below 1 GMACs."""
+    middle = median(gmacs) if gmacs else 1.0
+    return 2 if middle >= 1 else 3 if middle >= 0.1 else 4
+
+
+def cells(table: Table) -> list[dict[str, str]]:
+    """Every row of a table as text by column; columns of the paper only where it has the rows."""
+    decimals = table.decimals
+    gmacs = cost_decimals([row.gmacs for row in table.rows])
+    params = 1 if max((row.params for row in table.rows), default=0) >= 1e7 else 2
+    rows = []
+    for row in table.rows:
+        cell = {
+            "row": row.row,
+            "step": _step(row),
+            "top1": top1(row, decimals),
+            "change": signed(row.change, decimals),
+            "paper_top1": fixed(row.paper_top1, 2),
+            "gmacs": fixed(row.gmacs, gmacs),
+            "paper_gflops": fixed(row.paper_gflops, 2),
+            "params": fixed(row.params / 1e6, params),
+            "images_per_second": rate(row.images_per_second),
+        }
+        if not has_paper(table):
+            cell = {key: text for key, text in cell.items() if not key.startswith("paper")}
+        rows.append(cell)
+    return rows
+
+
+def _step(row: TableRow) -> str:
+    """A row's title; a dagger says that some of its runs diverged while others finished."""
+    title = "" if row.row.endswith(row.title) else row.title
+    return f"{title} †".lstrip() if row.diverged and row.n else title
+
+
+def has_paper(table: Table) -> bool:
+    """Whether the paper has numbers for any row."""
+    return any(row.paper_top1 is not None for row in table.rows)
+
+
+def notes(table: Table) -> tuple[str, ...]:
+    """A table's notes, the diverged runs first."""
+    diverged = ", ".join(f"{row.row} ({row.diverged})" for row in table.rows if row.diverged)
+    return (*([f"† diverged, not averaged: {diverged}"] if diverged else []), *table.notes)

@@ -1,0 +1,86 @@
+"""One row in words: what its step does and why, what changed in the spec, what it costs."""
+
+from __future__ import annotations
+
+import textwrap
+
+from analysis.tables.cells import signed
+from analysis.tables.costs import cost_rows
+from roadmap.rows import Roadmap, Row
+from roadmap.text import difference, meaningful
+
+WIDTH = 80
+
+
+def explain(roadmap: Roadmap, row: Row) -> str:
+    """A row of a roadmap, explained in at most 80 columns."""
+    costs = {each["row"]: each for each in cost_rows(roadmap)}
+    parts = [
+        f"{row.number} {row.step}: {row.title} ({row.group}), roadmap {roadmap.name}",
+        _paragraphs(row.explanation),
+        textwrap.fill(paper_words(costs, row), WIDTH),
+        _changes(row),
+        _costs(costs, row),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _paragraphs(text: str) -> str:
+    paragraphs = (textwrap.fill(" ".join(each.split()), WIDTH) for each in text.split("\n\n"))
+    return "\n\n".join(paragraphs)
+
+
+def paper_words(costs: dict, row: Row) -> str:
+    """What the paper prints of this row, in words; nothing where it has no such row."""
+    own = costs[row.number]
+    if own["paper_top1"] is None:
+        return ""
+    text = f"The paper's: {own['paper_top1']:.2f} % top-1 on ImageNet-1K"
+    before = costs[row.before.number]["paper_top1"] if row.before else None
+    if before is not None:
+        text += f" ({signed(own['paper_top1'] - before, 2)} from row {row.before.number})"
+    text += f", {own['paper_gflops']:.2f} GFLOPs."
+    if own["note"]:
+        text += f" Note: {own['note']}."
+    return text
+
+
+def changes(row: Row) -> tuple[str, list[str]]:
+    """What is new and gone in a row's spec, as lines under a heading; of the base the whole."""
+    if row.before is None:
+        return "Spec", ["  " + line for line in meaningful(row.spec)]
+    changed = difference(row.before.spec, row.spec) or [
+        "  nothing: what the step would change is there already, or is not in this spec"
+    ]
+    return f"Spec, against row {row.before.number}", changed
+
+
+def cost_lines(costs: dict, row: Row) -> list[tuple[str, ...]]:
+    """MACs, parameters, activations: of this row, of the row before, the change in percent."""
+    own, lines = costs[row.number], []
+    for name, key in (("MACs", "macs"), ("parameters", "params"), ("activations", "activations")):
+        line = (name, f"{own[key]:,}")
+        if row.before:
+            before = costs[row.before.number][key]
+            line += (f"{before:,}", f"{signed(100 * (own[key] / before - 1), 1)} %")
+        lines.append(line)
+    return lines
+
+
+def _changes(row: Row) -> str:
+    heading, found = changes(row)
+    wrapped = [textwrap.fill(line, WIDTH, subsequent_indent="      ") for line in found]
+    return "\n".join([f"{heading}:", *wrapped])
+
+
+def _costs(costs: dict, row: Row) -> str:
+    shown = [
+        f"{'':14}{'this row':>16}" + (f"{'row ' + row.before.number:>16}" if row.before else "")
+    ]
+    for name, own, *rest in cost_lines(costs, row):
+        line = f"  {name:12}{own:>16}"
+        if rest:
+            line += f"{rest[0]:>16}  {rest[1]:>9}"
+        shown.append(line)
+    size, classes = row.spec.recipe.image_size, row.spec.network.classes
+    return f"Cost of one image of {size} pixels, {classes} classes:\n" + "\n".join(shown)

@@ -1,0 +1,80 @@
+"""A table in the terminal: at most 80 columns wide, readable without colour."""
+
+from __future__ import annotations
+
+import io
+import re
+from itertools import groupby
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from analysis.colours import colour as colour_of
+from analysis.tables.cells import cells, has_paper, notes
+from analysis.tables.table import Table
+
+WIDTH, LABEL = 80, 27
+LEFT_OUT = "--data and --set as given when they were trained show the runs left out"
+HEADINGS = {
+    "top1": "top-1, %\nmean ± std (n)",
+    "change": "\nchange",
+    "paper_top1": "paper\ntop-1",
+    "gmacs": "\nGMACs",
+    "paper_gflops": "paper\nGMACs",
+    "params": "param\n10⁶",
+    "images_per_second": "img\n/s",
+}
+
+
+def terminal(table: Table, *, colour: bool | None = None) -> str:
+    """The table for a terminal; coloured where the screen can and nobody objects (NO_COLOR)."""
+    screen = Console()
+    colour = screen.is_terminal and not screen.no_color if colour is None else colour
+    console = Console(
+        file=io.StringIO(),
+        width=WIDTH,
+        force_terminal=colour,
+        no_color=not colour,
+        color_system="truecolor" if colour else None,
+        legacy_windows=False,
+        highlight=False,
+    )
+    heading = " · ".join(part for part in (table.title, table.data) if part)
+    if heading:
+        console.print(Text(heading, style="bold"))
+    console.print(_grid(table))
+    hints = (LEFT_OUT,) if any(note.startswith("left out") for note in notes(table)) else ()
+    for note in (*notes(table), *hints, table.legend):
+        console.print(Text(note, style="dim"))
+    lines = console.file.getvalue().splitlines()
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _grid(table: Table) -> Grid:
+    """One line per row under a line for its group."""
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
+    names = [name for name in HEADINGS if has_paper(table) or not name.startswith("paper")]
+    grid.add_column("\nstep", overflow="fold", max_width=LABEL)
+    for name in names:
+        side = "left" if name == "top1" else "right"
+        grid.add_column(Text(HEADINGS[name], justify=side), justify=side, no_wrap=True)
+    pairs = list(zip(table.rows, cells(table), strict=True))
+    for group, members in groupby(pairs, key=lambda pair: pair[0].group):
+        grid.add_row(_group(group))
+        for row, cell in members:
+            style = "dim" if row.top1 is None else ""
+            number = f"{row.row:6}" if row.branch else row.row
+            label = Text(_folded(f"{number} {cell['step']}".strip()))
+            grid.add_row(label, *(Text(cell[name]) for name in names), style=style)
+    return grid
+
+
+def _folded(label: str) -> str:
+    """The long name of a timm model on two lines, broken after an underscore."""
+    return re.sub(r"(.{10,26}_)(?=.)", r"\1\n  ", label) if len(label) > LABEL else label
+
+
+def _group(group: str) -> Text:
+    return Text.assemble(("■ ", colour_of(group)), (group, "bold"))

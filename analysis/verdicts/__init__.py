@@ -1,0 +1,1 @@
+"""Verdicts: what each step is worth, with intervals."""

@@ -1,0 +1,80 @@
+"""Analysis/verdicts/verdict.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+ALPHA = 0.05
+
+
+UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A contrast, judged; differences are points of top-1, None is what the runs cannot tell.
+
+    `low` and `high` are the ends of the 95 % interval over seeds (for `orders`, over orders and
+    seeds), `images_low` and `images_high` over validation images alone. `p_alone` is the two-sided
+    p of no difference, `p` the same adjusted by Holm over the study, and for looking more than once
+    where seeds were added until decided. `better` is the probability that the true difference is
+    above zero. `smallest` is the smallest true difference to which this many runs would give a
+    verdict in four of five studies, `needed` how many runs a variant the difference seen would
+    take; both at the first level of Holm's adjustment. `order_std` is how much the step's worth
+    varies over orders beyond what seeds explain, and `order_p` whether it does, adjusted by Holm.
+    """
+
+    step: str
+    title: str
+    group: str
+    verdict: str
+    n: int
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_alone: float | None = None
+    p: float | None = None
+    better: float | None = None
+    smallest: float | None = None
+    needed: int | None = None
+    images_low: float | None = None
+    images_high: float | None = None
+    order_std: float | None = None
+    order_p: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Spearman's rank correlation with the paper, of rows or of what steps add; 95 % interval.
+
+    Rows have none: each is the row before it and a step more, so they are no independent pairs, and
+    an interval as if they were leaves out zero far too often between paths that have nothing in
+    common.
+    """
+
+    of: str
+    correlation: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The verdicts of a study, its agreement with the paper, and what there is to know beside.
+
+    `asks` says what a difference subtracts from what, `recipe` how the runs were trained.
+    `by_order` is what a step added in each order sampled, in points, for a study of orders.
+    """
+
+    name: str
+    title: str
+    data: str | None
+    margin: float
+    asks: str
+    verdicts: tuple[Verdict, ...]
+    agreements: tuple[Agreement, ...] = ()
+    notes: tuple[str, ...] = ()
+    recipe: str = ""
+    by_order: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

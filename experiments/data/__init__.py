@@ -1,0 +1,1 @@
+"""Data sources: which images and labels there are."""

@@ -1,0 +1,1 @@
+"""The machine: cores, GPUs, signals, locks, logs, progress."""

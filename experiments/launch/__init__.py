@@ -1,0 +1,1 @@
+"""Who starts which run: this process, a process pool, several devices."""

@@ -1,0 +1,1 @@
+"""How images reach the network: loaders, samplers, augmentation."""

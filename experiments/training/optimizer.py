@@ -1,0 +1,77 @@
+"""Experiments/training/optimizer.py."""
+
+from __future__ import annotations
+
+import torch
+from timm.data import Mixup
+from timm.optim import create_optimizer_v2
+from timm.scheduler import CosineLRScheduler, StepLRScheduler
+from timm.scheduler.scheduler import Scheduler
+from timm.utils import ModelEmaV3
+from torch import nn
+
+from roadmap.spec import Recipe
+
+
+def average(network: nn.Module, recipe: Recipe) -> ModelEmaV3 | None:
+    """timm's exponential moving average of the weights, or None where the recipe has none."""
+    if not recipe.ema:
+        return None
+    averaged = ModelEmaV3(network, decay=recipe.ema)
+    averaged.requires_grad_(False)
+    return averaged
+
+
+def mixup(recipe: Recipe, classes: int) -> Mixup | None:
+    """timm's mixup and cutmix, or None where the recipe has neither."""
+    if not (recipe.mixup or recipe.cutmix):
+        return None
+    return Mixup(
+        mixup_alpha=recipe.mixup,
+        cutmix_alpha=recipe.cutmix,
+        switch_prob=recipe.mixup_switch,
+        label_smoothing=recipe.label_smoothing,
+        num_classes=classes,
+    )
+
+
+def scaled_rate(recipe: Recipe) -> float:
+    """The learning rate at the recipe's batch."""
+    return recipe.learning_rate * recipe.batch / recipe.base_batch
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """timm's optimizer at the learning rate scaled to the batch."""
+    own = {"betas": recipe.betas} if recipe.optimizer == "adamw" else {}
+    return create_optimizer_v2(
+        network,
+        opt={"sgd": "momentum", "adamw": "adamw"}[recipe.optimizer],
+        lr=scaled_rate(recipe),
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        filter_bias_and_bn=not recipe.decay_norms_and_biases,
+        fused=True,
+        **own,
+    )
+
+
+def make_schedule(
+    optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int
+) -> Scheduler:
+    """timm's schedule in optimizer steps: linear warm-up from 0, then steps or a cosine."""
+    warmup = round(recipe.warmup_epochs * steps_per_epoch)
+    shared = {
+        "warmup_t": warmup,
+        "warmup_lr_init": 0.0,
+        "warmup_prefix": True,
+        "t_in_epochs": False,
+    }
+    if recipe.schedule == "step":
+        decay = max(1, round(recipe.step_epochs * steps_per_epoch))
+        return StepLRScheduler(optimizer, decay_t=decay, decay_rate=recipe.step_factor, **shared)
+    return CosineLRScheduler(
+        optimizer,
+        t_initial=max(1, recipe.epochs * steps_per_epoch - warmup),
+        lr_min=recipe.final_learning_rate,
+        **shared,
+    )

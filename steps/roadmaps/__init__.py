@@ -1,0 +1,5 @@
+"""Roadmaps as YAML, and their loader."""
+
+from steps.roadmaps.load import load_roadmap
+
+__all__ = ["load_roadmap"]

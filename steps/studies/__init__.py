@@ -1,0 +1,1 @@
+"""Studies as YAML, their designs, and their loader."""

@@ -1,0 +1,89 @@
+"""Steps/studies/paths.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from roadmap.errors import Problem
+from roadmap.rows import Roadmap
+from steps.studies.contrast import (
+    Contrast,
+    Designed,
+    Variants,
+    composed,
+    contrast_between,
+    path_changes,
+    step_names,
+)
+
+
+def path(roadmap: Roadmap) -> Designed:
+    """The cumulative roadmap: each row against the one it starts from."""
+    names = step_names([row for row in roadmap if row.before and not row.is_branch])
+    contrasts = [
+        Contrast(
+            step=names.get(row.number, row.number),
+            title=row.title,
+            group=row.group,
+            parts=({row.number: 1.0, row.before.number: -1.0},),
+        )
+        for row in roadmap
+        if row.before
+    ]
+    asks = "a row minus the row it starts from"
+    return Designed(rows=roadmap.rows, contrasts=tuple(contrasts), asks=asks)
+
+
+def leave_one_out(roadmap: Roadmap) -> Designed:
+    """The last row without each step: what the step is worth at the end."""
+    changes, base = path_changes(roadmap), roadmap.rows[0]
+    names = step_names(changes)
+    end = replace(changes[-1], before=None, uses=())
+    variants, contrasts, left_out = Variants(), [], {}
+    last = variants.add(end)
+    for change in changes:
+        rest = [other for other in changes if other is not change]
+        try:
+            number = variants.add(
+                replace(
+                    change, number=f"without-{names[change.number]}",
+                    title=f"without {change.title}", spec=composed(base.spec, rest), before=end,
+                    uses=(),
+                )
+            )  # fmt: skip
+        except Problem as problem:
+            left_out[names[change.number]] = f"cannot be left out: {problem}"
+            continue
+        contrasts.append(contrast_between(change, last, number, names[change.number]))
+    return Designed(
+        rows=tuple(variants.rows.values()),
+        contrasts=tuple(contrasts),
+        asks="the end of the path minus the same without the step",
+        left_out=left_out,
+    )
+
+
+def one_at_a_time(roadmap: Roadmap) -> Designed:
+    """The base with each step alone: what the step is worth at the start."""
+    changes, base = path_changes(roadmap), roadmap.rows[0]
+    names = step_names(changes)
+    variants, contrasts, left_out = Variants(), [], {}
+    first = variants.add(base)
+    for change in changes:
+        try:
+            spec = composed(base.spec, [change])
+            number = variants.add(
+                replace(
+                    change, number=f"with-{names[change.number]}", spec=spec, before=base, uses=()
+                )
+            )
+        except Problem as problem:
+            left_out[names[change.number]] = f"cannot come first: {problem}"
+            continue
+        contrasts.append(contrast_between(change, number, first, names[change.number]))
+    return Designed(
+        rows=tuple(variants.rows.values()),
+        contrasts=tuple(contrasts),
+        asks="the base with the step alone minus the base",
+        left_out=left_out,
+    )

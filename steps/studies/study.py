@@ -1,0 +1,60 @@
+"""Steps/studies/study.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from roadmap.rows import Roadmap
+from steps.studies import designs
+from steps.studies.contrast import Contrast
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Variants of a roadmap, as a roadmap of their own, to be trained with `seeds` seeds each.
+
+    `base` is the roadmap that is varied, with the study's settings. `margin` is the smallest
+    difference that matters, in points of top-1. `asks` says what a verdict's difference subtracts
+    from what, `left_out` of steps why the design has no variant for them.
+    """
+
+    design: str
+    roadmap: Roadmap
+    base: Roadmap
+    seeds: int
+    margin: float
+    contrasts: tuple[Contrast, ...]
+    asks: str
+    left_out: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The study's name, that of its file."""
+        return self.roadmap.name
+
+    @property
+    def path(self) -> Study:
+        """The study of the path through the same roadmap."""
+        title, made = f"path: {self.base.title}", designs.path(self.base)
+        return replace(
+            self,
+            design="path",
+            roadmap=replace(self.base, name="path", title=title),
+            contrasts=made.contrasts,
+            asks=made.asks,
+            left_out={},
+        )
+
+
+def distinct(contrast: Contrast, path: Roadmap) -> Contrast:
+    """The contrast with variants of the same spec under one number, where they may cancel out."""
+    first: dict[str, str] = {}
+    same = {row.number: first.setdefault(row.spec.fingerprint, row.number) for row in path}
+    parts = []
+    for part in contrast.parts:
+        merged: dict[str, float] = {}
+        for number, weight in part.items():
+            merged[same[number]] = merged.get(same[number], 0.0) + weight
+        parts.append({number: weight for number, weight in merged.items() if weight})
+    return replace(contrast, parts=tuple(parts))

@@ -1,0 +1,66 @@
+"""The figure of cost shows the walk's numbers, part by part."""
+
+from dataclasses import replace
+
+import pytest
+
+from analysis.figures.cost import COUNTED, PARTS, STAGES, cost_drawings, draw_cost, shares
+from analysis.figures.sheet.kinds import KINDS
+from roadmap.cost import cost
+from roadmap.edit import edit_network
+
+
+@pytest.mark.parametrize("by", PARTS)
+def test_parts_are_all_of_a_row(resnet50, by):
+    for row in resnet50:
+        found = shares(row, by)
+        walked = cost(row.spec.network, row.spec.recipe.image_size)
+        for name in COUNTED:
+            assert found[name].total() == getattr(walked, name)
+            assert set(found[name]) <= set(PARTS[by][1])
+
+
+def test_kinds_and_stages_of_known_networks(resnet50):
+    last = shares(resnet50["13"], "kind")
+    assert last["params"]["classifier"] == 768 * 1000 + 1000
+    depths_and_widths = zip((3, 3, 9, 3), (96, 192, 384, 768), strict=True)
+    depthwise = sum(depth * width * (49 + 1) for depth, width in depths_and_widths)
+    assert last["params"]["depthwise"] == depthwise  # 7×7 kernels and biases
+    first = shares(resnet50["00"], "stage")
+    assert first["macs"]["stem"] == 64 * 3 * 49 * 112**2
+    assert first["macs"]["head"] == 2048 * 1000
+
+
+@pytest.mark.parametrize(("by", "parts"), [("stage", STAGES), ("kind", KINDS)])
+def test_bars_are_as_long_as_the_numbers_beside_them(resnet50, by, parts):
+    figure = draw_cost(resnet50, by)
+    for axes, (name, (_, unit)) in zip(figure.axes, COUNTED.items(), strict=True):
+        ends = {}
+        for bar in axes.patches:
+            middle = round(bar.get_y() + bar.get_height() / 2, 6)
+            ends[middle] = max(ends.get(middle, 0), bar.get_x() + bar.get_width())
+        walked = [getattr(cost(row.spec.network, 224), name) / unit for row in resnet50]
+        assert list(ends.values()) == pytest.approx(walked)
+        beside = axes.texts[-len(walked) :]  # after the labels of rows
+        numbers = [float(text.get_text()) for text in beside]
+        assert numbers == pytest.approx(walked, abs=0.051)
+    (legend,) = figure.legends
+    assert {text.get_text() for text in legend.texts} <= set(parts)
+
+
+def test_captions_say_what_was_counted(tiny):
+    by_stage, by_kind = cost_drawings(tiny)
+    assert (by_stage.name, by_kind.name) == ("cost-by-stage", "cost-by-kind")
+    caption = by_kind.caption
+    assert "48 pixels and 20 classes" in caption and "exactly" in caption
+
+
+def test_a_fifth_stage_has_its_part_of_the_bar(tiny):
+    spec = tiny["05"].spec
+    stages = (*spec.network.stages, spec.network.stages[-1])
+    row = replace(tiny["05"], spec=edit_network(spec, stages=stages), before=None)
+    found = shares(row, "stage")["macs"]
+    assert found["stage 5"] > 0
+    axes = draw_cost(replace(tiny, rows=(row,)), "stage").axes[0]
+    reach = max(bar.get_x() + bar.get_width() for bar in axes.patches)
+    assert reach == pytest.approx(found.total() / 1e9)

@@ -1,0 +1,88 @@
+"""Dark paper and the widths of a paper, for every figure there is."""
+
+import itertools
+import re
+
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from analysis.colours import COLOURS, DARK_PAPER, ON_DARK_PAPER, PAPER
+from analysis.figures.gallery import FIGURES, NEED_NO_RUNS, drawings
+from analysis.figures.sheet.style import WIDTHS, Drawing, applied, save
+from analysis.figures.sheet.themes import darken
+from analysis.subject import Subject
+from roadmap.errors import Problem
+from steps.studies.load import load_study
+
+
+@pytest.fixture(scope="module")
+def subject(tiny, invented):
+    """Invented runs, and of two rows a history."""
+    path = load_study("path", roadmap="tiny")
+    return Subject(roadmap=tiny, study=path, records=invented.study(tiny), row="09")
+
+
+def luminance(colour):
+    parts = [each / 12.92 if each <= 0.03928 else ((each + 0.055) / 1.055) ** 2.4
+             for each in to_rgb(colour)]  # fmt: skip
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def contrast(one, other):
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("group", COLOURS)
+def test_every_groups_colour_is_seen_on_dark_paper(group):
+    colour = COLOURS[group].upper()
+    assert contrast(ON_DARK_PAPER.get(colour, colour), DARK_PAPER) > 3
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_no_light_colour_is_left_on_dark_paper(figure, subject, tmp_path):
+    for drawing in drawings(figure, subject):
+        save(drawing, tmp_path, theme="dark")
+        text = (tmp_path / f"{drawing.name}.svg").read_text().upper()
+        left = [colour for colour in ON_DARK_PAPER if f": {colour}" in text]
+        assert not left, (drawing.name, left)
+        assert DARK_PAPER in text
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_figure_has_the_widths_that_it_says(figure, subject):
+    for drawing, width in itertools.product(drawings(figure, subject), WIDTHS):
+        if width in drawing.widths:
+            assert drawing.draw(width=width).get_figwidth() == WIDTHS[width]
+
+
+@pytest.mark.parametrize("figure", sorted(set(FIGURES) - NEED_NO_RUNS))
+def test_every_caption_says_n_data_and_recipe(figure, subject):
+    for drawing in drawings(figure, subject):
+        assert re.search(r"n = \d|n = [0-9k, :-]+", drawing.caption), drawing.name
+        assert "fractals" in drawing.caption or "ImageNet-1K" in drawing.caption, drawing.name
+        assert "Recipe: " in drawing.caption, drawing.name
+
+
+def test_colours_that_are_not_the_papers_stay_and_so_does_transparency():
+    with applied():
+        figure = Figure()
+        axes = figure.add_subplot()
+        (line,) = axes.plot([0, 1], color="#44AA99")
+        patch = axes.axvspan(0, 1, color="#222222", alpha=0.25)
+        darken(figure)
+    assert to_rgb(line.get_color()) == to_rgb("#44AA99")
+    assert patch.get_facecolor() == (*to_rgb(ON_DARK_PAPER["#222222"]), 0.25)
+    assert to_rgb(figure.get_facecolor()) == to_rgb(DARK_PAPER)
+    assert axes.yaxis.get_majorticklabels()[0].get_color() != "#222222"
+    assert PAPER not in ON_DARK_PAPER.values()
+
+
+def test_a_width_or_theme_that_is_none_is_named_with_the_choices(tmp_path):
+    drawing = Drawing(name="one", caption="", draw=lambda width: Figure())
+    with pytest.raises(Problem, match="three-column.*one-column"):
+        save(drawing, tmp_path, width="three-column")
+    with pytest.raises(Problem, match="sepia.*light"):
+        save(drawing, tmp_path, theme="sepia")
+    assert not list(tmp_path.iterdir())

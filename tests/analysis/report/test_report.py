@@ -1,0 +1,338 @@
+"""The report: what it says of runs, of none and of broken ones; and in a real browser."""
+
+import dataclasses
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+from analysis.report.contents import gather
+from analysis.report.inline import inline
+from analysis.report.page import page, write_report
+from analysis.report.summary import next_commands, summary
+from roadmap.cli.main import main
+from roadmap.errors import Problem
+from steps.roadmaps.load import load_roadmap
+from steps.studies.load import load_study
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+
+
+def contents(tiny, records, **given):
+    path = load_study("path", roadmap="tiny")
+    others = [load_study("leave-one-out", roadmap="tiny")]
+    return gather(tiny, path, others, records, data=None, **given)
+
+
+@pytest.fixture(scope="session")
+def with_runs(tiny, invented):
+    """All rows with three seeds, one of them diverged; a study with one run; a broken file."""
+    records = invented.study(tiny)
+    records[-1] = dataclasses.replace(records[-1], status="diverged", top1=None, loss=None)
+    study = load_study("leave-one-out", roadmap="tiny")
+    number = "without-gelu"
+    without = invented.record(study.roadmap, number, top1=96.0)
+    return contents(
+        tiny, [*records, without], broken=("runs/a/record.json: not readable <b>at all</b>",),
+        given=" --data 'my images'",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def written(with_runs, tmp_path_factory):
+    """The page as a file."""
+    folder = tmp_path_factory.mktemp("report")
+    write_report(with_runs, folder)
+    return folder / "report.html"
+
+
+def test_the_summary_says_where_the_path_leads_and_what_is_decided(with_runs):
+    words = " ".join(summary(with_runs))
+    assert "From row 00, ResNet, to row 13, separate downsampling" in words
+    assert "78.9 ± 0.8 % (3 runs) to 94.9 ± 0.1 % (2 runs): +16.0 points" in words
+    assert re.search(
+        r"\d+ of 16 questions are decided – better: fewer_activations \(\+21\.8\)", words
+    )
+    assert "In the study leave-one-out" in words
+
+
+def test_it_says_what_to_run_next_with_the_same_data(with_runs):
+    commands = dict(next_commands(with_runs))
+    assert "roadmap run path --until-decided --data 'my images'" in commands
+
+
+def test_without_runs_it_shows_the_papers_numbers_the_costs_and_what_to_run(tiny):
+    empty = contents(tiny, [])
+    text = page(empty)
+    assert "There are no finished runs of this roadmap" in text
+    assert "76.13" in text and "0.0088" in text and "roadmap run<" in text.replace(" ", " ")
+    assert "figure-cost-by-stage" in text and "figure-blocks" in text and "No runs yet." in text
+
+
+def test_one_seed_is_asked_for_more_and_missing_rows_are_named(tiny, invented):
+    some = contents(tiny, invented.study(tiny, seeds=1, without=("12", "13")))
+    assert "Rows without a finished run: 12, 13." in summary(some)
+    commands = [command for command, _ in next_commands(some)]
+    assert commands[:2] == ["roadmap run --rows 12,13", "roadmap run path --seeds 3"]
+
+
+def test_broken_records_are_named_and_nothing_of_theirs_becomes_markup(with_runs, written):
+    text = written.read_text()
+    assert "not readable &lt;b&gt;at all&lt;/b&gt;" in text and "<b>at all" not in text
+
+
+class Anchors(HTMLParser):
+    """Ids, links within the page, and anything that would be fetched."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.links, self.fetched = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        if "id" in given:
+            self.ids.append(given["id"])
+        for key in ("href", "xlink:href", "src"):
+            target = given.get(key, "#")
+            (self.links if target.startswith("#") else self.fetched).append(target)
+
+
+def test_every_link_leads_somewhere_ids_are_unique_and_nothing_is_fetched(written):
+    found = Anchors(written.read_text())
+    assert len(set(found.ids)) == len(found.ids)
+    assert {link[1:] for link in found.links} - {""} <= set(found.ids)
+    assert {each.partition(",")[0] for each in found.fetched} <= {"data:", "data:image/png;base64"}
+    assert {f"row-{number}" for number in ("00", "08-k5", "13")} <= set(found.ids)
+    assert written.stat().st_size < 5e6
+
+
+def test_figures_keep_their_numbers_and_follow_the_pages_colours():
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2, 1))
+    figure.text(0.1, 0.5, "0.0088", color="#222222")
+    text = inline(figure, "one", 'a "title"')
+    assert ">0.0088<" in text and "fill: var(--c222222)" in text
+    assert 'aria-label="a &#34;title&#34;"' in text or 'aria-label="a &quot;title&quot;"' in text
+    assert "#222222" not in text
+
+
+def test_tables_for_papers_stand_beside_the_page(written):
+    names = {path.name for path in written.parent.iterdir()}
+    assert names == {
+        "report.html", "table.md", "table.tex", "verdicts.md", "verdicts.tex",
+        "verdicts-leave-one-out.md", "verdicts-leave-one-out.tex", "tables.tex",
+    }  # fmt: skip
+    together = (written.parent / "tables.tex").read_text()
+    assert r"\usepackage{booktabs}" in together and r"\end{document}" in together
+    assert r"\input{table}" in together and r"\input{verdicts-leave-one-out}" in together
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A real Chromium, where there is one."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here; .ci/run installs it")
+    with playwright.sync_playwright() as running:
+        started = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def opened(browser, written):
+    """The page in a window, and what it complained of or asked for."""
+    window = browser.new_page(viewport={"width": 1200, "height": 900}, color_scheme="light")
+    said = []
+    window.on("console", lambda message: said.append(message.text))
+    window.on("pageerror", lambda error: said.append(str(error)))
+    window.on("request", lambda request: said.append(request.url))
+    window.goto(written.as_uri())
+    yield window, said
+    window.close()
+
+
+def test_it_opens_from_disk_without_complaints_or_requests(opened, written):
+    window, said = opened
+    assert said == [written.as_uri()]
+    assert "tiny ResNet" in window.title()
+
+
+def column(window, table, place):
+    return window.locator(f"#{table} tbody tr td:nth-child({place})").all_inner_texts()
+
+
+def test_tables_sort_by_number_by_mouse_and_keyboard_and_back(opened):
+    window, _ = opened
+    first = column(window, "table", 3)
+    heading = window.locator("#table thead th:nth-child(3)")
+    heading.locator("button").click()
+    rising = [float(text.split()[0]) for text in column(window, "table", 3)]
+    assert rising == sorted(rising) and heading.get_attribute("aria-sort") == "ascending"
+    heading.locator("button").press("Enter")
+    falling = [float(text.split()[0]) for text in column(window, "table", 3)]
+    assert falling == rising[::-1] and heading.get_attribute("aria-sort") == "descending"
+    heading.locator("button").press("Enter")
+    assert column(window, "table", 3) == first and heading.get_attribute("aria-sort") is None
+    change = window.locator("#table thead th:nth-child(4) button")
+    change.click()
+    assert column(window, "table", 4)[-1] == "–"  # missing ones last, rising
+    change.click()
+    assert column(window, "table", 4)[-1] == "–"  # and falling
+
+
+def test_tables_filter_by_words_in_any_column(opened):
+    window, _ = opened
+    window.fill("#table-filter", "SIZE k9")
+    shown = window.locator("#table tbody tr:visible td:nth-child(1)").all_inner_texts()
+    assert shown == ["08-k9"] and window.inner_text("#table output") == "1 of 17 rows"
+    window.fill("#table-filter", "")
+    assert window.locator("#table tbody tr:visible").count() == 17
+
+
+def paper_of(window):
+    return window.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_the_theme_switches_figures_too_and_follows_the_system(opened, browser, written):
+    window, _ = opened
+    shape = "document.querySelector('#figures svg text').getAttribute('style')"
+    ink = "getComputedStyle(document.querySelector('#figures svg text')).fill"
+    assert "var(--c222222)" in window.evaluate(shape)
+    light = paper_of(window), window.evaluate(ink)
+    window.click("#theme")
+    dark = paper_of(window), window.evaluate(ink)
+    assert light == ("rgb(255, 255, 255)", "rgb(34, 34, 34)")
+    assert dark == ("rgb(22, 24, 28)", "rgb(230, 230, 230)")
+    assert window.get_attribute("#theme", "aria-pressed") == "true"
+    other = browser.new_page(color_scheme="dark")
+    other.goto(written.as_uri())
+    assert paper_of(other) == dark[0] and other.inner_text("#theme") == "Light"
+    other.close()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1600])
+def test_nothing_is_wider_than_the_window(opened, width):
+    window, _ = opened
+    window.set_viewport_size({"width": width, "height": 800})
+    assert window.evaluate("document.documentElement.scrollWidth") <= width
+    narrow = window.locator("#figures .narrow").first.is_visible()
+    assert narrow is (width == 360)
+
+
+def test_it_prints_light_and_without_controls(opened):
+    window, _ = opened
+    window.click("#theme")
+    window.emulate_media(media="print")
+    assert paper_of(window) == "rgb(255, 255, 255)"
+    assert not window.is_visible("nav") and not window.is_visible("#theme")
+    assert len(window.pdf(format="A4")) > 50_000
+
+
+def test_runs_of_studies_with_the_same_names_are_all_there(tiny, invented, tmp_path):
+    """A study whose end is called as the path's last row, with runs of its own."""
+    (tmp_path / "short.yaml").write_text(
+        "design: leave_one_out\nroadmap: tiny\nset: {recipe.epochs: 3}\n"
+    )
+    short, path = load_study(tmp_path / "short.yaml"), load_study("path")
+    runs = [*invented.study(tiny), *(invented.record(short.roadmap, row.number, top1=40.0)
+            for row in short.roadmap)]  # fmt: skip
+    found = gather(tiny, path, [short], runs, data=None)
+    assert len(found.runs) == len(runs) == 51 + len(short.roadmap.rows)
+    text = page(found)
+    (row,) = re.findall(r'id="runs-13">Runs: (.*?)\. ', text)
+    assert re.findall(r">(seed \d [\d.]+ %)<", row) == ["seed 0 94.8 %", "seed 1 95.0 %",
+                                                        "seed 2 95.2 %"]  # fmt: skip
+    links = Anchors(text)
+    assert {link[1:] for link in links.links} - {""} <= set(links.ids)
+    with pytest.raises(Problem, match="two studies are called 'short'"):
+        gather(tiny, path, [short, short], runs, data=None)
+
+
+def test_references_alone_are_no_path_and_their_links_lead_somewhere(tiny, invented):
+    found = contents(tiny, [invented.reference(tiny)])
+    assert not found.has_runs and "no finished runs" in summary(found)[0]
+    links = Anchors(page(found))
+    assert {link[1:] for link in links.links} - {""} <= set(links.ids)
+
+
+def test_a_roadmap_of_one_row_and_titles_with_dollars(tmp_path, invented):
+    (tmp_path / "one.yaml").write_text(
+        'title: "costs $5 of $9_x"\nbase: {roadmap: tiny, row: "05"}\nrows: []\n'
+    )
+    roadmap = load_roadmap(tmp_path / "one.yaml")
+    path = load_study("path", roadmap=str(tmp_path / "one.yaml"))
+    text = page(gather(roadmap, path, [], [invented.record(roadmap, "00")], data=None))
+    assert ">costs $5 of $9_x" in text and "no steps" in text
+    assert "From row 00" not in text
+
+
+def test_why_there_are_no_finished_runs_is_said(tiny, invented):
+    diverged = [dataclasses.replace(each, status="diverged", top1=None)
+                for each in invented.study(tiny, seeds=1)]  # fmt: skip
+    found = contents(tiny, diverged)
+    assert any("Runs that diverged, by row: 00 (1), 01 (1)" in each for each in summary(found))
+    assert not [command for command, _ in next_commands(found) if "run --rows" in command]
+    longer = tiny.overridden({"recipe.epochs": 7})
+    left_out = contents(tiny, [invented.record(longer, "05")])
+    assert any(each.startswith("Left out: 1 record") for each in summary(left_out))
+
+
+def test_an_interaction_is_not_called_better(tiny, invented):
+    grid = load_study("micro-design")
+    tops = {row.number: 60.0 + 10.0 * row.number.count("+") ** 2 for row in grid.roadmap}
+    runs = [invented.record(grid.roadmap, number, seed, top1 + seed / 10)
+            for number, top1 in tops.items() for seed in range(3)]  # fmt: skip
+    words = " ".join(summary(gather(tiny, load_study("path"), [grid], runs, data=None)))
+    assert "worth more together: " in words and "better: gelu ×" not in words
+
+
+def test_what_is_printed_from_a_dark_page_is_dark_on_white(opened):
+    window, _ = opened
+    window.click("#theme")
+    window.emulate_media(media="print", color_scheme="dark")
+    for place in ("h4", ".diff .new", ".warning", "figcaption"):
+        colour = window.evaluate(f"getComputedStyle(document.querySelector('{place}')).color")
+        assert max(map(int, re.findall(r"\d+", colour)[:3])) < 150, (place, colour)
+    soft = window.evaluate("getComputedStyle(document.querySelector('.warning')).backgroundColor")
+    assert min(map(int, re.findall(r"\d+", soft)[:3])) > 230
+
+
+def test_a_minus_as_it_is_typed_is_found(opened):
+    window, _ = opened
+    change = column(window, "table", 4)[1]
+    assert change.startswith("−")
+    window.fill("#table-filter", change.replace("−", "-"))
+    assert window.locator("#table tbody tr:visible").count() >= 1
+
+
+def test_only_what_scrolls_is_a_stop_of_the_keyboard(opened):
+    window, _ = opened
+    stops = window.locator("[tabindex='0']").count()
+    window.set_viewport_size({"width": 360, "height": 800})
+    window.wait_for_timeout(100)
+    assert stops < 10 < window.locator("[tabindex='0']").count()
+
+
+def test_a_roadmap_of_the_users_own_has_a_report(tmp_path, monkeypatch, capsys):
+    """Shipped studies that ask for rows it does not have are left out."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(
+        'title: mine\nbase: {roadmap: tiny, row: "05"}\nrows:\n  - gelu:\n'
+    )
+    assert main(["report", "--roadmap", "mine.yaml", "--out", "told"]) == 0
+    assert "roadmap run --roadmap mine.yaml" in (tmp_path / "told" / "report.html").read_text()
+    assert main(["report", "orders", "nosuch", "--out", "other"]) == 2
+    assert "unknown study 'nosuch'" in capsys.readouterr().err
+    assert main(["plot", "cost", "--row", "05", "--out", "other"]) == 2
+    assert "roadmap plot block --row ROW" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+def test_collected_records_are_not_sent_to_be_trained_again(tiny, invented):
+    assert next_commands(contents(tiny, invented.study(tiny), goes_on=False)) == []
