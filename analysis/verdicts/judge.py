@@ -26,6 +26,7 @@ FEWEST_ORDERS = 3  # from which their spread tells of the mean over orders
 
 
 def by_order(study: Study, cells: Mapping[str, Cell]) -> dict[str, tuple[float, ...]]:
+    """Return what each step added in each sampled order, in points, by step."""
     known = {contrast.step: _known(contrast, cells) for contrast in study.contrasts}
     return {
         step: tuple(difference(cells, part).value if part else 0.0 for part in parts)

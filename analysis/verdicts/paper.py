@@ -71,6 +71,7 @@ def _shifted(cells: Mapping[str, Cell], weights: Mapping[str, float], by: float)
 
 
 def paper_cells(table: str) -> dict[str, Cell]:
+    """Return the printed mean, std and n of each row of one of the paper's tables."""
     return {
         number: Cell(mean=row.top1, std=row.std, n=row.n)
         for number, row in paper_rows(table).items()

@@ -48,9 +48,11 @@ def right_images(runs: Mapping[str, Sequence[Record]]) -> dict[str, list[numpy.n
 
 
 def finished_runs(chosen: Selection) -> dict[str, list[Record]]:
+    """Return the finished runs of each row, without rows that have none."""
     found = {number: finished(runs) for number, runs in chosen.rows.items()}
     return {number: runs for number, runs in found.items() if runs}
 
 
 def cells_of(runs: Mapping[str, Sequence[Record]]) -> dict[str, Cell]:
+    """Return mean, std and n of the runs of each row."""
     return {number: Cell.of([run.top1 for run in found]) for number, found in runs.items()}

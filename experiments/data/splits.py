@@ -16,7 +16,7 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from experiments.data.folder import Folder, Samples
 from experiments.data.sources import Source
-from experiments.data.splits import fractals
+from experiments.data import fractals
 from roadmap.spec import Recipe
 
 if TYPE_CHECKING:

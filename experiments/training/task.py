@@ -165,7 +165,7 @@ def gathered(own: Tensor, world: int) -> list[Tensor]:
 
 
 def in_order(found: list[Tensor]) -> Tensor:
-    """What the processes found, image by image as `EvaluationSampler` dealt them to them: (each × world,)."""
+    """Restore the order of images that `EvaluationSampler` dealt to the processes: (n × world,)."""
     return torch.stack(found, dim=1).flatten().cpu()
 
 

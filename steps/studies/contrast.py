@@ -84,6 +84,7 @@ def step_names(changes: Sequence[Row]) -> dict[str, str]:
 
 
 def contrast_between(change: Row, plus: str, minus: str, name: str = "") -> Contrast:
+    """Return the contrast of one variant minus another."""
     weights = {plus: 1.0, minus: -1.0} if plus != minus else {}
     return Contrast(
         step=name or change.step, title=change.title, group=change.group, parts=(weights,)
