@@ -10,7 +10,7 @@ import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, dataclass_transform
 
 import pydantic
 from pydantic import Field
@@ -20,11 +20,14 @@ from roadmap.files import put_text
 from roadmap.receptive_field import ReceptiveField
 from roadmap.spec import fingerprint, from_dict
 
-value = pydantic.dataclasses.dataclass(
-    frozen=True,
-    kw_only=True,
-    config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False),
-)
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(Field,))
+def value(cls: type[T]) -> type[T]:
+    """Make a class a frozen value of a record: no unknown keys, finite numbers."""
+    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
+    return pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)(cls)
 
 
 @value

@@ -20,13 +20,14 @@ import json
 import re
 from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import pydantic
 from pydantic import AfterValidator, Field
 
 from roadmap.errors import Problem, unknown
 
+T = TypeVar("T")
 Norm = Literal["batch", "layer"]
 Activation = Literal["relu", "gelu"]
 Width = Literal["narrow", "wide", "same"]
@@ -43,11 +44,11 @@ def _policy(text: str) -> str:
     return text
 
 
-value = pydantic.dataclasses.dataclass(
-    frozen=True,
-    kw_only=True,
-    config=pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False),
-)
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(Field,))
+def value(cls: type[T]) -> type[T]:
+    """Make a class a frozen, validated value: strict types, no unknown keys, finite numbers."""
+    config = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    return pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)(cls)
 
 
 @value

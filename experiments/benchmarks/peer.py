@@ -10,8 +10,8 @@ import numpy
 from PIL import Image
 
 from experiments.benchmarks.measure import Found, in_turn, ratio, timed
-from experiments.data.sources import cache_folder
 from experiments.data import fractals
+from experiments.data.sources import cache_folder
 from experiments.host.machine import cores
 
 SIZE, BATCH, EPOCHS = 64, 64, 4

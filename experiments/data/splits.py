@@ -14,9 +14,9 @@ import numpy
 from PIL import Image
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
+from experiments.data import fractals
 from experiments.data.folder import Folder, Samples
 from experiments.data.sources import Source
-from experiments.data import fractals
 from roadmap.spec import Recipe
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.data.fractals import VALIDATION_START, Fractals, draw_category, load
 from experiments.data import fractals
+from experiments.data.fractals import VALIDATION_START, Fractals, draw_category, load
 
 SMALL = Fractals(categories=3, train=4, val=2, size=32)
 CHECKSUM = "e5f39d3921e5bf6acb28f54142081f9a8fc2d2ef8f48a1c80428ceea5db29c3e"

@@ -1,0 +1,77 @@
+"""Measures: the number by which runs are compared, top-1 by default.
+
+A new measure is one entry in MEASURES. A number in `Record.metrics` is a measure without an entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from roadmap.errors import unknown
+from roadmap.record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One number of a finished run.
+
+    `key` names it on the command line and in files, `label` in tables and figures. `read` returns
+    the number of a record, or None. `difference` is the unit of a difference of two numbers.
+    `of_images` says that it is the percentage of validation images that are right, so that
+    `Record.correct` has its result for each image.
+    """
+
+    key: str
+    label: str
+    read: Callable[[Record], float | None]
+    unit: str = ""
+    difference: str = ""
+    better: Literal["higher", "lower"] = "higher"
+    decimals: int = 1
+    of_images: bool = False
+
+    @property
+    def title(self) -> str:
+        """Label and unit, as in `top-1 %`."""
+        return f"{self.label} {self.unit}".strip()
+
+    def values(self, runs: Iterable[Record]) -> list[float]:
+        """Return the numbers of the finished runs that have one."""
+        read = (self.read(run) for run in runs if run.status == "finished")
+        return [number for number in read if number is not None]
+
+
+def _metric(record: Record, *, key: str) -> float | None:
+    return record.metrics.get(key)
+
+
+TOP1 = Measure(key="top1", label="top-1", unit="%", difference="points", of_images=True,
+               read=lambda record: record.top1)  # fmt: skip
+MEASURES = {
+    measure.key: measure
+    for measure in (
+        TOP1,
+        Measure(key="top5", label="top-5", unit="%", difference="points",
+                read=lambda record: record.top5),
+        Measure(key="loss", label="loss", better="lower", decimals=3,
+                read=lambda record: record.loss),
+        Measure(key="images_per_second", label="training speed", unit="images/s",
+                difference="images/s", decimals=0, read=lambda record: record.images_per_second),
+    )
+}  # fmt: skip
+
+
+def find_measure(key: str, records: Sequence[Record] = ()) -> Measure:
+    """Return the measure of that key: one of MEASURES, or a number in the records' `metrics`.
+
+    Raises Problem naming the valid keys.
+    """
+    if key in MEASURES:
+        return MEASURES[key]
+    metrics = sorted({name for record in records for name in record.metrics})
+    if key not in metrics:
+        raise unknown("measure", key, [*MEASURES, *metrics])
+    return Measure(key=key, label=key.replace("_", " "), read=partial(_metric, key=key), decimals=3)
