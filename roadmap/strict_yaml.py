@@ -6,7 +6,7 @@ PyYAML alone reads `1e-3` as a string and lets a repeated key overwrite the firs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from roadmap.errors import Problem, quoted
+from roadmap.errors import Problem, quoted, unknown
 from roadmap.files import read_text
 
 Path_ = tuple[str | int, ...]
@@ -102,6 +102,21 @@ def read(path: Path) -> Document:
     if not isinstance(data, dict):
         raise Problem(f"{path}:1: a mapping (key: value) is expected, not {type(data).__name__}")
     return Document(path, data, dict(lines))
+
+
+def locate(
+    kind: str, name: str, *, shipped: Path, names: Sequence[str] = (), folder: Path = Path()
+) -> Path:
+    """Return the path of a YAML file: a shipped one by name, or a user's own from `folder`.
+
+    `names` gives the order of the shipped ones in messages, by default that of the alphabet.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return folder / name
+    names = names or sorted(path.stem for path in shipped.glob("*.yaml"))
+    if name not in names:
+        raise unknown(kind, name, [*names, "FILE.yaml"])
+    return shipped / f"{name}.yaml"
 
 
 def scalar(text: str) -> Any:
