@@ -41,7 +41,9 @@ def input_gradient(
         shape, dtype=gradient.dtype, device=gradient.device, memory_format=torch.channels_last
     )
     padding = weight.shape[-1] - 1 - padding
-    _convolve(gradient, weight, None, y, tile, stride=1, spread=stride, padding=padding, flipped=True)
+    _convolve(
+        gradient, weight, None, y, tile, stride=1, spread=stride, padding=padding, flipped=True
+    )
     return y
 
 
@@ -75,15 +77,15 @@ def _convolve(
         out_height,
         out_width,
         channels,
-        KERNEL=weight.shape[-1],
-        STRIDE=stride,
-        SPREAD=spread,
-        PADDING=padding,
-        FLIPPED=flipped,
-        BIASED=bias is not None,
-        ROWS=tile.rows,
-        COLUMNS=tile.columns,
-        CHANNELS=tile.channels,
+        kernel=weight.shape[-1],
+        stride=stride,
+        spread=spread,
+        padding=padding,
+        flipped=flipped,
+        biased=bias is not None,
+        tile_rows=tile.rows,
+        tile_columns=tile.columns,
+        tile_channels=tile.channels,
         num_warps=tile.warps,
     )
 
@@ -113,13 +115,13 @@ def weight_gradient(
         out_width,
         channels,
         share,
-        KERNEL=kernel,
-        STRIDE=stride,
-        PADDING=padding,
-        TAPS=tile.taps,
-        ROWS=tile.rows,
-        COLUMNS=tile.columns,
-        CHANNELS=tile.channels,
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        tile_taps=tile.taps,
+        tile_rows=tile.rows,
+        tile_columns=tile.columns,
+        tile_channels=tile.channels,
         num_warps=tile.warps,
     )
     return parts.sum(0)
