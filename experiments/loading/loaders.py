@@ -27,6 +27,7 @@ from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import NO_IMAGE, EpochSampler, EvaluationSampler, Key, Share
 from roadmap.spec import Recipe
 
+CPU = torch.device("cpu")
 Batch = tuple[Tensor, Tensor]  # images (batch, 3, size, size), channels last; labels (batch,)
 
 
@@ -181,23 +182,32 @@ class Plain(Dataset):
 
 
 def train_loader(
-    data: DataSet, recipe: Recipe, seed: int, *, share: Share, loading: Loading
+    data: DataSet,
+    recipe: Recipe,
+    seed: int,
+    *,
+    share: Share,
+    loading: Loading,
+    device: torch.device = CPU,
 ) -> DataLoader:
     """Batches of augmented training images, the same however they are loaded."""
-    own = int(os.environ.get("LOCAL_RANK", 0))  # of the processes that share a run
-    device = torch.device("cuda", own) if loading.on_gpu else None
     statistics = data.statistics(recipe)
     if recipe.crop_scale is None:
         views: Dataset = Plain(Evaluated(data.train, recipe, statistics, hold=loading.held))
     elif loading.held:
-        views = Held(data.train, recipe, seed, statistics, device)
+        views = Held(data.train, recipe, seed, statistics, device if loading.on_gpu else None)
     else:
         views = Streamed(data.train, recipe, seed, statistics)
     return _loader(views, EpochSampler(len(data.train), recipe.batch, seed, share), loading)
 
 
 def evaluation_loader(
-    data: DataSet, recipe: Recipe, *, share: Share, loading: Loading
+    data: DataSet,
+    recipe: Recipe,
+    *,
+    share: Share,
+    loading: Loading,
+    device: torch.device = CPU,
 ) -> DataLoader:
     """Batches of all validation images, each exactly once over all processes."""
     views = Evaluated(data.val, recipe, data.statistics(recipe), hold=loading.held)
