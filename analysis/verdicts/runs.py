@@ -1,4 +1,4 @@
-"""From records to the numbers that are judged."""
+"""From the runs of a selection to the numbers that are judged."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy
 
-from analysis.notes import finished
+from analysis.measures import Measure
 from analysis.selection import Selection
-from analysis.verdicts.statistics import (
-    Cell,
-    right,
-)
+from analysis.verdicts.statistics import Sample, right
 from roadmap.record import Record
 from steps.studies.study import Study
 
@@ -38,21 +35,31 @@ def _number(words: Sequence[str], option: str, default: int) -> int:
     return int(given) if given.isdecimal() and len(given) < 7 else default
 
 
-def right_images(runs: Mapping[str, Sequence[Record]]) -> dict[str, list[numpy.ndarray]]:
-    """Which images each run has right, of the variants all of whose runs tell it."""
-    return {
-        number: [right(run.correct)[: run.data["val"]] for run in each]
-        for number, each in runs.items()
-        if all(run.correct for run in each)
+def measured_runs(selection: Selection, measure: Measure) -> dict[str, list[Record]]:
+    """Return the finished runs of each row that have the measure, without rows that have none."""
+    runs = {
+        number: [run for run in group if measure.values([run])]
+        for number, group in selection.rows.items()
     }
+    return {number: group for number, group in runs.items() if group}
 
 
-def finished_runs(chosen: Selection) -> dict[str, list[Record]]:
-    """Return the finished runs of each row, without rows that have none."""
-    found = {number: finished(runs) for number, runs in chosen.rows.items()}
-    return {number: runs for number, runs in found.items() if runs}
-
-
-def cells_of(runs: Mapping[str, Sequence[Record]]) -> dict[str, Cell]:
+def samples_of(runs: Mapping[str, Sequence[Record]], measure: Measure) -> dict[str, Sample]:
     """Return mean, std and n of the runs of each row."""
-    return {number: Cell.of([run.top1 for run in found]) for number, found in runs.items()}
+    return {number: Sample.of(measure.values(group)) for number, group in runs.items()}
+
+
+def right_images(
+    runs: Mapping[str, Sequence[Record]], measure: Measure
+) -> dict[str, list[numpy.ndarray]]:
+    """Return which images each run has right, of the rows all of whose runs have recorded it.
+
+    Empty for a measure that is no proportion of images.
+    """
+    if not measure.of_images:
+        return {}
+    return {
+        number: [right(run.correct)[: run.data["val"]] for run in group]
+        for number, group in runs.items()
+        if all(run.correct for run in group)
+    }
