@@ -18,8 +18,11 @@ def report(workspace: Workspace) -> int:
     """Write the page and the tables."""
     subject = workspace.subject()
     contents = gather(
-        subject,
+        subject.roadmap,
+        subject.study,
         _other_studies(workspace),
+        subject.records,
+        data=subject.data,
         all_of_them=bool(workspace.options.studies),
         broken=workspace.found.broken,
         given=_same_options(workspace),

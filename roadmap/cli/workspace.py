@@ -76,11 +76,8 @@ class Workspace:
         """What all runs of this command share."""
         from experiments.settings import Settings
 
-        return Settings(
-            roadmap=self.options.roadmap,
-            study=self.options.study,
-            steps=self.options.steps,
-            overrides=self.overrides,
+        return Settings.of(
+            self.config,
             data=self.options.data,
             data_root=self.options.data_root,
             runs=self.options.runs,
