@@ -41,7 +41,9 @@ class Settings(Plain):
     runs: Path = Path("runs")
 
     @classmethod
-    def of(cls, config: Config, *, data: str | None, data_root: Path | None, runs: Path) -> Settings:
+    def of(
+        cls, config: Config, *, data: str | None, data_root: Path | None, runs: Path
+    ) -> Settings:
         """Return settings on a config that may be loaded already."""
         settings = cls(
             roadmap=config.roadmap_name,
