@@ -56,11 +56,11 @@ def _cost(shown: Subject) -> list[Drawing]:
 
 
 def _curves(shown: Subject) -> list[Drawing]:
-    return curve_drawings(shown.fitted, shown.chosen)
+    return curve_drawings(shown.fitted, shown.selection)
 
 
 def _receptive_field(shown: Subject) -> list[Drawing]:
-    return field_drawings(shown.fitted, shown.chosen)
+    return field_drawings(shown.fitted, shown.selection)
 
 
 _MAKERS: dict[str, Callable[[Subject], list[Drawing]]] = {
@@ -83,7 +83,7 @@ NEED_NO_RUNS = {"block", "cost"}
 def nothing_to_show(shown: Subject) -> set[str]:
     """The figures that would be empty, for want of runs or of what runs have recorded."""
     runs = any(row.n for row in shown.table.rows)
-    measured = any(run.receptive_field for each in shown.chosen.rows.values() for run in each)
+    measured = any(run.receptive_field for each in shown.selection.rows.values() for run in each)
     return ({"trade-off", "curves"} if not runs else set()) | (
         set() if measured else {"receptive-field"}
     )

@@ -77,7 +77,7 @@ def gather(
     told = []
     for study in others:
         other = Subject(
-            roadmap=study.roadmap, study=study, records=records, data=subject.chosen.data
+            roadmap=study.roadmap, study=study, records=records, data=subject.selection.data
         )
         try:
             found = _runs(study.roadmap, other, study.name)
@@ -95,7 +95,7 @@ def gather(
 
 
 def _runs(roadmap: Roadmap, subject: Subject, study: str) -> dict[str, Run]:
-    found = named(roadmap, subject.chosen)
+    found = named(roadmap, subject.selection)
     return {
         record.identity.run: Run(name=name, study=study, record=record)
         for name, record in found.items()

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from analysis.report.contents import Run
-from analysis.tables import verdict_table
+from analysis.tables import render, verdict_table
 from analysis.tables.cells import cells
-from analysis.tables.render import HEADINGS
 from analysis.tables.table import Table
 from analysis.verdicts.verdict import Judged
 from roadmap.record import Record
@@ -44,21 +43,19 @@ WORDS = ("row", "step", "verdict", "group")
 
 def table_grid(table: Table, notes: Iterable[str]) -> Grid:
     """The roadmap's table; rows link to their parts of the page, accuracies to their runs."""
-    names = list(cells(table)[0]) if table.rows else list(HEADINGS)
-    values = {"top1": "top1", "change": "change", "paper_top1": "paper_top1", "gmacs": "gmacs",
-              "paper_gflops": "paper_gflops", "params": "params",
-              "images_per_second": "images_per_second"}  # fmt: skip
+    headings = render.headings(table.measure)
+    names = list(cells(table)[0]) if table.rows else list(headings)
     rows = []
     for row, cell in zip(table.rows, cells(table), strict=True):
         own = row.group != "reference"
         links = {"row": f"#row-{row.row}", "step": f"#row-{row.row}"} if own else {}
         if own and (row.n or row.diverged):
-            links["top1"] = f"#runs-{row.row}"
+            links["mean"] = f"#runs-{row.row}"
         rows.append(
             tuple(
                 Cell(
                     text=cell[name],
-                    value=getattr(row, values[name]) if name in values else cell[name],
+                    value=cell[name] if name in WORDS else getattr(row, name),
                     link=links.get(name, ""),
                     numeric=name not in WORDS,
                 )
@@ -68,7 +65,7 @@ def table_grid(table: Table, notes: Iterable[str]) -> Grid:
     return Grid(
         name="table",
         caption=f"{table.title}: accuracy and cost of every row",
-        headings=tuple(HEADINGS[name] for name in names),
+        headings=tuple(headings[name] for name in names),
         rows=tuple(rows),
         notes=tuple(notes),
     )
@@ -77,8 +74,8 @@ def table_grid(table: Table, notes: Iterable[str]) -> Grid:
 def verdict_grid(judged: Judged, name: str, links: Mapping[str, str]) -> Grid:
     """Verdicts; steps link to where `links` says."""
     shown = verdict_table.cells(judged)
-    headings = verdict_table.HEADINGS | {"order": "varies over orders"}
-    names = list(shown[0]) if shown else list(verdict_table.HEADINGS)
+    headings = verdict_table.headings(judged)
+    names = list(shown[0]) if shown else list(headings)
     values = {"n": "n", "difference": "difference", "interval": "low", "images": "images_low",
               "p": "p", "better": "better", "smallest": "smallest", "needed": "needed",
               "order": "order_std"}  # fmt: skip

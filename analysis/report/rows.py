@@ -43,7 +43,7 @@ def row_parts(contents: Contents) -> Iterator[RowPart]:
     rows = list(contents.subject.fitted)
     costs = {each["row"]: each for each in cost_rows(contents.subject.fitted)}
     for place, row in enumerate(rows):
-        curves = draw_row_curves(row, contents.subject.chosen)
+        curves = draw_row_curves(row, contents.subject.selection)
         heading, changed = changes(row)
         name = f"row {row.number}"
         yield RowPart(
@@ -84,7 +84,7 @@ def _result(contents: Contents, row: Row) -> str:
 
 def _runs(contents: Contents, row: Row) -> Iterator[tuple[str, str]]:
     """What identifies a row's runs, each with how it is called in a list."""
-    mine = {run.identity.run for run in contents.subject.chosen.rows.get(row.number, ())}
+    mine = {run.identity.run for run in contents.subject.selection.rows.get(row.number, ())}
     for key, run in contents.runs.items():
         if key in mine:
             record = run.record

@@ -8,36 +8,43 @@ from itertools import pairwise
 
 import pandas as pd
 
+from analysis.measures import Measure
 from analysis.notes import sentences
 from analysis.selection import REFERENCE
 from analysis.tables.cells import cells, notes
 from analysis.tables.table import Table
 
-HEADINGS = {
-    "row": ("", "Row"),
-    "step": ("", "Step"),
-    "top1": ("Top-1 accuracy (%)", "mean ± std (n)"),
-    "change": ("Top-1 accuracy (%)", "change"),
-    "paper_top1": ("Top-1 accuracy (%)", "paper"),
-    "gmacs": ("GMACs", "here"),
-    "paper_gflops": ("GMACs", "paper"),
-    "params": ("Params", "(M)"),
-    "images_per_second": ("Train", "img/s"),
-}
 SIGNS = {"→": r"$\rightarrow$", "±": r"$\pm$", "−": "$-$", "–": "--", "†": r"$\dagger$",
          "×": r"$\times$", "·": r"$\cdot$", "≥": r"$\geq$", "≤": r"$\leq$",
          "…": r"\dots{}", "<": "$<$", ">": "$>$", "|": r"$|$"}  # fmt: skip
 
 
+def _headings(measure: Measure) -> dict[str, tuple[str, str]]:
+    words = f"{measure.words[:1].upper()}{measure.words[1:]}"
+    measured = f"{words} ({measure.unit})" if measure.unit else words
+    return {
+        "row": ("", "Row"),
+        "step": ("", "Step"),
+        "mean": (measured, "mean ± std (n)"),
+        "change": (measured, "change"),
+        "paper_mean": (measured, "paper"),
+        "gmacs": ("GMACs", "here"),
+        "paper_gflops": ("GMACs", "paper"),
+        "params": ("Params", "(M)"),
+        "images_per_second": ("Train", "img/s"),
+    }
+
+
 def latex(table: Table) -> str:
     r"""A `table` environment to \input; the document needs \usepackage{booktabs}, nothing else."""
     rows = [_reference(row) if row["row"].startswith(REFERENCE) else row for row in cells(table)]
-    frame = pd.DataFrame(rows, columns=list(rows[0]) if rows else list(HEADINGS))
+    headings = _headings(table.measure)
+    frame = pd.DataFrame(rows, columns=list(rows[0]) if rows else list(headings))
     names = list(frame.columns)
-    frame.columns = pd.MultiIndex.from_tuples([HEADINGS[name] for name in names])
+    frame.columns = pd.MultiIndex.from_tuples([headings[name] for name in names])
     text = tabular(
         frame,
-        column_format="".join("l" if name in ("row", "step", "top1") else "r" for name in names),
+        column_format="".join("l" if name in ("row", "step", "mean") else "r" for name in names),
         multicol_align="c",
         environment="table",
         caption=plain(_caption(table)),
@@ -83,7 +90,7 @@ def _caption(table: Table) -> str:
     recipe = f" Recipe: {table.recipe}." if table.recipe else ""
     remarks = sentences(notes(table))
     return (
-        f"{table.title}: top-1 accuracy{where} in the last epoch, mean and sample standard "
+        f"{table.title}: {table.measure.words}{where} in the last epoch, mean and sample standard "
         f"deviation over n runs; change from the row it starts from.{recipe} {remarks}".rstrip()
     )
 
