@@ -69,10 +69,10 @@ class _Side:
 
 
 def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two-column") -> Figure:
-    """Draw the effects of a study, or of two with the same steps, in one column one above the other.
+    """Draw the effects of a study, or of two with the same steps.
 
-    The steps are those of the left one. On the same data both have the same axis. Raises Problem
-    for an unknown width.
+    The second is on the right, in one column below. The steps are those of the left one. On the
+    same data both have the same axis. Raises Problem for an unknown width.
     """
     lines = stacked([verdict.group for verdict in left.verdicts])
     wide = width == "two-column"
@@ -111,7 +111,7 @@ def _panel(
     figure: Figure, side: _Side, lines: Lines, place: tuple[float, float],
     sides: Sequence[_Side], block: int,
 ) -> Axes:  # fmt: skip
-    """Draw one study at a place (left, room) of its sheet; words have the same room on all sides."""
+    """Draw one study at a place (left, room) of its sheet, with as much room for words as all."""
     start, room = place
     words = [word for one in sides for word in one.words]
     wide = room - _words_room(words, type_of(figure)) - GAP

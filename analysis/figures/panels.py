@@ -69,7 +69,7 @@ def _mark(axes: Axes, y: float, bar: Bar, value: float, from_zero: bool) -> None
             facecolor=inside, hatch="/////" if bar.branch else None,
         )  # fmt: skip
     else:
-        axes.plot(value, y, "o", markersize=5.0, markeredgewidth=1.1, zorder=3.5,
+        axes.plot(value, y, "o", markersize=4.2, markeredgewidth=1.1, zorder=3.5,
                   markeredgecolor=fill, markerfacecolor=inside)  # fmt: skip
     if bar.std is None:
         return
@@ -107,7 +107,8 @@ def cost_panel(axes: Axes, bars: Bars, lines: Lines) -> None:
             continue
         fill, macs = colour(bar.group), 1e9 / unit * bar.gmacs
         axes.plot([0, macs], [y, y], color=fill, linewidth=1.1, zorder=2)
+        inside = "white" if bar.branch else fill
         axes.plot(macs, y, "o", markersize=3.6, markeredgewidth=1.0, zorder=4, clip_on=False,
-                  markeredgecolor=fill, markerfacecolor="white" if bar.branch else fill)  # fmt: skip
+                  markeredgecolor=fill, markerfacecolor=inside)  # fmt: skip
         axes.text(macs + 0.055 / panel * stop, y, f"{macs:.{decimals}f}", fontsize=size - 0.5,
                   va="center", zorder=3)  # fmt: skip

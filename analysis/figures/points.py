@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analysis.figures.sheet.units import mac_unit
@@ -61,9 +61,7 @@ class TradeOff:
         axes = {
             "macs": Axis(title=name, unit=unit, size="params"),
             "params": Axis(title="parameters, M", unit=1e6, size="macs"),
-            "speed": Axis(
-                title="training images/s", unit=1.0, size="params", more_is_better=True
-            ),
+            "speed": Axis(title="training images/s", unit=1.0, size="params", more_is_better=True),
         }
         if self.measure.key == "images_per_second":
             del axes["speed"]

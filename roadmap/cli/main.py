@@ -369,7 +369,7 @@ def _copies(options: argparse.Namespace, records: Sequence[Record]) -> list[Reco
 
 
 def _plot(options: argparse.Namespace) -> int:
-    from analysis.figures.gallery import FIGURES, NEED_NO_RUNS, drawings, nothing_to_show
+    from analysis.figures.gallery import FIGURES, NEED_NO_RUNS, drawings
     from analysis.figures.sheet.style import save
     from analysis.subject import Subject
 
@@ -390,12 +390,13 @@ def _plot(options: argparse.Namespace) -> int:
     )
     for note in shown.table.notes if "roadmap" in wanted else ():
         _say(note)
-    if options.figure is None and "receptive-field" in nothing_to_show(shown):
-        wanted.remove("receptive-field")
-        _say("no run here has a receptive field on record: that figure is left out")
-    for drawing in (each for name in wanted for each in drawings(name, shown)):
-        for path in save(drawing, options.out, width=options.width, theme=options.theme):
-            print(path)
+    for name in wanted:
+        drawn = drawings(name, shown)
+        if not drawn:
+            _say(f"figure {name} is left out: it needs {FIGURES[name].needs}")
+        for drawing in drawn:
+            for path in save(drawing, options.out, width=options.width, theme=options.theme):
+                print(path)
     return DONE
 
 

@@ -71,7 +71,7 @@ def _best(axes: Axes, mark: Mark, others: numpy.ndarray, size: float) -> tuple[R
     """Return the place for a label that costs least, and how far away it is."""
     wide, tall = 72 * length(short(mark.label, LONGEST), size), 1.1 * size
     x, y = _at(axes, mark.x, mark.y)
-    left, low, right, high = axes.get_window_extent().extents * (72 / sheet_of(axes).dpi)
+    left, low, right, high = numpy.array(axes.bbox.extents) * (72 / sheet_of(axes).dpi)
     costs: dict[float, tuple[Rectangle, float]] = {}
     for more, angle in itertools.product(DISTANCES, ANGLES):
         spot = _spot(x, y, angle, mark.radius + 1.5 + more, wide, tall)

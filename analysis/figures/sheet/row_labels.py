@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from analysis.figures.sheet.layout import GAP, Lines, inches, type_of
+from analysis.figures.sheet.layout import GAP, Lines, inches, sheet_of, type_of
 from analysis.figures.sheet.style import FAINT, INK
 from analysis.figures.sheet.text import called, fitted, fitting, fitting_size, length, one_line
 
@@ -45,7 +45,7 @@ def labelled(axes: Axes, lines: Lines, labels: Sequence[Label], room: float) -> 
     place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
     number = 0.052 * size  # inches, as wide as "08-k11"
     for y, group in lines.groups:
-        shown, smaller = fitted(group, size, (room - GAP) / 1.12)
+        shown, smaller = fitted(group, size, 0.85 * sheet_of(axes).get_figwidth())
         axes.text(left, y, shown, fontsize=smaller, weight="bold", **place)
     beside, whole = room - number - GAP / 2, room - GAP / 2
     free = [not (label.number and label.has_column) for label in labels]
