@@ -412,7 +412,9 @@ def test_looks_are_read_from_what_the_runs_asked_for(tiny, invented):
     def judged(asked, seeds=5):
         runs = [
             dataclasses.replace(
-                invented.record(tiny, row, seed=seed, top1=top1 + 0.5 * seed), asked=asked
+                (run := invented.record(tiny, row, seed=seed, top1=top1 + 0.5 * seed)),
+                asked=asked,
+                provenance=dataclasses.replace(run.provenance, command="run --until-decided"),
             )
             for row, top1 in (("00", 60.0), ("01", 70.0))
             for seed in range(seeds)
