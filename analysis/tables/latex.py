@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from itertools import pairwise
 
 import pandas as pd
 
+from analysis import escape
 from analysis.measures import Measure
 from analysis.notes import sentences
 from analysis.selection import REFERENCE
 from analysis.tables.cells import cells, notes
 from analysis.tables.table import Table
-
-SIGNS = {"→": r"$\rightarrow$", "±": r"$\pm$", "−": "$-$", "–": "--", "†": r"$\dagger$",
-         "×": r"$\times$", "·": r"$\cdot$", "≥": r"$\geq$", "≤": r"$\leq$",
-         "…": r"\dots{}", "<": "$<$", ">": "$>$", "|": r"$|$"}  # fmt: skip
 
 
 def _headings(measure: Measure) -> dict[str, tuple[str, str]]:
@@ -36,7 +32,7 @@ def _headings(measure: Measure) -> dict[str, tuple[str, str]]:
 
 
 def latex(table: Table) -> str:
-    r"""A `table` environment to \input; the document needs \usepackage{booktabs}, nothing else."""
+    r"""Return a `table` environment to \input; the document needs \usepackage{booktabs} only."""
     rows = [_reference(row) if row["row"].startswith(REFERENCE) else row for row in cells(table)]
     headings = _headings(table.measure)
     frame = pd.DataFrame(rows, columns=list(rows[0]) if rows else list(headings))
@@ -47,40 +43,43 @@ def latex(table: Table) -> str:
         column_format="".join("l" if name in ("row", "step", "mean") else "r" for name in names),
         multicol_align="c",
         environment="table",
-        caption=plain(_caption(table)),
+        caption=_caption(table),
         label="tab:roadmap",
     )
-    lines = _spaced(text.splitlines(), table)
-    return finished("\n".join(lines))
+    return "\n".join(_spaced(text.splitlines(), table))
 
 
-def tabular(frame: pd.DataFrame, **options: str) -> str:
-    """A frame of text between booktabs' rules, small, its special characters escaped."""
-    escaped = frame.style.hide(axis="index").format(escape="latex")
-    text = escaped.format_index(escape="latex", axis=1).to_latex(
-        hrules=True, position="t", position_float="centering", **options
+def tabular(frame: pd.DataFrame, *, caption: str, label: str, **layout: str) -> str:
+    """Return a frame of text between booktabs' rules, in small type, everything escaped.
+
+    `layout` is what pandas' `Styler.to_latex` takes.
+    """
+    escaped = frame.map(escape.latex).rename(columns=escape.latex)
+    text = escaped.style.hide(axis="index").to_latex(
+        hrules=True,
+        position="t",
+        position_float="centering",
+        caption=escape.latex(caption),
+        label=label,
+        **layout,
     )
-    return text.replace(r"\begin{tabular}", _COMPACT + r"\begin{tabular}")
-
-
-def finished(text: str) -> str:
-    """A table's text in ASCII, with what the document needs said above it."""
-    return "% needs \\usepackage{booktabs}\n" + _ascii(text)
+    return _NEEDS + text.replace(r"\begin{tabular}", _COMPACT + r"\begin{tabular}")
 
 
 def document(*tables: str) -> str:
-    """Tables as a document that compiles as it is."""
+    """Return a document with tables that compiles as it is."""
     head = ("\\documentclass{article}", "\\usepackage[margin=2cm]{geometry}",
             "\\usepackage{booktabs}", "\\begin{document}")  # fmt: skip
     return "\n".join([*head, *tables, "\\end{document}", ""])
 
 
+_NEEDS = "% needs \\usepackage{booktabs}\n"
 # Small, and with narrow gaps: nine columns have to fit the text width of an article.
 _COMPACT = "\\footnotesize\n\\setlength{\\tabcolsep}{3pt}\n"
 
 
 def _reference(cell: dict[str, str]) -> dict[str, str]:
-    """The long name of a timm model in the wide column."""
+    """Put the long name of a timm model in the wide column."""
     return cell | {"row": "", "step": f"{cell['row']} {cell['step']}".strip()}
 
 
@@ -96,7 +95,7 @@ def _caption(table: Table) -> str:
 
 
 def _spaced(lines: list[str], table: Table) -> list[str]:
-    """A rule under the headings that span columns, a little space between groups."""
+    """Add rules under the headings that span columns, and a little space between groups."""
     top, middle = lines.index(r"\toprule"), lines.index(r"\midrule")
     after = {
         middle + 1 + index
@@ -112,25 +111,13 @@ def _spaced(lines: list[str], table: Table) -> list[str]:
 
 
 def _rules(line: str) -> str:
-    """The short rules under a line of headings, one per \\multicolumn."""
+    """Return the short rules under a line of headings, one per \\multicolumn."""
     column, rules = 1, []
     for cell in line.removesuffix(r"\\").split("&"):
-        span = re.search(r"\\multicolumn\{(\d+)\}\{c\}\{[^}]", cell)
-        width = int(re.search(r"\\multicolumn\{(\d+)\}|$", cell).group(1) or 1)
-        if span:
+        is_named = re.search(r"\\multicolumn\{\d+\}\{c\}\{[^}]", cell)
+        spans = re.search(r"\\multicolumn\{(\d+)\}", cell)
+        width = int(spans[1]) if spans else 1
+        if is_named:
             rules.append(rf"\cmidrule(lr){{{column}-{column + width - 1}}}")
         column += width
     return " ".join(rules)
-
-
-def plain(text: str) -> str:
-    """Text with LaTeX's special characters escaped."""
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return re.sub(r"[\\~^&%$#_{}]", lambda sign: special.get(sign[0], "\\" + sign[0]), text)
-
-
-def _ascii(text: str) -> str:
-    """Signs that pdflatex does not know as commands, straight quotes as pairs; `?` for others."""
-    text = re.sub(r'"([^"\n]*)"', r"``\1''", text)
-    text = "".join(SIGNS.get(sign, sign) for sign in text if sign.isprintable() or sign == "\n")
-    return unicodedata.normalize("NFKD", text).encode("ascii", "replace").decode()

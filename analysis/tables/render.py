@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis import escape
 from analysis.measures import Measure
 from analysis.tables.cells import cells, notes
 from analysis.tables.latex import latex
@@ -63,13 +64,13 @@ def _markdown(table: Table) -> str:
 def as_markdown(
     rows: Sequence[Mapping[str, str]], headings: Mapping[str, str], remarks: Sequence[str]
 ) -> str:
-    """Rows of text by column under `headings`, then the remarks as a list."""
+    """Return rows of text by column under `headings`, then the remarks as a list."""
     names = list(rows[0]) if rows else list(headings)
     sides = ["---" if name in LEFT else "---:" for name in names]
     lines = [[headings[name] for name in names], sides]
-    lines += [[row[name].replace("|", "\\|") for name in names] for row in rows]
+    lines += [[escape.markdown(row[name]) for name in names] for row in rows]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    listed = "\n".join(f"- {remark}" for remark in remarks)
+    listed = "\n".join(f"- {escape.markdown(remark)}" for remark in remarks)
     return f"{text}\n\n{listed}" if listed else text
 
 

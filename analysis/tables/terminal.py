@@ -15,6 +15,7 @@ from analysis.colours import colour as colour_of
 from analysis.measures import Measure
 from analysis.tables.cells import cells, left_out, notes
 from analysis.tables.table import Table
+from roadmap.visible import visible
 
 WIDTH, LABEL = 80, 27
 LEFT_OUT = "--data and --set as given when they were trained show the runs left out"
@@ -48,11 +49,11 @@ def terminal(table: Table, *, colour: bool | None = None) -> str:
     )
     heading = " · ".join(part for part in (table.title, table.data) if part)
     if heading:
-        console.print(Text(heading, style="bold"))
+        console.print(Text(visible(heading), style="bold"))
     console.print(_grid(table))
     hints = (LEFT_OUT,) if any(note.startswith("left out") for note in notes(table)) else ()
     for note in (*notes(table), *hints, table.legend):
-        console.print(Text(note, style="dim"))
+        console.print(Text(visible(note), style="dim"))
     lines = console.file.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines)
 
@@ -72,8 +73,8 @@ def _grid(table: Table) -> Grid:
         for row, cell in members:
             style = "dim" if row.mean is None else ""
             number = f"{row.row:6}" if row.branch else row.row
-            label = Text(_folded(f"{number} {cell['step']}".strip()))
-            grid.add_row(label, *(Text(cell[name]) for name in names), style=style)
+            label = _folded(visible(f"{number} {cell['step']}".strip()))
+            grid.add_row(Text(label), *(Text(cell[name]) for name in names), style=style)
     return grid
 
 
@@ -83,4 +84,4 @@ def _folded(label: str) -> str:
 
 
 def _group(group: str) -> Text:
-    return Text.assemble(("■ ", colour_of(group)), (group, "bold"))
+    return Text.assemble(("■ ", colour_of(group)), (visible(group), "bold"))

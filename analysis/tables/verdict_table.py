@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -14,10 +15,11 @@ from rich.text import Text
 
 from analysis.measures import Measure
 from analysis.tables.cells import MISSING, signed
-from analysis.tables.latex import finished, plain, tabular
+from analysis.tables.latex import tabular
 from analysis.tables.render import DATA_FORMATS, LEFT, as_csv, as_json, as_markdown, check_format
 from analysis.tables.terminal import WIDTH
 from analysis.verdicts.verdict import Judged, Verdict
+from roadmap.visible import visible
 
 LEGEND = (
     "{unit}. n: the smallest number of runs of a variant. 95 % interval over {over}. p is adjusted "
@@ -124,7 +126,8 @@ def _order(verdict: Verdict, decimals: int) -> str:
 def _terminal(judged: Judged) -> str:
     """At most 80 columns."""
     console = Console(file=io.StringIO(), width=WIDTH, highlight=False, legacy_windows=False)
-    console.print(Text(" · ".join(each for each in (judged.title, judged.data) if each)))
+    title = " · ".join(part for part in (judged.title, judged.data) if part)
+    console.print(Text(visible(title)))
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
     short = {
         "step": "\nstep",
@@ -151,8 +154,8 @@ def _terminal(judged: Judged) -> str:
             max_width=21 if name == "step" else None,
         )
     for row in cells(judged):
-        grid.add_row(*(Text(row[name]) for name in short))
-    asks, *rest = remarks(judged)
+        grid.add_row(*(Text(visible(row[name])) for name in short))
+    asks, *rest = map(visible, remarks(judged))
     console.print(Text(asks))
     console.print(grid)
     if any(each.images_low is not None for each in judged.verdicts):
@@ -188,15 +191,14 @@ def _markdown(judged: Judged) -> str:
 def _latex(judged: Judged) -> str:
     frame = pd.DataFrame(cells(judged))
     sides = "".join("l" if name in LEFT else "r" for name in frame.columns)
-    frame = frame.rename(columns=headings(judged) | {"order": "orders"})
     where = f" on {judged.data}" if judged.data else ""
-    caption = f"{judged.title}: what each step is worth{where}. {'. '.join(remarks(judged))}"
-    options = {
-        "environment": "table*",
-        "caption": plain(caption),
-        "label": f"tab:verdicts-{judged.name}",
-    }
-    return finished(tabular(frame, column_format=sides, **options))
+    return tabular(
+        frame.rename(columns=headings(judged) | {"order": "orders"}),
+        column_format=sides,
+        environment="table*",
+        caption=f"{judged.title}: what each step is worth{where}. {'. '.join(remarks(judged))}",
+        label=f"tab:verdicts-{re.sub(r'[^A-Za-z0-9.-]', '-', judged.name)}",
+    )
 
 
 COLUMNS = {field.name: field.name for field in dataclasses.fields(Verdict)}

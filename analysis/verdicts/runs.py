@@ -12,27 +12,26 @@ from analysis.verdicts.statistics import Sample, right
 from roadmap.record import Record
 from steps.studies.study import Study
 
-ADAPTIVE, MOST_SEEDS = "--until-decided", 8  # in the command of runs that were added so
+MOST_SEEDS = 8  # of a command that adds seeds until decided and names no number
 
 
 def count_looks(study: Study, runs: Mapping[str, Sequence[Record]]) -> int:
-    """How often verdicts were to be looked at; more than once where seeds were added until decided.
+    """Return how often verdicts are looked at while seeds are added until all is decided.
 
-    From the commands of the runs: once for each number of seeds, from the fewest that any command
-    began with to the most that any allowed.
+    There is one look for each number of seeds, from the fewest that any command started with to the
+    most that any allowed; one look if no command added seeds so.
     """
-    commands = {run.provenance.command for found in runs.values() for run in found}
-    first, last = [], []
-    for words in (command.replace("=", " ").split() for command in commands):
-        if ADAPTIVE in words:
-            first.append(_number(words, "--seeds", study.seeds))
-            last.append(_number(words, "--max-seeds", MOST_SEEDS))
-    return max(1, max(last) - min(first) + 1) if first else 1
+    asked = [run.asked for group in runs.values() for run in group if run.asked]
+    adaptive = [command for command in asked if command.until_decided]
+    if not adaptive:
+        return 1
+    first = min(_given(command.first_seeds, study.seeds) for command in adaptive)
+    most = max(_given(command.most_seeds, MOST_SEEDS) for command in adaptive)
+    return max(1, most - first + 1)
 
 
-def _number(words: Sequence[str], option: str, default: int) -> int:
-    given = words[words.index(option) + 1] if option in words[:-1] else ""
-    return int(given) if given.isdecimal() and len(given) < 7 else default
+def _given(number: int | None, default: int) -> int:
+    return default if number is None else number
 
 
 def measured_runs(selection: Selection, measure: Measure) -> dict[str, list[Record]]:

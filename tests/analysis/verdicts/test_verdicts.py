@@ -29,7 +29,7 @@ from analysis.verdicts.study import judge_study
 from analysis.verdicts.verdict import UNDECIDED
 from roadmap.errors import Problem
 from roadmap.paper import paper_rows
-from roadmap.record import read_records, write_record
+from roadmap.record import Asked, read_records, write_record
 from steps.roadmaps.load import load_roadmap
 from steps.studies.contrast import Contrast
 from steps.studies.designs import DESIGNS
@@ -139,7 +139,7 @@ def test_orders_are_judged_from_three_on():
 def test_one_seed_has_no_spread_and_none_is_invented():
     cells = {"a": Sample.of([80.0]), "b": Sample.of([90.0])}
     found = difference(cells, {"b": 1.0, "a": -1.0})
-    assert found.value == 10 and found.interval() is found.p is found.better is None
+    assert found.value == 10 and found.interval() is found.p is found.above_zero is None
     (verdict,) = judge([contrast("b", "a")], cells, 1.0)
     assert verdict.verdict == "undecided: no spread" and verdict.low is None
 
@@ -408,21 +408,27 @@ def test_orders_in_which_a_step_changes_nothing_do_not_lean_towards_zero():
     assert judge(nothing, {}, 1.0)[0].verdict == "changes nothing here"
 
 
-def test_looks_are_read_from_the_commands_of_runs(tiny, invented):
-    def judged(command, seeds=5):
-        runs = [invented.record(tiny, row, seed=seed, top1=top1 + 0.5 * seed)
-                for row, top1 in (("00", 60.0), ("01", 70.0)) for seed in range(seeds)]  # fmt: skip
-        runs = [dataclasses.replace(run, provenance=dataclasses.replace(
-            run.provenance, command=command)) for run in runs]  # fmt: skip
+def test_looks_are_read_from_what_the_runs_asked_for(tiny, invented):
+    def judged(asked, seeds=5):
+        runs = [
+            dataclasses.replace(
+                (run := invented.record(tiny, row, seed=seed, top1=top1 + 0.5 * seed)),
+                asked=asked,
+                provenance=dataclasses.replace(run.provenance, command="run --until-decided"),
+            )
+            for row, top1 in (("00", 60.0), ("01", 70.0))
+            for seed in range(seeds)
+        ]
         return judge_study(load_study("path"), runs)
 
-    once = judged("roadmap run path")
-    often = judged("roadmap run path --until-decided")  # from the study's 5 seeds to 8
-    more = judged("roadmap run path --seeds 2 --until-decided --max-seeds=7")
+    once = judged(Asked())
+    often = judged(Asked(until_decided=True))  # from the study's 5 seeds to 8
+    more = judged(Asked(until_decided=True, first_seeds=2, most_seeds=7))
     ps = [each.verdicts[0].p for each in (once, often, more)]
     assert ps[1] == pytest.approx(4 * ps[0]) and ps[2] == pytest.approx(6 * ps[0])
-    assert not once.notes[1:] or "looks" not in " ".join(once.notes)
+    assert not any("looks" in note for note in once.notes)
     assert "p counts 6 looks at the runs" in " ".join(more.notes)
+    assert judged(None).verdicts == once.verdicts
 
 
 def test_orders_are_not_decided_by_seeds():
