@@ -16,7 +16,6 @@ import torch
 
 from experiments.benchmarks.measure import Found, in_turn, ratio
 from experiments.data.fractals import Fractals
-from experiments.data.sources import Source, cache_folder
 from experiments.data.splits import DataSet, Statistics, open_data
 from experiments.host.machine import Machine
 from experiments.host.progress import Event
@@ -43,12 +42,9 @@ class Small(Settings):
     """The embedded data, 2,000 images of it, so that an epoch is short."""
 
     @cached_property
-    def source(self) -> Source:
+    def source(self) -> Fractals:
         """20 categories × 100 images."""
-        origin = Fractals(categories=20, train=100, val=10)
-        return Source(
-            name="fractals", fingerprint=origin.fingerprint, classes=20, images=2000, origin=origin
-        )
+        return Fractals(categories=20, train=100, val=10)
 
 
 def against_a_bare_loop(trials: int) -> Iterator[Found]:
@@ -141,7 +137,7 @@ def _bare_loop(request: Request, machine: Machine) -> Iterator[float]:
 
 
 def _data(request: Request) -> DataSet:
-    return open_data(request.settings.source, cache_folder())
+    return open_data(request.settings.source)
 
 
 def augmentation_beside_timms(trials: int) -> Iterator[Found]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from experiments.data.splits import BrokenImage
+from experiments.data.images import BrokenImage
 from experiments.host.lock import exclusive_run
 from experiments.host.log import logged
 from experiments.host.machine import Machine, differences, restore_settings

@@ -15,7 +15,6 @@ import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from experiments.data.check import without_broken
-from experiments.data.sources import cache_folder
 from experiments.data.splits import DataSet, open_data
 from experiments.host.log import now
 from experiments.host.machine import Machine
@@ -149,8 +148,7 @@ def _data(
         tell(replace(event, state=line.partition(",")[0]))
 
     source = request.settings.source
-    first = "drawing the fractals" if source.name == "fractals" else "reading the images"
-    data = open_data(source, cache_folder(), partial(preparing, f"{first}, once"))
+    data = open_data(source, progress=partial(preparing, f"{source.preparation}, once"))
     if machine.broken == "skip":
         data, faults = without_broken(data, partial(preparing, "trying all training images"))
         for fault in faults:

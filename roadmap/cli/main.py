@@ -459,7 +459,6 @@ def _check_data(options: argparse.Namespace) -> int:
 
     source = read_source(options.data, options.data_root)
     from experiments.data.check import broken_images
-    from experiments.data.sources import cache_folder
     from experiments.data.splits import open_data
     from experiments.host.progress import Display, Event
 
@@ -469,7 +468,7 @@ def _check_data(options: argparse.Namespace) -> int:
             line = f"trying {total:,} images" if done == 1 else ""
             display.tell(Event(run=source.name, done=done, total=total, line=line))
 
-        data = open_data(source, cache_folder(), progress)
+        data = open_data(source, progress=progress)
         faults = list(broken_images(data, progress))
     for fault in faults:
         print(fault)

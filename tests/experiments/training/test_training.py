@@ -242,7 +242,7 @@ def test_a_loss_that_is_no_number_ends_as_diverged(images, tmp_path):
     assert "at step " in line and "learning rate " in line
     epoch, batch, ids = re.search(r"epoch (\d+), batch (\d+) .* images ([\d, ]+)", line).groups()
     order = EpochSampler(
-        len(read_source(str(images)).origin.samples["train"]), SHORT["recipe.batch"], 0
+        len(read_source(str(images)).samples["train"]), SHORT["recipe.batch"], 0
     )
     order.resume(int(epoch), int(batch))
     assert [int(each) for each in ids.split(",")] == [index for _, index in next(iter(order))]
