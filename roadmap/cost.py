@@ -12,6 +12,7 @@ from functools import lru_cache
 from math import prod
 
 from roadmap.errors import Problem
+from roadmap.kinds import LayerKind
 from roadmap.plan import Layer, plan
 from roadmap.spec import Network, Reference
 
@@ -68,7 +69,7 @@ _remembered = lru_cache(maxsize=256)(walk)  # a row is walked when it is made, t
 def layer_cost(layer: Layer) -> LayerCost:
     """The cost of one layer of a plan."""
     channels = layer.inputs[0]
-    if layer.kind in ("convolution", "linear"):
+    if layer.kind in (LayerKind.CONVOLUTION, LayerKind.LINEAR):
         weights = layer.outputs[0] * (channels // layer.groups) * layer.kernel**2
         positions = layer.outputs[1] * layer.outputs[2]
         bias = layer.outputs[0] if layer.bias else 0
@@ -78,10 +79,9 @@ def layer_cost(layer: Layer) -> LayerCost:
             params=weights + bias,
             activations=prod(layer.outputs),
         )
-    if layer.kind == "operation":
+    if layer.kind is LayerKind.OPERATION:
         return _operation_cost(layer)
-    params = {"batch_norm": 2 * channels, "layer_norm": 2 * channels, "layer_scale": channels}
-    return LayerCost(layer=layer, macs=0, params=params.get(layer.kind, 0), activations=0)
+    return LayerCost(layer=layer, macs=0, params=layer.kind.values * channels, activations=0)
 
 
 def _operation_cost(layer: Layer) -> LayerCost:

@@ -14,6 +14,7 @@ from itertools import chain
 
 from roadmap.edit import is_spatial
 from roadmap.errors import Problem
+from roadmap.kinds import ACTIVATIONS, NORMS, LayerKind
 from roadmap.spec import Block, Convolution, Network, Operation, Stage, Stem
 
 Shape = tuple[int, int, int]
@@ -23,12 +24,11 @@ Shape = tuple[int, int, int]
 class Layer:
     """One primitive layer; `name` is the dotted path of its torch module.
 
-    `kind` is convolution, linear, batch_norm, layer_norm, relu, gelu, max_pool, average_pool,
-    flatten, layer_scale or operation. The fields that a kind does not use stay at their default.
+    The fields that a kind does not use stay at their default.
     """
 
     name: str
-    kind: str
+    kind: LayerKind
     inputs: Shape
     outputs: Shape
     kernel: int = 1
@@ -119,7 +119,9 @@ class _Chain:
     def __init__(self, prefix: str, shape: Shape) -> None:
         self.prefix, self.shape, self.layers = prefix, shape, []
 
-    def add(self, name: str, kind: str, outputs: Shape | None = None, **fields: object) -> None:
+    def add(
+        self, name: str, kind: LayerKind, outputs: Shape | None = None, **fields: object
+    ) -> None:
         outputs = outputs or self.shape
         layer = Layer(
             name=f"{self.prefix}.{name}", kind=kind, inputs=self.shape, outputs=outputs, **fields
@@ -128,7 +130,7 @@ class _Chain:
         self.shape = outputs
 
     def window(
-        self, name: str, kind: str, channels: int, kernel: int, stride: int, **fields
+        self, name: str, kind: LayerKind, channels: int, kernel: int, stride: int, **fields
     ) -> None:
         """A layer that slides a window: overlapping ones are padded, patchifying ones are not."""
         padding = 0 if kernel == stride else kernel // 2
@@ -159,15 +161,15 @@ class _Chain:
                 f"channels; the output must be a multiple of the input"
             )
         groups = incoming if depthwise else 1
-        self.window(name, "convolution", channels, kernel, stride, groups=groups, bias=bias)
+        self.window(name, LayerKind.CONVOLUTION, channels, kernel, stride, groups=groups, bias=bias)
 
     def norm(self, name: str, norm: str | None) -> None:
         if norm:
-            self.add(name, f"{norm}_norm")
+            self.add(name, NORMS[norm])
 
     def activation(self, name: str, activation: str | None) -> None:
         if activation:
-            self.add(name, activation)
+            self.add(name, ACTIVATIONS[activation])
 
     def result(self) -> tuple[Layers, Shape]:
         return tuple(self.layers), self.shape
@@ -179,7 +181,7 @@ def _stem(stem: Stem, width: int, shape: Shape) -> tuple[Layers, Shape]:
     layers.norm("norm", stem.norm)
     layers.activation("activation", stem.activation)
     if stem.max_pool:
-        layers.window("max_pool", "max_pool", width, 3, 2)
+        layers.window("max_pool", LayerKind.MAX_POOL, width, 3, 2)
     layers.norm("final_norm", stem.final_norm)
     return layers.result()
 
@@ -214,7 +216,7 @@ def _block(
     strided = _strided_unit(block)
     for index, unit in enumerate(block.units):
         if isinstance(unit, Operation):
-            branch.add(f"{unit.operation}_{index}", "operation", operation=unit)
+            branch.add(f"{unit.operation}_{index}", LayerKind.OPERATION, operation=unit)
             continue
         channels = _channels(unit.width, stage, branch.shape[0])
         unit_stride = stride if index == strided else 1
@@ -224,7 +226,7 @@ def _block(
         branch.norm(f"norm_{index}", unit.norm)
         branch.activation(f"activation_{index}", unit.activation)
     if layer_scale is not None:
-        branch.add("layer_scale", "layer_scale", initial=layer_scale)
+        branch.add("layer_scale", LayerKind.LAYER_SCALE, initial=layer_scale)
     shortcut = _Chain(f"{name}.shortcut", shape)
     if stride > 1 or branch.shape != shape:
         shortcut.convolution("convolution", branch.shape[0], 1, stride, bias=False)
@@ -247,8 +249,8 @@ def _strided_unit(block: Block) -> int:
 
 def _head(network: Network, shape: Shape) -> Layers:
     layers = _Chain("head", shape)
-    layers.add("pool", "average_pool", (shape[0], 1, 1))
+    layers.add("pool", LayerKind.AVERAGE_POOL, (shape[0], 1, 1))
     layers.norm("norm", network.head_norm)
-    layers.add("flatten", "flatten")
-    layers.add("classifier", "linear", (network.classes, 1, 1), bias=True)
+    layers.add("flatten", LayerKind.FLATTEN)
+    layers.add("classifier", LayerKind.LINEAR, (network.classes, 1, 1), bias=True)
     return tuple(layers.layers)

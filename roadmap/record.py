@@ -7,10 +7,12 @@ hardware, times): a run is found again by its identity, whatever it was started 
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, dataclass_transform
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import pydantic
 from pydantic import Field
@@ -83,6 +85,63 @@ class Provenance:
 
 
 @value
+class Asked:
+    """What the command that started a run asked for.
+
+    `data` is the text given with --data; `first_seeds` and `most_seeds` are those of --seeds and
+    --max-seeds. A field is None if the option was not given. `derived` says that the record is an
+    old one without these facts and that they come from its command; such facts are not written.
+    """
+
+    data: str | None = None
+    until_decided: bool = False
+    first_seeds: int | None = None
+    most_seeds: int | None = None
+    derived: bool = Field(default=False, exclude=True)
+
+    @classmethod
+    def of_command(cls, command: str) -> Asked:
+        """Derive the facts from the command line that an old record keeps."""
+        words = [part for word in _split(command) for part in _option(word)]
+
+        def after(option: str) -> str | None:
+            return words[words.index(option) + 1] if option in words[:-1] else None
+
+        def number(option: str) -> int | None:
+            text = after(option) or ""
+            return int(text) if text.isdecimal() and len(text) < 7 else None
+
+        return cls(
+            data=after("--data") or None,
+            until_decided="--until-decided" in words,
+            first_seeds=number("--seeds"),
+            most_seeds=number("--max-seeds"),
+            derived=True,
+        )
+
+
+def _is_none(field: object) -> bool:
+    return field is None
+
+
+def _not_stored(asked: Asked | None) -> bool:
+    return asked is None or asked.derived
+
+
+def _split(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # a quote without its partner
+        return command.split()
+
+
+def _option(word: str) -> tuple[str, ...]:
+    """Split `--data=DIR` into its two words."""
+    name, equals, text = word.partition("=")
+    return (name, text) if equals and name.startswith("--") else (word,)
+
+
+@value
 class Record:
     """One run. Accuracies are percentages of the last epoch, never of the best.
 
@@ -91,7 +150,7 @@ class Record:
     whether it was right, as bits, eight a byte from the highest, in base64; `metrics` is open for
     whatever else was measured; `history` has one entry per epoch. A diverged run has no accuracy
     and no loss. `receptive_field` is that of the weights that were validated: None where it was not
-    measured, in older records and for timm's models.
+    measured, in older records and for timm's models. `asked` has what the run's command asked for.
     """
 
     identity: Identity
@@ -102,7 +161,7 @@ class Record:
     loss: float | None
     correct: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
-    receptive_field: ReceptiveField | None = None
+    receptive_field: Annotated[ReceptiveField | None, Field(exclude_if=_is_none)] = None
     macs: int
     params: int
     activations: int
@@ -112,6 +171,7 @@ class Record:
     spec: dict[str, Any]
     history: list[dict[str, float]]
     provenance: Provenance
+    asked: Annotated[Asked | None, Field(exclude_if=_not_stored)] = None
 
 
 @dataclass(frozen=True)
@@ -125,10 +185,10 @@ class Records:
 def write_record(record: Record, path: Path) -> None:
     """Write a record so that it is there whole or not at all.
 
-    A receptive field that it has not is not named: an older record, written again, stays the same.
+    What an old record did not have is left out, so that the file stays the same when it is
+    written again.
     """
-    without = {"receptive_field"} if record.receptive_field is None else None
-    text = pydantic.TypeAdapter(Record).dump_json(record, indent=2, exclude=without).decode()
+    text = pydantic.TypeAdapter(Record).dump_json(record, indent=2).decode()
     put_text(path, text + "\n")
 
 
@@ -137,6 +197,9 @@ def read_record(path: Path) -> Record:
     try:
         record = from_dict(Record, json.loads(path.read_text(encoding="utf-8")))
         _check(record)
+        if record.asked is None:
+            asked = Asked.of_command(record.provenance.command)
+            record = dataclasses.replace(record, asked=asked)
         return record
     except (OSError, ValueError, RecursionError) as error:
         raise Problem(f"{path}: not readable as a record: {error}") from None

@@ -18,18 +18,35 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import pydantic
 from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from roadmap.errors import Problem, unknown
+from roadmap.kinds import ACTIVATIONS, NORMS
 
 T = TypeVar("T")
-Norm = Literal["batch", "layer"]
-Activation = Literal["relu", "gelu"]
+
+
+def _one_of(choices: Iterable[str]) -> Callable[[str], str]:
+    """Return a check that a word is one of `choices`."""
+    known = tuple(choices)
+
+    def check(word: str) -> str:
+        if word not in known:
+            words = " or ".join(map(repr, known))
+            raise PydanticCustomError("choice", "Input should be {words}", {"words": words})
+        return word
+
+    return check
+
+
+Norm = Annotated[str, AfterValidator(_one_of(NORMS))]
+Activation = Annotated[str, AfterValidator(_one_of(ACTIVATIONS))]
 Width = Literal["narrow", "wide", "same"]
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

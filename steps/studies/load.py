@@ -9,7 +9,7 @@ set: {recipe.epochs: 3}
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -17,11 +17,13 @@ from typing import Any
 
 from roadmap import strict_yaml
 from roadmap.errors import Problem, unknown
+from roadmap.rows import Roadmap
 from roadmap.spec import from_dict
 from steps.roadmaps.load import load_roadmap
 from steps.studies.designs import DESIGNS
 from steps.studies.study import Study, distinct
 
+ReadRoadmap = Callable[[str, Path | None], Roadmap]
 COMMON = ("title", "design", "roadmap", "seeds", "margin", "set")
 
 
@@ -31,6 +33,7 @@ def load_study(
     roadmap: str | None = None,
     steps: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
+    read_roadmap: ReadRoadmap = lambda name, steps: load_roadmap(name, steps=steps),
 ) -> Study:
     """The shipped study of that name, or the one in a YAML file, on its roadmap or on `roadmap`.
 
@@ -59,7 +62,7 @@ def load_study(
         own = _typed(data, "roadmap", str, "tiny")
         if own.endswith((".yaml", ".yml")):
             own = str(document.path.parent / own)
-        path = load_roadmap(roadmap or own, steps=steps)
+        path = read_roadmap(roadmap or own, steps)
     with document.at("seeds"):
         seeds = _typed(data, "seeds", int, 3)
         if not 1 <= seeds <= 1000:
