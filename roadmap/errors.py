@@ -24,7 +24,7 @@ class StepError(Problem):
     """A step cannot be applied to this spec; the message names the step and what it needs."""
 
 
-def quoted(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape control characters, so that a name from a file cannot forge lines in a message."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from roadmap.errors import Problem, quoted
+from roadmap.errors import Problem, escaped
 
 
 def read_members(archive: Path, kind: str) -> list[tarfile.TarInfo]:
@@ -16,7 +16,7 @@ def read_members(archive: Path, kind: str) -> list[tarfile.TarInfo]:
 
     `kind` names the archive in messages, for example "shard".
     """
-    where = f"{kind} {quoted(str(archive))}"
+    where = f"{kind} {escaped(str(archive))}"
     try:
         with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as opened:
             members = list(_checked(opened, os.fstat(file.fileno()).st_size, where))
@@ -25,14 +25,14 @@ def read_members(archive: Path, kind: str) -> list[tarfile.TarInfo]:
     except (RecursionError, MemoryError, OverflowError):
         raise Problem(f"{where} is damaged: a header names a size that cannot be") from None
     except (tarfile.TarError, OSError, ValueError) as error:
-        text = f"is no plain tar ({quoted(str(error))}); a compressed one must be unpacked first"
+        text = f"is no plain tar ({escaped(str(error))}); a compressed one must be unpacked first"
         raise Problem(f"{where} {text}") from None
 
 
 def _checked(opened: tarfile.TarFile, size: int, where: str) -> Iterator[tarfile.TarInfo]:
     """Yield files and links; raise Problem if one cannot be read in place."""
     for member in opened:
-        name = quoted(member.name)
+        name = escaped(member.name)
         if member.issparse():
             raise Problem(
                 f"{where}: member {name} is stored as a sparse file; pack it without --sparse"
@@ -51,7 +51,7 @@ def _check_end(file: BinaryIO, opened: tarfile.TarFile, where: str) -> None:
     file.seek(opened.offset)
     while block := file.read(1 << 20):
         if any(block):
-            after = f" after member {quoted(last[0].name)}" if last else ""
+            after = f" after member {escaped(last[0].name)}" if last else ""
             raise Problem(
                 f"{where} is damaged: there is no valid header{after}, at byte {opened.offset}"
             )

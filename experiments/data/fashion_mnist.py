@@ -48,10 +48,9 @@ class FashionMnist(Source):
             images, labels = (_find(folder, f"{start}-{kind}") for kind in KINDS)
             files[split] = (images, labels)
         data = cls(files=files)
-        for split in SPLITS:
-            labels = data._labels[split]
-            if labels.ndim != 1 or not len(labels) or labels.max() >= data.classes:
-                path = files[split][1]
+        for split, (_, path) in files.items():
+            values = data._labels[split]
+            if values.ndim != 1 or not len(values) or values.max() >= data.classes:
                 raise Problem(f"{path} does not hold labels of 0 to {data.classes - 1}")
         return data
 

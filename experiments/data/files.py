@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from experiments.data.source import Progress, Source
-from roadmap.errors import quoted
+from roadmap.errors import escaped
 from roadmap.spec import fingerprint
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class File:
     def __str__(self) -> str:
         """Name the image in a message."""
         in_archive = self.path.suffix == ".tar"
-        return quoted(f"{self.path}: {self.name}" if in_archive else str(self.path))
+        return escaped(f"{self.path}: {self.name}" if in_archive else str(self.path))
 
 
 Samples = tuple[tuple[File, int], ...]  # images with their labels

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from experiments.data.archive import read_members
 from experiments.data.files import File, Files, Samples
-from roadmap.errors import Problem, quoted
+from roadmap.errors import Problem, escaped
 
 SPLITS = ("train", "val")
 ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -75,14 +75,14 @@ def _files(root: Path) -> Iterator[File]:
                 real = path.resolve()
                 if any(other.is_relative_to(real) for other in real_paths):
                     raise Problem(
-                        f"data {quoted(str(path))} is a link to a folder that it lies in itself"
+                        f"data {escaped(str(path))} is a link to a folder that it lies in itself"
                     )
                 above[str(path)] = [*real_paths, real]
             inside = Path(folder).relative_to(root).parts
             for name in names:
                 path, parts = Path(folder, name), (*inside, name)
                 if path.is_symlink() and not path.exists() and path.suffix.lower() in ENDINGS:
-                    raise Problem(f"data {quoted(str(path))} is a link to nothing")
+                    raise Problem(f"data {escaped(str(path))} is a link to nothing")
                 if len(parts) > 2 and not _is_hidden(parts) and path.is_file():
                     yield File("/".join(parts), path, path.stat().st_size)
 
@@ -100,9 +100,9 @@ def _members(archive: Path) -> Iterator[File]:
             file = _target(archive, name, members)
             yield File("/".join(parts), archive, file.size, file.offset_data)
     if len(tops) > 1:
-        named = quoted(", ".join(f"{top or '.'}/" for top in sorted(tops)))
+        named = escaped(", ".join(f"{top or '.'}/" for top in sorted(tops)))
         raise Problem(
-            f"data {quoted(str(archive))} holds train/ and val/ more than once: in {named}"
+            f"data {escaped(str(archive))} holds train/ and val/ more than once: in {named}"
         )
 
 
@@ -121,8 +121,8 @@ def _target(archive: Path, name: str, members: dict[str, tarfile.TarInfo]) -> ta
         start = posixpath.dirname(name) if member.issym() else ""
         name = _inside(member.linkname, start=start)
         if name not in members or name in seen:
-            link = quoted(member.name)
-            raise Problem(f"data {quoted(str(archive))}: member {link} is a link to nothing in it")
+            link = escaped(member.name)
+            raise Problem(f"data {escaped(str(archive))}: member {link} is a link to nothing in it")
         member = members[name]
         seen.add(name)
     return member
@@ -133,7 +133,7 @@ def _class(file: File) -> str:
 
 
 def _no_split(root: Path, split: str) -> Problem:
-    where = quoted(str(root))
+    where = escaped(str(root))
     return Problem(f"data {where} has no {split}/; it needs train/<class>/ and val/<class>/")
 
 
@@ -142,11 +142,11 @@ def _check(root: Path, classes: dict[str, list[str]]) -> None:
         extra = sorted(set(classes[one]) - set(classes[other]))
         if extra:
             raise Problem(
-                f"class folder {quoted(str(root / one / extra[0]))} has no counterpart in "
-                f"{quoted(str(root / other))}; {other} has: {_shortened(classes[other])}"
+                f"class folder {escaped(str(root / one / extra[0]))} has no counterpart in "
+                f"{escaped(str(root / other))}; {other} has: {_shortened(classes[other])}"
             )
     if len(classes["train"]) < 2:
-        raise Problem(f"data {quoted(str(root / 'train'))} needs at least two class folders")
+        raise Problem(f"data {escaped(str(root / 'train'))} needs at least two class folders")
 
 
 def _samples(
@@ -159,7 +159,7 @@ def _samples(
     for label, name in enumerate(classes):
         files = sorted(grouped[split, name], key=lambda file: PurePosixPath(file.name))
         if not files:
-            where = quoted(str(root / split / name))
+            where = escaped(str(root / split / name))
             raise Problem(f"class folder {where} has no images ({', '.join(ENDINGS)})")
         samples += [(file, label) for file in files]
     return tuple(samples)
@@ -167,4 +167,4 @@ def _samples(
 
 def _shortened(names: list[str]) -> str:
     more = f", … ({len(names)})" if len(names) > 10 else ""
-    return ", ".join(map(quoted, names[:10])) + more or "none"
+    return ", ".join(map(escaped, names[:10])) + more or "none"

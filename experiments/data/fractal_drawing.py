@@ -7,6 +7,8 @@ Randomness is the raw output of a bit generator, which NumPy promises never to c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 BITS = 16
@@ -19,7 +21,7 @@ BLOCK = 25  # images drawn at once: bounds the memory of the working arrays
 class Draws:
     """One private stream of random integers for each of several images, read in parallel."""
 
-    def __init__(self, keys: list[tuple[int, ...]]):
+    def __init__(self, keys: Sequence[tuple[int, ...]]):
         self.streams = [np.random.Philox(np.random.SeedSequence(key)) for key in keys]
 
     def octets(self, number: int) -> np.ndarray:
@@ -174,7 +176,7 @@ def draw_backgrounds(size: int, draws: Draws) -> np.ndarray:
     return columns >> 16
 
 
-def draw_block(size: int, system: np.ndarray, keys: list[tuple[int, ...]]) -> np.ndarray:
+def draw_block(size: int, system: np.ndarray, keys: Sequence[tuple[int, ...]]) -> np.ndarray:
     """Return uint8 (images, size, size, 3), one image for each key."""
     draws = Draws(keys)
     opacity, tint = draw_shapes(size, system, draws)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy
 from PIL import Image, UnidentifiedImageError
 
-from roadmap.errors import quoted
+from roadmap.errors import escaped
 
 # Pillow looks at the content, not at the ending. PostScript would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP")
@@ -51,7 +51,7 @@ def named(name: str) -> Iterator[None]:
         yield
     except Exception as error:
         reason = re.sub(r" <_io\.\w+.*>", "", str(error)) or type(error).__name__
-        raise BrokenImage(f"image {name} cannot be read: {quoted(reason)}") from error
+        raise BrokenImage(f"image {name} cannot be read: {escaped(reason)}") from error
 
 
 def in_colour(image: Image.Image) -> Image.Image:

@@ -16,7 +16,7 @@ from typing import Any
 
 from experiments.data.archive import read_members
 from experiments.data.files import File, Files, Samples
-from roadmap.errors import Problem, quoted
+from roadmap.errors import Problem, escaped
 
 INFO = ("_info.json", "info.json")
 SPLITS = {"train": ("train",), "val": ("validation", "val", "test")}  # the first name that exists
@@ -51,7 +51,7 @@ class Shards(Files):
         for split, names in SPLITS.items():
             own = next((own for own in names if own in splits), None)
             if own is None:
-                has = quoted(", ".join(splits))
+                has = escaped(", ".join(splits))
                 raise Problem(f"{path} has no split {' or '.join(names)}; it has: {has}")
             samples[split] = tuple(_samples(path, split, splits[own]))
             if not samples[split]:
@@ -93,15 +93,15 @@ def _samples(info: Path, split: str, described: dict[str, Any]) -> Iterator[tupl
     for shard in shards:
         path = info.parent / shard
         if shards.count(shard) > 1:
-            raise Problem(f"{info} names {quoted(shard)} twice")
+            raise Problem(f"{info} names {escaped(shard)} twice")
         if not path.is_file():
             raise Problem(
-                f"{info} names {quoted(shard)}, which is not there; download it into {path.parent}"
+                f"{info} names {escaped(shard)}, which is not there; download it into {path.parent}"
             )
         for key, parts in _grouped(path):
             if not {LABEL, *IMAGES} & set(parts):  # no sample, for example a README
                 continue
-            where = quoted(f"{path}: {key}")
+            where = escaped(f"{path}: {key}")
             label = _label(path, where, parts, described.get("alt_label", ""))
             if label is None:
                 continue
@@ -127,7 +127,7 @@ def _grouped(shard: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
             parts = {}
         current = key
         if ending.lower() in parts:
-            raise Problem(quoted(f"{shard}: {member.name} is in it twice"))
+            raise Problem(escaped(f"{shard}: {member.name} is in it twice"))
         parts[ending.lower()] = member
     if current is not None and parts:
         yield current, parts
@@ -155,7 +155,7 @@ def _label(
     try:
         label = int(json.loads(content)[alternative] if alternative else content)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        what = f"{where}.{ending}" + (f", {quoted(str(alternative))}" if alternative else "")
+        what = f"{where}.{ending}" + (f", {escaped(str(alternative))}" if alternative else "")
         raise Problem(f"{what} is not a whole number") from None
     if label >= 0:
         return label

@@ -11,7 +11,7 @@ from experiments.data.fractals import Fractals
 from experiments.data.shards import Shards
 from experiments.data.source import Source
 from experiments.data.timm_data import TimmData
-from roadmap.errors import Problem, quoted
+from roadmap.errors import Problem, escaped
 
 # The first that takes a name reads it: a built-in name is never a folder.
 SOURCES: tuple[type[Source], ...] = (Fractals, FashionMnist, Folder, Shards, TimmData)
@@ -29,4 +29,4 @@ def read_source(name: str | None, root: Path | None = None) -> Source:
     for kind in SOURCES:
         if kind.takes(name):
             return kind.read(name, root)
-    raise Problem(f"data {quoted(name)} does not exist; valid: {choices}")
+    raise Problem(f"data {escaped(name)} does not exist; valid: {choices}")

@@ -17,6 +17,8 @@ from experiments.data.images import in_colour, named, open_image
 from experiments.data.source import Progress, Source
 from roadmap.spec import Recipe
 
+Arrays = Sequence[numpy.ndarray] | numpy.ndarray
+
 
 def ignore(done: int, total: int) -> None:
     """Take no notice of progress."""
@@ -36,7 +38,7 @@ class Split:
 
     image: Callable[[int], Image.Image]
     labels: numpy.ndarray
-    arrays: Sequence[numpy.ndarray] | None = None  # (height, width, 3) each, if held in memory
+    arrays: Arrays | None = None  # (height, width, 3) each, if held in memory
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -114,10 +116,11 @@ class DataSet:
 
 def open_data(source: Source, cache: Path | None = None, progress: Progress = ignore) -> DataSet:
     """Open both splits; `cache` is where generated data is kept, `cache_folder()` if None."""
-    return DataSet(source=source, **source.open(cache, progress))
+    splits = source.open(cache, progress)
+    return DataSet(source=source, train=splits["train"], val=splits["val"])
 
 
-def held_split(arrays: Sequence[numpy.ndarray], labels: numpy.ndarray) -> Split:
+def held_split(arrays: Arrays, labels: numpy.ndarray) -> Split:
     """Return a split of decoded images, uint8 (height, width, 3) each."""
     return Split(image=partial(_from_array, arrays), labels=labels, arrays=arrays)
 
@@ -128,7 +131,7 @@ def split_of_files(samples: Samples) -> Split:
     return Split(image=partial(_from_file, samples), labels=labels)
 
 
-def _from_array(images: Sequence[numpy.ndarray], index: int) -> Image.Image:
+def _from_array(images: Arrays, index: int) -> Image.Image:
     return Image.fromarray(images[index])
 
 

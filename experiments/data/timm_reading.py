@@ -17,7 +17,7 @@ from experiments.data.images import in_colour, named, open_image, restrict_pillo
 from experiments.data.shards import SPLITS
 from experiments.data.source import Progress
 from experiments.data.splits import Split, held_split
-from roadmap.errors import Problem, quoted
+from roadmap.errors import Problem, escaped
 
 
 def open_splits(name: str, root: Path) -> dict[str, Dataset]:
@@ -39,7 +39,7 @@ def _open(name: str, root: Path, names: Sequence[str]) -> Dataset:
         except ImportError as error:
             raise Problem(f"data set {name} needs a package: pip install {error.name}") from None
         except (Exception, SystemExit) as error:
-            faults.append(quoted(" ".join(str(error).split())[:300]) or type(error).__name__)
+            faults.append(escaped(" ".join(str(error).split())[:300]) or type(error).__name__)
     raise Problem(
         f"data set {name} ({names[0]}) is not in {root} and could not be fetched or read: "
         f"{faults[0]}; put it there yourself (--data-root DIR), or give a folder or a .tar"
@@ -99,7 +99,7 @@ def lazy_split(opened: Dataset, labels: numpy.ndarray, name: str) -> Split:
 
 
 def _named_image(opened: Dataset, name: str, index: int) -> Image.Image:
-    with named(f"{index} of {quoted(name)}"):
+    with named(f"{index} of {escaped(name)}"):
         return in_colour(_image(opened, index))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import struct
 import subprocess
 import sys
@@ -17,9 +18,12 @@ from experiments.data.cache import cache_folder
 from experiments.data.source import Source
 from experiments.data.sources import SOURCES, read_source
 from experiments.data.splits import held_split, open_data
+from experiments.host.machine import Machine
 from experiments.request import Request
 from experiments.settings import Settings
 from roadmap.errors import Problem
+from steps.config import Config
+from steps.roadmaps.load import load_roadmap as load
 from tests.experiments.data.made import add
 
 ROOT = Path(__file__).parents[3]
@@ -143,3 +147,37 @@ def test_images_of_a_folder_need_no_cache(monkeypatch, images):
     for name in ("XDG_CACHE_HOME", "ROADMAP_CACHE"):
         monkeypatch.delenv(name, raising=False)
     assert len(open_data(read_source(str(images))).train) == 36
+
+
+def test_settings_and_requests_travel_to_another_process_and_load_once(tmp_path, monkeypatch):
+    settings = Settings(study="learning-rate", roadmap=None, runs=tmp_path)
+    request = Request(settings=settings, row=settings.path.rows[0].number, seed=1)
+    copy = pickle.loads(pickle.dumps(request))
+    assert copy.identity == request.identity and copy.folder == request.folder
+    loads = []
+    monkeypatch.setattr(
+        "steps.config.load_roadmap",
+        lambda *given, **more: loads.append(given) or load(*given, **more),
+    )
+    config = Config(roadmap="tiny", overrides={"recipe.epochs": 3})
+    assert len(config.roadmap.rows) == 14
+    shared = Settings.of(config, data=None, data_root=None, runs=tmp_path)
+    for row in ("05", "13"):
+        run = Request(settings=shared, row=row, seed=0)
+        assert run.spec.recipe.epochs == 3 and run.identity
+    assert len(loads) == 1
+
+
+def test_a_folder_of_runs_that_cannot_be_is_named_at_once(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "closed").mkdir(mode=0o500)
+    machine = Machine(threads=1, workers=0)
+    cases = {"link/runs": "link is a link to nothing", "file/runs": "file is a file"}
+    if os.geteuid():  # root may write everywhere
+        cases["closed/runs"] = "closed cannot be written"
+    for name, message in cases.items():
+        request = Request(settings=Settings(runs=tmp_path / name), row="13", seed=0)
+        with pytest.raises(Problem, match=message):
+            request.check(machine)
+    Request(settings=Settings(runs=tmp_path / "new/runs"), row="13", seed=0).check(machine)

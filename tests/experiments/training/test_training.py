@@ -241,9 +241,7 @@ def test_a_loss_that_is_no_number_ends_as_diverged(images, tmp_path):
                if "diverged" in each]  # fmt: skip
     assert "at step " in line and "learning rate " in line
     epoch, batch, ids = re.search(r"epoch (\d+), batch (\d+) .* images ([\d, ]+)", line).groups()
-    order = EpochSampler(
-        len(read_source(str(images)).samples["train"]), SHORT["recipe.batch"], 0
-    )
+    order = EpochSampler(len(read_source(str(images)).samples["train"]), SHORT["recipe.batch"], 0)
     order.resume(int(epoch), int(batch))
     assert [int(each) for each in ids.split(",")] == [index for _, index in next(iter(order))]
 
@@ -456,9 +454,8 @@ def test_a_study_shares_runs_is_planned_and_spends_seeds_until_decided(images, t
     trained_before = roadmap("train", "13", "--threads", "1", "--set=recipe.learning_rate=1e-3")
     assert trained_before.returncode == 0, trained_before.stderr
     plan = roadmap("plan", study)
-    assert (
-        "2, of which 1 are there already" in plan.stdout
-        and "by 1 run of 1 thread on" in " ".join(plan.stdout.split())
+    assert "2, of which 1 are finished" in plan.stdout and "by 1 run of 1 thread on" in " ".join(
+        plan.stdout.split()
     )
     done = roadmap("run", study, "--jobs", "1", "--threads", "1", "--until-decided",
                    "--max-seeds", "2")  # fmt: skip
