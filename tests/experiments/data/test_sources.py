@@ -19,7 +19,7 @@ from experiments.data.splits import BrokenImage, Split, Statistics, open_data
 from experiments.data.timm_data import whole_labels
 from experiments.host.log import logged
 from experiments.host.progress import said
-from experiments.loading.loaders import Evaluated, Held
+from experiments.loading.views import Evaluated, Held
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from steps.recipes.load import load_recipe
