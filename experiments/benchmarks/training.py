@@ -19,8 +19,9 @@ from experiments.data.fractals import Fractals
 from experiments.data.splits import DataSet, Statistics, open_data
 from experiments.host.machine import Machine
 from experiments.host.progress import Event
-from experiments.loading.loaders import Held, Streamed, choose_loading, train_loader
+from experiments.loading.loaders import choose_loading, train_loader
 from experiments.loading.samplers import EpochSampler, Share
+from experiments.loading.views import Held, HeldOnDevice, Streamed
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.loop import train_here
@@ -117,7 +118,7 @@ def _bare_loop(request: Request, machine: Machine) -> Iterator[float]:
     network = build(spec.network, recipe.image_size).to(memory_format=torch.channels_last)
     optimizer, mix = make_optimizer(network, recipe), mixup(recipe, data.source.classes)
     loading = choose_loading(data, recipe, machine)
-    views = train_loader(data, recipe, 0, share=Share(), loading=loading).dataset
+    views = train_loader(data, recipe, 0, share=Share(), loading=loading).views
     order = EpochSampler(len(data.train), recipe.batch, 0)
     network.train()
     for epoch in count():
@@ -147,7 +148,7 @@ def augmentation_beside_timms(trials: int) -> Iterator[Found]:
     data, recipe = _data(request), request.spec.recipe
     torch.set_num_threads(1)
     kept = (data.train, recipe, 0, Statistics())
-    views = (Held(*kept), Streamed(*kept), Held(*kept, torch.device("cpu")))
+    views = (Held(*kept), Streamed(*kept), HeldOnDevice(*kept, torch.device("cpu")))
     passes = [partial(_a_pass, each, recipe.batch) for each in views]
     ours, theirs, batched = in_turn(trials, *passes)
     yield Found(name="augmentation, held in memory", unit="ms", trials=tuple(ours))

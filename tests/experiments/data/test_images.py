@@ -12,7 +12,7 @@ from experiments.data.sources import read_source
 from experiments.data.splits import Split, open_data
 from experiments.host.log import logged
 from experiments.host.progress import said
-from experiments.loading.loaders import Evaluated
+from experiments.loading.views import Evaluated
 from roadmap.edit import replace
 from steps.recipes.load import load_recipe
 from tests.experiments.data.made import pictures

@@ -11,7 +11,7 @@ from experiments.data.check import broken_images
 from experiments.data.sources import read_source
 from experiments.data.splits import Statistics, open_data
 from experiments.data.timm_reading import whole_labels
-from experiments.loading.loaders import Held
+from experiments.loading.views import Held
 from roadmap.errors import Problem
 from steps.recipes.load import load_recipe
 

@@ -29,15 +29,10 @@ from experiments.data.splits import Split, Statistics, open_data
 from experiments.host.machine import Machine
 from experiments.launch.pool import run_all
 from experiments.launch.run import train
-from experiments.loading.loaders import (
-    Evaluated,
-    Loading,
-    Streamed,
-    evaluation_loader,
-    train_loader,
-)
+from experiments.loading.loaders import Loading, evaluation_loader, train_loader
 from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import EpochSampler, Share
+from experiments.loading.views import Evaluated, Streamed
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.checkpoint import read_checkpoint
@@ -306,7 +301,8 @@ def test_a_record_that_was_lost_after_the_last_epoch_is_written_again(images, tm
 def test_the_recipe_reaches_the_images_and_the_network():
     recipe = load_recipe("imagenet-enhanced")
     split = Split(image=lambda index: Image.new("RGB", (300, 260)), labels=numpy.zeros(1))
-    training = repr(Streamed(split, recipe, 0, Statistics()).transform)
+    views = Streamed(split, recipe, 0, Statistics())
+    training = repr(views.transform) + repr(views.augmentation.erasing)
     for part in (
         "RandomResizedCropAndInterpolation(size=(224, 224), scale=(0.08, 1.0)",
         "interpolation=bicubic", "RandomHorizontalFlip(p=0.5)", "RandAugment(n=2", "m=9",
