@@ -17,8 +17,9 @@ import torch
 from experiments.benchmarks.measure import Found, in_turn, ratio
 from experiments.data.fractals import Fractals
 from experiments.data.splits import DataSet, Statistics, open_data
+from experiments.host.events import EpochDone, Event, StepDone
 from experiments.host.machine import Machine
-from experiments.host.progress import Event
+from experiments.job import Job
 from experiments.loading.loaders import choose_loading, train_loader
 from experiments.loading.samplers import EpochSampler, Share
 from experiments.loading.views import Held, HeldOnDevice, Streamed
@@ -76,7 +77,7 @@ def _in_turn(
         request = Request(settings=settings, row=row, seed=0)
         request.folder.mkdir(parents=True)
         turns = Turns(request, machine)
-        train_here(request, machine, "make bench", turns.tell)
+        train_here(Job(request=request, machine=machine, command="make bench"), turns.tell)
     return turns.found(turns.runner), turns.found(turns.loop)
 
 
@@ -96,15 +97,15 @@ class Turns:
     def tell(self, event: Event) -> None:
         """Hear of the runner's steps; between epochs it validates and saves, which is not timed."""
         arrived = time.perf_counter()
-        if event.preparing or not event.total:
-            return
-        if event.line.startswith("epoch "):
+        if isinstance(event, EpochDone):
             self.epoch, self.done = self.epoch + 1, None
             return
-        if self.done is not None and (steps := event.done - self.done):
+        if not isinstance(event, StepDone):
+            return
+        if self.done is not None and (steps := event.step - self.done):
             self.runner[self.epoch] += [(arrived - self.since) / steps] * steps
             self.loop[self.epoch] += [next(self.steps) for _ in range(steps)]
-        self.done, self.since = event.done, time.perf_counter()
+        self.done, self.since = event.step, time.perf_counter()
 
     def found(self, seconds: dict[int, list[float]]) -> tuple[float, ...]:
         """Images/s of each epoch but the first."""

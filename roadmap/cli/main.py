@@ -209,8 +209,9 @@ def _run_pairs(
     report: bool = True,
 ) -> int:
     from experiments.host.machine import Machine
-    from experiments.launch.pool import run_all
+    from experiments.launch.launchers import run_all
     from experiments.request import Request
+    from roadmap.record import Asked
 
     settings = _settings(options)
     requests = [Request(settings=settings, row=row, seed=seed) for row, seed in pairs]
@@ -233,7 +234,18 @@ def _run_pairs(
         machine = replace(machine, workers=options.workers)
     command = shlex.join(["roadmap", *sys.argv[1:]])
     outcome = run_all(
-        requests, jobs=jobs, machine=machine, command=command, restart=options.restart, say=_say
+        requests,
+        parallel=jobs,
+        machine=machine,
+        command=command,
+        asked=Asked(
+            data=options.data,
+            until_decided=getattr(options, "until_decided", False),
+            first_seeds=getattr(options, "seeds", None),
+            most_seeds=getattr(options, "max_seeds", None),
+        ),
+        restart=options.restart,
+        say=_say,
     )
     if outcome.records and report:
         _report(settings, options)
@@ -460,13 +472,14 @@ def _check_data(options: argparse.Namespace) -> int:
     source = read_source(options.data, options.data_root)
     from experiments.data.check import broken_images
     from experiments.data.splits import open_data
-    from experiments.host.progress import Display, Event
+    from experiments.host.events import Preparing
+    from experiments.host.progress import Display
 
     with Display() as display:
 
         def progress(done: int, total: int) -> None:
-            line = f"trying {total:,} images" if done == 1 else ""
-            display.tell(Event(run=source.name, done=done, total=total, line=line))
+            what = f"trying {total:,} images"
+            display(Preparing(run=source.name, what=what, done=done, total=total))
 
         data = open_data(source, progress=progress)
         faults = list(broken_images(data, progress))

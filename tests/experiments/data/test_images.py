@@ -10,8 +10,8 @@ from experiments.data.check import broken_images, fault_of
 from experiments.data.images import BrokenImage
 from experiments.data.sources import read_source
 from experiments.data.splits import Split, open_data
-from experiments.host.log import logged
-from experiments.host.progress import said
+from experiments.host.events import Message, RunFailed
+from experiments.host.log import Log
 from experiments.loading.views import Evaluated
 from roadmap.edit import replace
 from steps.recipes.load import load_recipe
@@ -60,12 +60,9 @@ def test_channel_statistics_are_those_of_all_pixels():
 
 def test_a_log_takes_names_of_files_that_are_no_text(tmp_path):
     """A broken image in such a file is named, not a second fault."""
-    with (
-        pytest.raises(BrokenImage, match="cannot be read"),
-        logged(tmp_path / "log.txt", lambda event: None) as tell,
-    ):
-        tell(said("run", "left out: br\udcff.png"))
-        raise BrokenImage("image br\udcff.png cannot be read")
+    log, fault = Log(tmp_path / "log.txt"), BrokenImage("image br\udcff.png cannot be read")
+    log(Message(run="run", text="left out: br\udcff.png"))
+    log(RunFailed(run="run", reason=str(fault), error=fault))
     text = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert "left out: br\\udcff.png" in text and "cannot be read" in text
 
