@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from experiments.data.sources import cache_folder, read_source
+from experiments.data.sources import read_source
 from experiments.request import Request
 from roadmap.cli.console import DONE, FAILED, show
 from roadmap.cli.workspace import Workspace
@@ -14,15 +14,16 @@ def check_data(workspace: Workspace) -> int:
     source = read_source(workspace.options.data, workspace.options.data_root)
     from experiments.data.check import broken_images
     from experiments.data.splits import open_data
-    from experiments.host.progress import Display, Event
+    from experiments.host.events import Preparing
+    from experiments.host.progress import Display
 
     with Display() as display:
 
         def progress(done: int, total: int) -> None:
-            line = f"trying {total:,} images" if done == 1 else ""
-            display.tell(Event(run=source.name, done=done, total=total, line=line))
+            what = f"trying {total:,} images"
+            display(Preparing(run=source.name, what=what, done=done, total=total))
 
-        data = open_data(source, cache_folder(), progress)
+        data = open_data(source, progress=progress)
         faults = list(broken_images(data, progress))
     for fault in faults:
         show(fault)

@@ -62,6 +62,7 @@ def make_parser() -> Parser:
         "--seed", type=natural, default=0, metavar="N",
         help="seed of initialization, data order and augmentation (default 0)",
     )  # fmt: skip
+    train.set_defaults(until_decided=False, seeds=None, max_seeds=None)
     add_training(train)
 
     run = add("run", "run:run", "Train all rows, or a study; finished runs are not trained again")

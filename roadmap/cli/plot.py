@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.figures.gallery import FIGURES, NEED_NO_RUNS, drawings, nothing_to_show
+from analysis.figures.gallery import FIGURES, NEED_NO_RUNS, drawings
 from analysis.figures.sheet.style import save
 from roadmap.cli.console import DONE, say, show
 from roadmap.cli.workspace import Workspace
@@ -22,11 +22,11 @@ def plot(workspace: Workspace) -> int:
     if "roadmap" in names:
         for note in subject.table.notes:
             say(note)
-    if options.figure is None and "receptive-field" in nothing_to_show(subject):
-        names.remove("receptive-field")
-        say("no run here has a receptive field on record: that figure is left out")
     for name in names:
-        for drawing in drawings(name, subject):
+        drawn = drawings(name, subject)
+        if not drawn:
+            say(f"figure {name} is left out: it needs {FIGURES[name].needs}")
+        for drawing in drawn:
             for path in save(drawing, options.out, width=options.width, theme=options.theme):
                 show(path)
     return DONE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import suppress
 
 from analysis.report.contents import gather
@@ -18,11 +17,8 @@ def report(workspace: Workspace) -> int:
     """Write the page and the tables."""
     subject = workspace.subject()
     contents = gather(
-        subject.roadmap,
-        subject.study,
+        subject,
         _other_studies(workspace),
-        subject.records,
-        data=subject.data,
         all_of_them=bool(workspace.options.studies),
         broken=workspace.found.broken,
         given=_same_options(workspace),
@@ -44,7 +40,7 @@ def _other_studies(workspace: Workspace) -> list[Study]:
     return [study for study in studies if study.design != "path"]
 
 
-def _same_options(workspace: Workspace) -> str:
+def _same_options(workspace: Workspace) -> list[str]:
     """Return the options that another command needs for the same roadmap, data and runs."""
     options = workspace.options
     trained_on = {record.asked.data if record.asked else None for record in workspace.records}
@@ -53,5 +49,4 @@ def _same_options(workspace: Workspace) -> str:
     for name, value in (("roadmap", options.roadmap), ("steps", options.steps), ("data", data)):
         words += [f"--{name}", str(value)] if value is not None else []
     words += [word for setting in options.overrides for word in ("--set", setting)]
-    words += ["--runs", str(options.runs)] if options.runs != DEFAULT_RUNS else []
-    return "".join(f" {shlex.quote(word)}" for word in words)
+    return words + (["--runs", str(options.runs)] if options.runs != DEFAULT_RUNS else [])

@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from experiments.host.machine import Machine, default_jobs
-from experiments.launch.pool import Outcome, run_all
+from experiments.launch.launchers import Outcome, run_all
 from experiments.request import Request
 from roadmap.cli.console import DONE, FAILED, RESUME, say, show
 from roadmap.cli.cost import check_effect
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
+from roadmap.record import Asked
 from steps.studies.study import Study
 
 Pairs = Sequence[tuple[str, int]]  # rows and seeds
@@ -102,9 +103,15 @@ def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
         _check_writable(options.runs)
     outcome = run_all(
         requests,
-        jobs=jobs,
+        parallel=jobs,
         machine=machine,
         command=shlex.join(["roadmap", *sys.argv[1:]]),
+        asked=Asked(
+            data=options.data,
+            until_decided=options.until_decided,
+            first_seeds=options.seeds,
+            most_seeds=options.max_seeds,
+        ),
         restart=options.restart,
         say=say,
     )

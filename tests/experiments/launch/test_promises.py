@@ -380,7 +380,7 @@ def test_restart_changes_nothing_where_something_does_not_fit_or_the_run_is_held
     wait_for(lambda: (folder / "holder.txt").exists(), holder)
     wait_for(lambda: _log(halted).count("learning rate") == 2, holder)
     code, _, errors = finish(*given)
-    assert code == 2 and "is being trained; it cannot be begun anew" in errors
+    assert code == 2 and "is being trained; it cannot be started over" in errors
     holder.kill()
     holder.communicate()
     assert not list(halted.glob("*.aside-*")) and (folder / LAST).exists()
