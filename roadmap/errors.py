@@ -34,14 +34,6 @@ class StepError(Problem):
     """A step cannot be applied to this spec; the message names the step and what it needs."""
 
 
-def escaped(text: str) -> str:
-    """Escape control characters, so that a name from a file cannot forge lines in a message."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
-
-
 def unknown(kind: str, name: object, choices: Iterable[str]) -> Problem:
     """Return the problem that `name` is no `kind`, with the nearest and all valid choices."""
     choices = list(choices)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from experiments.host.machine import Machine, default_jobs
 from experiments.launch.launchers import Outcome, run_all
@@ -99,8 +97,6 @@ def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
         machine = replace(machine, threads=options.threads)
     if options.workers is not None:
         machine = replace(machine, workers=options.workers)
-    if options.restart or not all((each.folder / "record.json").exists() for each in requests):
-        _check_writable(options.runs)
     outcome = run_all(
         requests,
         parallel=jobs,
@@ -117,20 +113,6 @@ def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
     )
     workspace.forget_records()
     return outcome
-
-
-def _check_writable(runs: Path) -> None:
-    """Raise Problem if no run can be written below this folder, before torch is loaded."""
-    for folder in (runs, *runs.parents):
-        if folder.is_symlink() and not folder.exists():
-            raise Problem(
-                f"folder of runs {runs}: {folder} is a link to {os.readlink(folder)}, which does "
-                "not exist"
-            )
-        if folder.exists():
-            if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
-                raise Problem(f"folder of runs {runs}: {folder} cannot be written to")
-            return
 
 
 def _run_and_show(workspace: Workspace, pairs: Pairs, jobs: int) -> int:
