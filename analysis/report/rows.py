@@ -92,7 +92,7 @@ def _runs(contents: Contents, row: Row) -> Iterator[tuple[str, str]]:
         if key in own:
             record = run.record
             number = measure.read(record) if record.status == "finished" else None
-            result = record.status
+            result: str = record.status
             if number is not None:
                 result = f"{number:.{measure.decimals}f} {measure.unit}".strip()
             yield key, f"seed {record.identity.seed} {result}"
