@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.colours import colour
+from analysis.figures.paper import PAPER
 from analysis.figures.sheet.layout import (
     EDGE,
     GAP,
@@ -102,8 +103,6 @@ def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two
                 heading(figure, side.title, EDGE, top=top)
             else:
                 heading(figure, side.title, start, room - GAP, beside=sides[1 - place].title)
-        if not left.verdicts:
-            figure.text(0.5, 0.5, "no steps", color=FAINT, ha="center")
     return figure
 
 
@@ -217,21 +216,31 @@ def _words_room(words: Sequence[str], size: float) -> float:
 def effect_drawings(subject: Subject) -> list[Drawing]:
     """Return the effects of a study, and beside those of the paper or of the path."""
     judged = subject.judged
-    drawings = [
-        Drawing(
-            name="effects", summary=summary(judged), details=details(judged),
-            draw=partial(draw_effects, judged),
-        )
-    ]  # fmt: skip
-    if subject.is_path and subject.paper is not None:
+    theirs = None
+    if subject.paper is not None:
         theirs = judge_paper(subject.paper, subject.paper.base.name)
-        drawings.append(beside("paper", theirs, judged))
-    elif subject.study.design in OF_STEPS and (path := _path(subject)) is not None:
-        drawings.append(beside("path", path, judged))
+    if not _is_known(judged):
+        return [] if theirs is None else [_alone(f"paper-effects-{subject.study.roadmap.paper}", theirs, PAPER)]
+    drawings = [_alone("effects", judged)]
+    if theirs is not None:
+        drawings.append(_beside("paper", theirs, judged))
+    elif subject.study.design in OF_STEPS and _is_known(path := _path(subject)):
+        drawings.append(_beside("path", path, judged))
     return drawings
 
 
-def beside(name: str, other: Judged, judged: Judged) -> Drawing:
+def _is_known(judged: Judged) -> bool:
+    return any(verdict.difference is not None for verdict in judged.verdicts)
+
+
+def _alone(name: str, judged: Judged, source: str = "") -> Drawing:
+    return Drawing(
+        name=name, summary=summary(judged), details=details(judged), source=source,
+        draw=partial(draw_effects, judged),
+    )  # fmt: skip
+
+
+def _beside(name: str, other: Judged, judged: Judged) -> Drawing:
     """Return the drawing of a study's effects with those of another at their left."""
     return Drawing(
         name=f"effects-beside-{name}",
@@ -242,10 +251,9 @@ def beside(name: str, other: Judged, judged: Judged) -> Drawing:
     )
 
 
-def _path(subject: Subject) -> Judged | None:
-    """Return the path's verdicts on the steps that a study asks about; None if it has no runs."""
+def _path(subject: Subject) -> Judged:
+    """Return the path's verdicts on the steps that a study asks about."""
     study, judged = subject.study, subject.path.judged
     asked = {contrast.step for contrast in study.contrasts} | set(study.left_out)  # no branches
     same = tuple(verdict for verdict in judged.verdicts if verdict.step in asked)
-    known = any(verdict.difference is not None for verdict in same)
-    return replace(judged, verdicts=same) if known else None
+    return replace(judged, verdicts=same)

@@ -33,7 +33,7 @@ class Kind:
 
 _KINDS = (
     Kind(name="roadmap", needs="a roadmap", draw=roadmap_drawings),
-    Kind(name="effects", needs="a study", draw=effect_drawings),
+    Kind(name="effects", needs="finished runs of two rows", draw=effect_drawings),
     Kind(name="trade-off", needs="finished runs", draw=trade_off_drawings),
     Kind(name="block", needs="a roadmap", draw=block_drawings, of_runs=False),
     Kind(name="cost", needs="a roadmap", draw=cost_drawings, of_runs=False),
@@ -42,11 +42,6 @@ _KINDS = (
 )
 FIGURES = {kind.name: kind for kind in _KINDS}
 NEED_NO_RUNS = {kind.name for kind in _KINDS if not kind.of_runs}
-
-
-def nothing_to_show(subject: Subject) -> set[str]:
-    """Return the figures that have no drawing, since what they need is missing."""
-    return {name for name, kind in FIGURES.items() if not kind.draw(subject)}
 
 
 def drawings(figure: str, subject: Subject) -> list[Drawing]:

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from roadmap.visible import visible
+
 SMALLEST = 0.75  # of the size asked for; a text that is still too long is cut
-UNSAFE = {"Cc", "Cs", "Co"}  # control characters, halves of surrogate pairs, private use
-BIDIRECTIONAL = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def printable(text: str) -> str:
-    """Return a text with `\N{REPLACEMENT CHARACTER}` for each character that must not be output.
-
-    Line breaks stay. Names in records and in users' files can hold anything.
-    """
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}"
-        if letter != "\n" and (unicodedata.category(letter) in UNSAFE or letter in BIDIRECTIONAL)
-        else letter
-        for letter in text
-    )
+    """Return a text with its control characters as escapes; line breaks stay."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def one_line(text: str) -> str:
     """Return a text with each run of white space as one space."""
-    return printable(" ".join(text.split()))
+    return visible(" ".join(text.split()))
 
 
 def called(number: str, title: str) -> str:
