@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from experiments.data.splits import BrokenImage
+from experiments.data.images import BrokenImage
 from experiments.host.events import Event, Message, Observer, RunDone, RunFailed
 from experiments.host.lock import exclusive_run
 from experiments.host.machine import differences, restore_settings

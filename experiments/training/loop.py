@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from experiments.data.check import without_broken
-from experiments.data.sources import cache_folder
 from experiments.data.splits import DataSet, open_data
 from experiments.host.events import Message, Observer, Preparing
 from experiments.host.log import now
@@ -155,8 +154,7 @@ def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
         observe(Preparing(run=job.name, what=what, done=done, total=total))
 
     source = job.request.settings.source
-    first = "drawing the fractals" if source.name == "fractals" else "reading the images"
-    data = open_data(source, cache_folder(), partial(preparing, f"{first}, once"))
+    data = open_data(source, progress=partial(preparing, f"{source.preparation}, once"))
     if job.machine.broken == "skip":
         data, faults = without_broken(data, partial(preparing, "trying all training images"))
         for fault in faults:

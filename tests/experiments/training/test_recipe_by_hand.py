@@ -112,7 +112,7 @@ def smoothed(logits, labels, smoothing):
 
 
 def opened(asked):
-    samples = asked.settings.source.origin.samples["train"]
+    samples = asked.settings.source.samples["train"]
     arrays = [numpy.asarray(Image.open(file.path)) for file, _ in samples]
     pixels = torch.from_numpy(numpy.stack(arrays)).permute(0, 3, 1, 2).float() / 255
     mean, std = (torch.tensor(each)[:, None, None] for each in (MEAN, STD))

@@ -30,15 +30,10 @@ from experiments.host.machine import Machine
 from experiments.job import Job
 from experiments.launch.launchers import run_all
 from experiments.launch.run import train
-from experiments.loading.loaders import (
-    Evaluated,
-    Loading,
-    Streamed,
-    evaluation_loader,
-    train_loader,
-)
+from experiments.loading.loaders import Loading, evaluation_loader, train_loader
 from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import EpochSampler, Share
+from experiments.loading.views import Evaluated, Streamed
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.checkpoint import read_checkpoint
@@ -242,9 +237,7 @@ def test_a_loss_that_is_no_number_ends_as_diverged(images, tmp_path):
                if "diverged" in each]  # fmt: skip
     assert "at step " in line and "learning rate " in line
     epoch, batch, ids = re.search(r"epoch (\d+), batch (\d+) .* images ([\d, ]+)", line).groups()
-    order = EpochSampler(
-        len(read_source(str(images)).origin.samples["train"]), SHORT["recipe.batch"], 0
-    )
+    order = EpochSampler(len(read_source(str(images)).samples["train"]), SHORT["recipe.batch"], 0)
     order.resume(int(epoch), int(batch))
     assert [int(each) for each in ids.split(",")] == [index for _, index in next(iter(order))]
 
@@ -311,7 +304,8 @@ def test_a_record_that_was_lost_after_the_last_epoch_is_written_again(images, tm
 def test_the_recipe_reaches_the_images_and_the_network():
     recipe = load_recipe("imagenet-enhanced")
     split = Split(image=lambda index: Image.new("RGB", (300, 260)), labels=numpy.zeros(1))
-    training = repr(Streamed(split, recipe, 0, Statistics()).transform)
+    views = Streamed(split, recipe, 0, Statistics())
+    training = repr(views.transform) + repr(views.augmentation.erasing)
     for part in (
         "RandomResizedCropAndInterpolation(size=(224, 224), scale=(0.08, 1.0)",
         "interpolation=bicubic", "RandomHorizontalFlip(p=0.5)", "RandAugment(n=2", "m=9",
@@ -459,9 +453,8 @@ def test_a_study_shares_runs_is_planned_and_spends_seeds_until_decided(images, t
     trained_before = roadmap("train", "13", "--threads", "1", "--set=recipe.learning_rate=1e-3")
     assert trained_before.returncode == 0, trained_before.stderr
     plan = roadmap("plan", study)
-    assert (
-        "2, of which 1 are there already" in plan.stdout
-        and "by 1 run of 1 thread on" in " ".join(plan.stdout.split())
+    assert "2, of which 1 are finished" in plan.stdout and "by 1 run of 1 thread on" in " ".join(
+        plan.stdout.split()
     )
     done = roadmap("run", study, "--jobs", "1", "--threads", "1", "--until-decided",
                    "--max-seeds", "2")  # fmt: skip
