@@ -12,8 +12,9 @@ def put(path: Path, *parts: bytes | memoryview, beside: Path, before: Path | Non
 
     If `before` is given, an existing file at `path` moves there. If writing fails, nothing changes.
     """
+    beside.unlink(missing_ok=True)  # a link with that name is not written through
     try:
-        with beside.open("wb") as file:
+        with beside.open("xb") as file:
             for part in parts:
                 file.write(part)
             file.flush()

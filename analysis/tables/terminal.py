@@ -12,20 +12,26 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from analysis.colours import colour as colour_of
-from analysis.tables.cells import cells, has_paper, notes
+from analysis.measures import Measure
+from analysis.tables.cells import cells, left_out, notes
 from analysis.tables.table import Table
+from roadmap.visible import visible
 
 WIDTH, LABEL = 80, 27
 LEFT_OUT = "--data and --set as given when they were trained show the runs left out"
-HEADINGS = {
-    "top1": "top-1, %\nmean ± std (n)",
-    "change": "\nchange",
-    "paper_top1": "paper\ntop-1",
-    "gmacs": "\nGMACs",
-    "paper_gflops": "paper\nGMACs",
-    "params": "param\n10⁶",
-    "images_per_second": "img\n/s",
-}
+
+
+def _headings(measure: Measure) -> dict[str, str]:
+    unit = f", {measure.unit}" if measure.unit else ""
+    return {
+        "mean": f"{measure.label}{unit}\nmean ± std (n)",
+        "change": "\nchange",
+        "paper_mean": f"paper\n{measure.label}",
+        "gmacs": "\nGMACs",
+        "paper_gflops": "paper\nGMACs",
+        "params": "param\n10⁶",
+        "images_per_second": "img\n/s",
+    }
 
 
 def terminal(table: Table, *, colour: bool | None = None) -> str:
@@ -43,11 +49,11 @@ def terminal(table: Table, *, colour: bool | None = None) -> str:
     )
     heading = " · ".join(part for part in (table.title, table.data) if part)
     if heading:
-        console.print(Text(heading, style="bold"))
+        console.print(Text(visible(heading), style="bold"))
     console.print(_grid(table))
     hints = (LEFT_OUT,) if any(note.startswith("left out") for note in notes(table)) else ()
     for note in (*notes(table), *hints, table.legend):
-        console.print(Text(note, style="dim"))
+        console.print(Text(visible(note), style="dim"))
     lines = console.file.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines)
 
@@ -55,19 +61,20 @@ def terminal(table: Table, *, colour: bool | None = None) -> str:
 def _grid(table: Table) -> Grid:
     """One line per row under a line for its group."""
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
-    names = [name for name in HEADINGS if has_paper(table) or not name.startswith("paper")]
+    headings = _headings(table.measure)
+    names = [name for name in headings if name not in left_out(table)]
     grid.add_column("\nstep", overflow="fold", max_width=LABEL)
     for name in names:
-        side = "left" if name == "top1" else "right"
-        grid.add_column(Text(HEADINGS[name], justify=side), justify=side, no_wrap=True)
+        side = "left" if name == "mean" else "right"
+        grid.add_column(Text(headings[name], justify=side), justify=side, no_wrap=True)
     pairs = list(zip(table.rows, cells(table), strict=True))
     for group, members in groupby(pairs, key=lambda pair: pair[0].group):
         grid.add_row(_group(group))
         for row, cell in members:
-            style = "dim" if row.top1 is None else ""
+            style = "dim" if row.mean is None else ""
             number = f"{row.row:6}" if row.branch else row.row
-            label = Text(_folded(f"{number} {cell['step']}".strip()))
-            grid.add_row(label, *(Text(cell[name]) for name in names), style=style)
+            label = _folded(visible(f"{number} {cell['step']}".strip()))
+            grid.add_row(Text(label), *(Text(cell[name]) for name in names), style=style)
     return grid
 
 
@@ -77,4 +84,4 @@ def _folded(label: str) -> str:
 
 
 def _group(group: str) -> Text:
-    return Text.assemble(("■ ", colour_of(group)), (group, "bold"))
+    return Text.assemble(("■ ", colour_of(group)), (visible(group), "bold"))

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from analysis.verdicts.judge import judge, verdict_words
 from analysis.verdicts.statistics import (
-    Cell,
     Estimate,
+    Sample,
     difference,
     holm,
 )
@@ -22,12 +22,12 @@ HALF_A_DIGIT = 0.005  # of the paper's printed numbers
 
 def judge_paper(study: Study, table: str) -> Judged:
     """The same of the paper's own printed means and standard deviations."""
-    cells = paper_cells(table)
-    verdicts = judge(study.contrasts, cells, study.margin)
-    told = any(cell.std is not None for cell in cells.values())
+    samples = paper_samples(table)
+    verdicts = judge(study.contrasts, samples, study.margin)
+    told = any(cell.std is not None for cell in samples.values())
     printed_as = "means and standard deviations" if told else "means of one run each"
     notes = [f"from printed {printed_as}, rounded to two decimals"]
-    if unsure := _hang_on_rounding(study.contrasts, cells, study.margin):
+    if unsure := _hang_on_rounding(study.contrasts, samples, study.margin):
         notes.append(f"may change with the digits that rounding lost: {', '.join(unsure)}")
     return Judged(
         name=f"paper-{table}",
@@ -42,12 +42,12 @@ def judge_paper(study: Study, table: str) -> Judged:
 
 
 def _hang_on_rounding(
-    contrasts: Sequence[Contrast], cells: Mapping[str, Cell], margin: float
+    contrasts: Sequence[Contrast], samples: Mapping[str, Sample], margin: float
 ) -> list[str]:
     """The steps whose verdict is not the same at both ends of what the printed numbers allow."""
     ends = []
     for clearer in (HALF_A_DIGIT, -HALF_A_DIGIT):
-        estimates = [_shifted(cells, contrast.weights, clearer) for contrast in contrasts]
+        estimates = [_shifted(samples, contrast.weights, clearer) for contrast in contrasts]
         ps = holm([each.p for each in estimates], len(contrasts))
         ends.append(
             [verdict_words(each, p, margin, looks=1) for each, p in zip(estimates, ps, strict=True)]
@@ -56,23 +56,23 @@ def _hang_on_rounding(
     return [contrast.step for contrast, clearest, vaguest in found if clearest != vaguest]
 
 
-def _shifted(cells: Mapping[str, Cell], weights: Mapping[str, float], by: float) -> Estimate:
+def _shifted(samples: Mapping[str, Sample], weights: Mapping[str, float], by: float) -> Estimate:
     """The difference with every mean `by` points clearer, and every spread as much smaller."""
-    sign = 1 if difference(cells, weights).value > 0 else -1
+    sign = 1 if difference(samples, weights).value > 0 else -1
     moved = {
         name: replace(
-            cells[name],
-            mean=cells[name].mean + (by * sign if weight > 0 else -by * sign),
-            std=None if cells[name].std is None else max(0.0, cells[name].std - by),
+            samples[name],
+            mean=samples[name].mean + (by * sign if weight > 0 else -by * sign),
+            std=None if samples[name].std is None else max(0.0, samples[name].std - by),
         )
         for name, weight in weights.items()
     }
     return difference(moved, weights)
 
 
-def paper_cells(table: str) -> dict[str, Cell]:
+def paper_samples(table: str) -> dict[str, Sample]:
     """Return the printed mean, std and n of each row of one of the paper's tables."""
     return {
-        number: Cell(mean=row.top1, std=row.std, n=row.n)
+        number: Sample(mean=row.top1, std=row.std, n=row.n)
         for number, row in paper_rows(table).items()
     }

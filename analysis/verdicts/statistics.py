@@ -22,7 +22,7 @@ LEVEL, POWER, MOST = 0.95, 0.8, 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class Sample:
     """Runs of one variant: mean, sample standard deviation (None below two runs), number."""
 
     mean: float
@@ -30,7 +30,7 @@ class Cell:
     n: int
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Cell:
+    def of(cls, values: Sequence[float]) -> Sample:
         """The cell of some runs."""
         std = float(numpy.std(values, ddof=1)) if len(values) > 1 else None
         return cls(mean=float(numpy.mean(values)), std=std, n=len(values))
@@ -59,8 +59,8 @@ class Estimate:
         return float(2 * stdtr(self.freedom, -abs(self.value) / self.error))
 
     @property
-    def better(self) -> float | None:
-        """Probability that the true difference is above zero, all being alike likely before."""
+    def above_zero(self) -> float | None:
+        """Probability that the true difference is above zero, from a flat prior."""
         if not self.error:
             return None
         return float(stdtr(self.freedom, self.value / self.error))
@@ -72,13 +72,13 @@ class Estimate:
         return self.error * _noncentrality(self.freedom, alpha)
 
 
-def difference(cells: Mapping[str, Cell], weights: Mapping[str, float]) -> Estimate:
+def difference(samples: Mapping[str, Sample], weights: Mapping[str, float]) -> Estimate:
     """The sum of means times weights, with Welch's error and Satterthwaite's freedom."""
-    value = sum(weight * cells[name].mean for name, weight in weights.items())
-    if any(cells[name].std is None for name in weights):
+    value = sum(weight * samples[name].mean for name, weight in weights.items())
+    if any(samples[name].std is None for name in weights):
         return Estimate(value=value)
     parts = [
-        (weight**2 * cells[name].std ** 2 / cells[name].n, cells[name].n - 1)
+        (weight**2 * samples[name].std ** 2 / samples[name].n, samples[name].n - 1)
         for name, weight in weights.items()
     ]
     variance = sum(part for part, _ in parts)
@@ -88,7 +88,7 @@ def difference(cells: Mapping[str, Cell], weights: Mapping[str, float]) -> Estim
     return Estimate(value=value, error=sqrt(variance), freedom=freedom)
 
 
-def over_orders(cells: Mapping[str, Cell], parts: Sequence[Mapping[str, float]]) -> Estimate:
+def over_orders(samples: Mapping[str, Sample], parts: Sequence[Mapping[str, float]]) -> Estimate:
     """The mean of what a step adds in several orders, with the error of seeds and of other orders.
 
     Student's over the orders, were they independent; but they share variants, and so their noise:
@@ -99,20 +99,20 @@ def over_orders(cells: Mapping[str, Cell], parts: Sequence[Mapping[str, float]])
     count = len(parts)
     mean = {name: sum(part.get(name, 0.0) for part in parts) / count
             for name in {name for part in parts for name in part}}  # fmt: skip
-    values = [sum(weight * cells[name].mean for name, weight in part.items()) for part in parts]
+    values = [sum(weight * samples[name].mean for name, weight in part.items()) for part in parts]
     value, scatter = float(numpy.mean(values)), float(numpy.var(values, ddof=1))
     within = {  # of each variant: how much of its noise is in the scatter
         name: (sum(part.get(name, 0.0) ** 2 for part in parts) - count * weight**2) / (count - 1)
         for name, weight in mean.items()
     }
-    if any(cells[name].std is None for name in mean):
-        shared = sum(weight**2 / cells[name].n for name, weight in mean.items())
-        apart = sum(each / cells[name].n for name, each in within.items())
+    if any(samples[name].std is None for name in mean):
+        shared = sum(weight**2 / samples[name].n for name, weight in mean.items())
+        apart = sum(each / samples[name].n for name, each in within.items())
         factor = max(1 / count, shared / apart if apart > 1e-9 else 0.0)
         error = sqrt(scatter * factor)
         return Estimate(value=value, error=error or None, freedom=count - 1)
-    seeds = difference(cells, mean)
-    noise = sum(each * cells[name].std ** 2 / cells[name].n for name, each in within.items())
+    seeds = difference(samples, mean)
+    noise = sum(each * samples[name].std ** 2 / samples[name].n for name, each in within.items())
     apart, shared = scatter / count, max(0.0, (seeds.error or 0.0) ** 2 - noise / count)
     if not apart + shared:
         return Estimate(value=value)
@@ -123,18 +123,18 @@ def over_orders(cells: Mapping[str, Cell], parts: Sequence[Mapping[str, float]])
 
 
 def seeds_needed(
-    cells: Mapping[str, Cell], weights: Mapping[str, float], alpha: float = 1 - LEVEL
+    samples: Mapping[str, Sample], weights: Mapping[str, float], alpha: float = 1 - LEVEL
 ) -> int | None:
     """Runs of each variant with which a true difference as large as the one seen would be seen.
 
     In four of five studies, by a test at `alpha`. None without a spread, or above 1,000.
     """
-    seen = difference(cells, weights)
+    seen = difference(samples, weights)
     if not seen.error or not seen.value:
         return None
 
     def shows(n: int) -> bool:
-        more = {name: replace(cells[name], n=n) for name in weights}
+        more = {name: replace(samples[name], n=n) for name in weights}
         then = difference(more, weights)
         return _power(then.freedom, abs(seen.value) / then.error, alpha) >= POWER
 
