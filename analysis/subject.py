@@ -14,6 +14,7 @@ from analysis.verdicts.verdict import Judged
 from roadmap.record import Record
 from roadmap.rows import Roadmap
 from roadmap.spec import fingerprint, to_dict
+from steps.studies.load import load_study
 from steps.studies.study import Study
 
 
@@ -74,6 +75,12 @@ class Subject:
     def is_path(self) -> bool:
         """Whether the study is a path, so that the paper's results can stand next to it."""
         return self.study.design == "path"
+
+    @cached_property
+    def paper(self) -> Study | None:
+        """The path of the paper's own roadmap; None if its results cannot stand next to these."""
+        table = self.study.roadmap.paper if self.is_path and self.measure.in_paper else None
+        return load_study("path", roadmap=table) if table else None
 
     @property
     def fitted(self) -> Roadmap:

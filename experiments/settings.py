@@ -11,8 +11,7 @@ from typing import Any
 from experiments.data.sources import Source, read_source
 from roadmap.errors import Problem
 from roadmap.rows import Roadmap
-from steps.roadmaps.load import load_roadmap
-from steps.studies.load import load_study
+from steps.config import Config
 
 
 class Plain:
@@ -41,24 +40,42 @@ class Settings(Plain):
     overrides: Mapping[str, Any] = field(default_factory=dict)
     runs: Path = Path("runs")
 
+    @classmethod
+    def of(cls, config: Config, *, data: str | None, data_root: Path | None, runs: Path) -> Settings:
+        """Return settings on a config that may be loaded already."""
+        settings = cls(
+            roadmap=config.roadmap_name,
+            study=config.study_name,
+            steps=config.steps,
+            overrides=config.overrides,
+            data=data,
+            data_root=data_root,
+            runs=runs,
+        )
+        vars(settings)["config"] = config
+        return settings
+
+    @cached_property
+    def config(self) -> Config:
+        """The roadmap or study that the rows are of."""
+        return Config(
+            roadmap=self.roadmap, study=self.study, steps=self.steps, overrides=self.overrides
+        )
+
     @cached_property
     def source(self) -> Source:
         """The data set, checked."""
-        return read_source(self._loaded.data if self.data is None else self.data, self.data_root)
-
-    @cached_property
-    def _loaded(self) -> Roadmap:
-        if self.study is None:
-            return load_roadmap(self.roadmap or "tiny", steps=self.steps)
-        given = {"roadmap": self.roadmap, "steps": self.steps, "overrides": self.overrides}
-        return load_study(self.study, **given).roadmap
+        if self.data is not None:
+            return read_source(self.data, self.data_root)
+        study = self.config.study
+        rows = self.config.roadmap_as_read if study is None else study.roadmap
+        return read_source(rows.data, self.data_root)
 
     @cached_property
     def path(self) -> Roadmap:
         """The roadmap with the overrides and the data's class count in every spec."""
         if "network.classes" in self.overrides:
             raise Problem("network.classes comes from the data; it cannot be set")
-        path = self._loaded
-        if self.study is None:  # a study has them already
-            path = path.overridden(self.overrides)
-        return path.with_classes(self.source.classes)
+        study = self.config.study
+        rows = self.config.roadmap if study is None else study.roadmap
+        return rows.with_classes(self.source.classes)
