@@ -41,9 +41,7 @@ def input_gradient(
         shape, dtype=gradient.dtype, device=gradient.device, memory_format=torch.channels_last
     )
     padding = weight.shape[-1] - 1 - padding
-    _convolve(
-        gradient, weight, None, y, tile, stride=1, spread=stride, padding=padding, flipped=True
-    )
+    _convolve(gradient, weight, None, y, tile, stride=1, spread=stride, padding=padding, flipped=True)
     return y
 
 
@@ -92,8 +90,8 @@ def _convolve(
 
 def weight_gradient(
     gradient: Tensor, x: Tensor, kernel: int, stride: int, padding: int, tile: Tile
-) -> tuple[Tensor, Tensor]:
-    """Return the float32 gradients of weight (channels, 1, kernel, kernel) and bias (channels,).
+) -> Tensor:
+    """Return the float32 gradients of weights and bias: (kernel² + 1, channels), the bias last.
 
     gradient, x: (batch, channels, height, width) of output and input, channels last. Each program
     writes its own partial sums; their sum has a fixed order, so that results repeat bit by bit.
@@ -124,5 +122,4 @@ def weight_gradient(
         CHANNELS=tile.channels,
         num_warps=tile.warps,
     )
-    total = parts.sum(0)
-    return total[:-1].t().reshape(channels, 1, kernel, kernel), total[-1]
+    return parts.sum(0)

@@ -56,9 +56,7 @@ def convolve(  # type: ignore[no-untyped-def]
         inside = in_rows & (spread_row >= 0) & (source < height)
         if SPREAD > 1:
             inside = inside & (spread_row % SPREAD == 0)
-        line = (
-            x + ((image_row + source).to(tl.int64) * width * channels)[:, None] + channel[None, :]
-        )
+        line = x + ((image_row + source).to(tl.int64) * width * channels)[:, None] + channel[None, :]
         for k in tl.static_range((COLUMNS - 1) * STRIDE + KERNEL):
             if SPREAD == 1 or COLUMNS % SPREAD != 0 or (k - PADDING) % SPREAD == 0:
                 spread_column = first * STRIDE + k - PADDING
@@ -115,9 +113,7 @@ def correlate(  # type: ignore[no-untyped-def]
         inside = in_rows & (source >= 0) & (source < height)
         above = gradient + (row.to(tl.int64) * out_width * channels)[:, None] + channel[None, :]
         image_row = (row // out_height) * height
-        line = (
-            x + ((image_row + source).to(tl.int64) * width * channels)[:, None] + channel[None, :]
-        )
+        line = x + ((image_row + source).to(tl.int64) * width * channels)[:, None] + channel[None, :]
         for first in range(0, out_width, COLUMNS):
             slopes = ()
             for t in tl.static_range(COLUMNS):
