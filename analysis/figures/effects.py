@@ -220,7 +220,11 @@ def effect_drawings(subject: Subject) -> list[Drawing]:
     if subject.paper is not None:
         theirs = judge_paper(subject.paper, subject.paper.base.name)
     if not _is_known(judged):
-        return [] if theirs is None else [_alone(f"paper-effects-{subject.study.roadmap.paper}", theirs, PAPER)]
+        return (
+            []
+            if theirs is None
+            else [_alone(f"paper-effects-{subject.study.roadmap.paper}", theirs, PAPER)]
+        )
     drawings = [_alone("effects", judged)]
     if theirs is not None:
         drawings.append(_beside("paper", theirs, judged))

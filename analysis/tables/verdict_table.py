@@ -125,7 +125,8 @@ def _order(verdict: Verdict, decimals: int) -> str:
 
 def _terminal(judged: Judged) -> str:
     """At most 80 columns."""
-    console = Console(file=io.StringIO(), width=WIDTH, highlight=False, legacy_windows=False)
+    screen_text = io.StringIO()
+    console = Console(file=screen_text, width=WIDTH, highlight=False, legacy_windows=False)
     title = " · ".join(part for part in (judged.title, judged.data) if part)
     console.print(Text(visible(title)))
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
@@ -158,11 +159,11 @@ def _terminal(judged: Judged) -> str:
     asks, *rest = map(visible, remarks(judged))
     console.print(Text(asks))
     console.print(grid)
-    if any(each.images_low is not None for each in judged.verdicts):
+    if any(verdict.images_low is not None for verdict in judged.verdicts):
         rest.append("Intervals over validation images: the other formats (--format md) have them.")
     for line in rest:
         console.print(Text(line))
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+    return "\n".join(line.rstrip() for line in screen_text.getvalue().splitlines())
 
 
 def remarks(judged: Judged) -> list[str]:
@@ -172,14 +173,15 @@ def remarks(judged: Judged) -> list[str]:
 
 def _findings(judged: Judged) -> list[str]:
     agreements = [
-        f"Agreement with the paper, {each.of}: Spearman {signed(each.correlation, 2)} "
-        f"({_interval(each.low, each.high, 2)}, {each.pairs} pairs)"
-        for each in judged.agreements
+        f"Agreement with the paper, {agreement.of}: Spearman {signed(agreement.correlation, 2)} "
+        f"({_interval(agreement.low, agreement.high, 2)}, {agreement.pairs} pairs)"
+        for agreement in judged.agreements
     ]
     orders = [
-        f"{each.step}: its worth varies by {_order(each, 1)} over orders beyond what seeds explain"
-        for each in judged.verdicts
-        if each.order_p is not None and each.order_p < 0.05
+        f"{verdict.step}: its worth varies by {_order(verdict, judged.measure.decimals)} over "
+        "orders beyond what seeds explain"
+        for verdict in judged.verdicts
+        if verdict.order_p is not None and verdict.order_p < 0.05
     ]
     return [*orders, *agreements, *judged.notes]
 

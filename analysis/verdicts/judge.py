@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 
 import numpy
-from scipy import stats
 
 from analysis.measures import TOP1, Measure
-from analysis.verdicts.statistics import (
-    Estimate,
-    Sample,
-    difference,
-    holm,
-    over_images,
-    over_orders,
-    seeds_needed,
-)
+from analysis.verdicts.images import over_images
+from analysis.verdicts.orders import FEWEST_ORDERS, order_dependence, over_orders
+from analysis.verdicts.statistics import Estimate, Sample, difference, holm, seeds_needed
 from analysis.verdicts.verdict import ALPHA, UNDECIDED, Verdict
 from steps.studies.contrast import Contrast
 from steps.studies.study import Study
-
-FEWEST_ORDERS = 3  # fewer tell too little of how the mean varies over orders
 
 
 def margin_of(study: Study, measure: Measure) -> float:
@@ -63,11 +53,10 @@ def judge(
     tests = max(1, sum(any(contrast.parts) for contrast in contrasts))
     ps = [estimate.p if estimate else None for estimate in estimates]
     adjusted = holm([None if p is None else min(1.0, p * looks) for p in ps], tests)
-    orders = [_order(parts, samples) for parts in known]
+    orders = [order_dependence(parts, samples) for parts in known]
     order_ps = holm([p for _, p in orders], tests)
-    rules = _Rules(
-        margin=margin, looks=looks, strictest=ALPHA / tests / looks, measure=measure
-    )  # strictest: Holm's first step
+    strictest = ALPHA / tests / looks  # Holm's first step
+    rules = _Rules(margin=margin, looks=looks, strictest=strictest, measure=measure)
     rows = zip(contrasts, known, estimates, adjusted, orders, order_ps, strict=True)
     return tuple(
         replace(
@@ -90,10 +79,10 @@ class _Rules:
 
 
 def _known(contrast: Contrast, samples: Mapping[str, Sample]) -> list[Mapping[str, float]]:
-    """The parts that have runs, where they are enough to judge by.
+    """Return the parts that have runs if they are enough to judge by, else none.
 
-    A part in which the step changes nothing needs no runs: beside such all others must be there,
-    or the mean would lean towards zero.
+    A part in which the step changes nothing needs no runs. If there is one, all other parts must
+    have runs, or the mean would lean towards zero.
     """
     known = [part for part in contrast.parts if all(name in samples for name in part)]
     enough = min(len(contrast.parts), FEWEST_ORDERS)
@@ -105,7 +94,7 @@ def _known(contrast: Contrast, samples: Mapping[str, Sample]) -> list[Mapping[st
 def _estimate(
     parts: Sequence[Mapping[str, float]], samples: Mapping[str, Sample], complete: bool = False
 ) -> Estimate:
-    """The mean over parts; a sample of orders stands for others too, all orders for themselves."""
+    """Return the mean over parts; a sample of orders has the error of other orders too."""
     if len(parts) >= FEWEST_ORDERS and any(parts) and not complete:
         return over_orders(samples, parts)
     return difference(samples, _together(parts))
@@ -134,7 +123,8 @@ def _verdict(
     weights = _together(parts)
     low, high = estimate.interval() or (None, None)
     words = verdict_words(estimate, p, rules.margin, rules.looks, rules.measure)
-    images_low, images_high = _over_images(rights, weights) or (None, None)
+    images = over_images(rights, weights)
+    images_low, images_high = (images and images.interval()) or (None, None)
     needed = None
     if words == UNDECIDED and len(parts) < FEWEST_ORDERS:
         needed = seeds_needed(samples, weights, rules.strictest)
@@ -177,34 +167,3 @@ def verdict_words(
     if ends and -margin < ends[0] and ends[1] < margin:
         return f"no difference larger than {margin:g}"
     return UNDECIDED
-
-
-def _order(
-    parts: Sequence[Mapping[str, float]], samples: Mapping[str, Sample]
-) -> tuple[float | None, float | None]:
-    """How far a step's worth varies over orders beyond the noise of seeds, and p of no such."""
-    if len(parts) < FEWEST_ORDERS or not any(parts):
-        return None, None
-    known = [one for one in (difference(samples, part) for part in parts if part) if one.error]
-    if len(known) < FEWEST_ORDERS:  # one seed: order and noise cannot be told apart
-        return None, None
-    spread = float(numpy.var([one.value for one in known], ddof=1))
-    squares = [one.error**2 for one in known]
-    noise = fmean(squares)
-    freedom = sum(squares) ** 2 / sum(
-        square**2 / one.freedom for square, one in zip(squares, known, strict=True)
-    )
-    return max(spread - noise, 0.0) ** 0.5, float(
-        stats.f.sf(spread / noise, len(known) - 1, freedom)
-    )
-
-
-def _over_images(
-    rights: Mapping[str, Sequence[numpy.ndarray]], weights: Mapping[str, float]
-) -> tuple[float, float] | None:
-    if not weights or any(name not in rights for name in weights):
-        return None
-    sizes = {len(run) for name in weights for run in rights[name]}
-    if len(sizes) > 1:
-        return None
-    return over_images(rights, weights, sizes.pop()).interval()

@@ -11,20 +11,13 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from analysis.tables.verdict_table import FORMATS, render_verdicts
-from analysis.verdicts import judge as judge_module
+from analysis.verdicts.agreement import rank_correlation
+from analysis.verdicts.images import over_images, right
 from analysis.verdicts.judge import judge
 from analysis.verdicts.more_seeds import next_runs
+from analysis.verdicts.orders import order_dependence, over_orders
 from analysis.verdicts.paper import judge_paper
-from analysis.verdicts.statistics import (
-    Sample,
-    difference,
-    holm,
-    over_images,
-    over_orders,
-    rank_correlation,
-    right,
-    seeds_needed,
-)
+from analysis.verdicts.statistics import Sample, difference, holm, seeds_needed
 from analysis.verdicts.study import judge_study
 from analysis.verdicts.verdict import UNDECIDED
 from roadmap.errors import Problem
@@ -306,7 +299,7 @@ def test_images_and_seeds_are_two_sources():
     packed = base64.b64encode(numpy.packbits(one)).decode()
     assert (right(packed)[:4000] == one).all()
     rights = {"a": [one.astype(int)] * 2, "b": [other.astype(int)] * 2}
-    found = over_images(rights, {"b": 1.0, "a": -1.0}, 4000)
+    found = over_images(rights, {"b": 1.0, "a": -1.0})
     theirs = stats.ttest_rel(100.0 * other, 100.0 * one)
     assert found.value == pytest.approx(100 * (other.mean() - one.mean()))
     assert found.interval() == pytest.approx(tuple(theirs.confidence_interval(0.95)))
@@ -515,7 +508,7 @@ def test_dependence_on_order_is_not_seen_where_there_is_none():
                 name: Sample.of(list(generator.normal(50, 1, runs(place))))
                 for place, name in enumerate(name for part in parts for name in part)
             }
-            _, p = judge_module._order(parts, cells)
+            _, p = order_dependence(parts, cells)
             wrong += p is not None and p < 0.05
         assert wrong / 1500 < 0.08, wrong
 
