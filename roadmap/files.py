@@ -11,9 +11,11 @@ def put(path: Path, *parts: bytes | memoryview, beside: Path, before: Path | Non
     """Write `parts` to the file `beside`, flush it and rename it to `path`.
 
     If `before` is given, an existing file at `path` moves there. If writing fails, nothing changes.
+    A link at `path` or `beside` is replaced and never followed.
     """
+    beside.unlink(missing_ok=True)
     try:
-        with beside.open("wb") as file:
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
             for part in parts:
                 file.write(part)
             file.flush()
