@@ -111,14 +111,14 @@ def test_our_kernels_are_torchs_convolution(kernel, stride, channels, side, comp
     expected.backward(gradient.float())
     assert relative(found.float(), expected) < 6e-3
     assert relative(inputs[0].grad.float(), inputs[1].grad) < 6e-3
-    assert relative(ours.weight.grad, plain.weight.grad) < 1e-4
-    assert relative(ours.bias.grad, plain.bias.grad) < 1e-4
+    assert relative(ours.weight.grad, plain.weight.grad) < 1e-3
+    assert relative(ours.bias.grad, plain.bias.grad) < 1e-3
 
 
 def test_weight_gradients_repeat_bit_by_bit():
     from roadmap.kernels.cases import Case
-    from roadmap.kernels.timing import Problem
+    from roadmap.kernels.timing import Workload
 
-    problem = Problem(Case(7, 1, 96, 56, batch=16))
+    problem = Workload(Case(7, 1, 96, 56, batch=16))
     first, second = (problem.ours("weight", tiles_to_try("weight", 7)[0]) for _ in range(2))
     assert torch.equal(first, second)

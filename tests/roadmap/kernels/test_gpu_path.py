@@ -28,7 +28,8 @@ class Operations(TorchDispatchMode):
         result = operation(*given, **(named or {}))
         name = str(operation.overloadpacket)
         self.counts[name] += 1
-        if isinstance(result, torch.Tensor) and result.ndim == 4 and result.shape[0] == FEW:
+        is_map = isinstance(result, torch.Tensor) and result.ndim == 4 and result.shape[2] > 1
+        if is_map and result.shape[0] == FEW:
             if name in COPIES and given[0].stride() != result.stride():
                 self.copies.append((name, tuple(result.shape)))
             if name in COPIES and given[0].dtype != result.dtype:
