@@ -52,10 +52,10 @@ def residual_sum(branch: Tensor, shortcut: Tensor, gamma: Tensor | None, drop: f
 
 
 def average(x: Tensor) -> Tensor:
-    """Return the mean over positions, (batch, channels, 1, 1), of x (batch, channels, height, width).
+    """Return the mean over positions of x (batch, channels, height, width).
 
-    On a GPU the gradient is channels-last; that of torch's pooling is not, and the last stage would
-    copy it.
+    The result is (batch, channels, 1, 1). On a GPU the gradient is channels-last; that of torch's
+    pooling is not, and the last stage would copy it.
     """
     if not device.on_gpu(x):
         return functional.adaptive_avg_pool2d(x, 1)
