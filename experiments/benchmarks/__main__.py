@@ -37,7 +37,7 @@ def main() -> None:
             "Whole runs against timm's train.py",
             lambda trials: peer.against_timm(options.peer.resolve(), trials),
         )
-    machine = Machine(threads=cores(), workers=0)
+    machine = Machine(threads=cores(), workers=0, precision="32", compile=False)
     command = shlex.join(["python", "-m", "experiments.benchmarks", *sys.argv[1:]])
     about = describe_machine(machine, images="", command=command, started="", finished="")
     found: dict[str, list[dict]] = {}

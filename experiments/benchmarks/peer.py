@@ -11,7 +11,7 @@ from PIL import Image
 
 from experiments.benchmarks.measure import Found, in_turn, ratio, timed
 from experiments.data import fractals
-from experiments.data.sources import cache_folder
+from experiments.data.cache import cache_folder
 from experiments.host.machine import cores
 
 SIZE, BATCH, EPOCHS = 64, 64, 4

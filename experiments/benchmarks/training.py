@@ -16,12 +16,13 @@ import torch
 
 from experiments.benchmarks.measure import Found, in_turn, ratio
 from experiments.data.fractals import Fractals
-from experiments.data.sources import Source, cache_folder
 from experiments.data.splits import DataSet, Statistics, open_data
+from experiments.host.events import EpochDone, Event, StepDone
 from experiments.host.machine import Machine
-from experiments.host.progress import Event
-from experiments.loading.loaders import Held, Streamed, choose_loading, train_loader
+from experiments.job import Job
+from experiments.loading.loaders import choose_loading, train_loader
 from experiments.loading.samplers import EpochSampler, Share
+from experiments.loading.views import Held, HeldOnDevice, Streamed
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.loop import train_here
@@ -43,12 +44,9 @@ class Small(Settings):
     """The embedded data, 2,000 images of it, so that an epoch is short."""
 
     @cached_property
-    def source(self) -> Source:
+    def source(self) -> Fractals:
         """20 categories × 100 images."""
-        origin = Fractals(categories=20, train=100, val=10)
-        return Source(
-            name="fractals", fingerprint=origin.fingerprint, classes=20, images=2000, origin=origin
-        )
+        return Fractals(categories=20, train=100, val=10)
 
 
 def against_a_bare_loop(trials: int) -> Iterator[Found]:
@@ -79,7 +77,7 @@ def _in_turn(
         request = Request(settings=settings, row=row, seed=0)
         request.folder.mkdir(parents=True)
         turns = Turns(request, machine)
-        train_here(request, machine, "make bench", turns.tell)
+        train_here(Job(request=request, machine=machine, command="make bench"), turns.tell)
     return turns.found(turns.runner), turns.found(turns.loop)
 
 
@@ -99,15 +97,15 @@ class Turns:
     def tell(self, event: Event) -> None:
         """Hear of the runner's steps; between epochs it validates and saves, which is not timed."""
         arrived = time.perf_counter()
-        if event.preparing or not event.total:
-            return
-        if event.line.startswith("epoch "):
+        if isinstance(event, EpochDone):
             self.epoch, self.done = self.epoch + 1, None
             return
-        if self.done is not None and (steps := event.done - self.done):
+        if not isinstance(event, StepDone):
+            return
+        if self.done is not None and (steps := event.step - self.done):
             self.runner[self.epoch] += [(arrived - self.since) / steps] * steps
             self.loop[self.epoch] += [next(self.steps) for _ in range(steps)]
-        self.done, self.since = event.done, time.perf_counter()
+        self.done, self.since = event.step, time.perf_counter()
 
     def found(self, seconds: dict[int, list[float]]) -> tuple[float, ...]:
         """Images/s of each epoch but the first."""
@@ -121,7 +119,7 @@ def _bare_loop(request: Request, machine: Machine) -> Iterator[float]:
     network = build(spec.network, recipe.image_size).to(memory_format=torch.channels_last)
     optimizer, mix = make_optimizer(network, recipe), mixup(recipe, data.source.classes)
     loading = choose_loading(data, recipe, machine)
-    views = train_loader(data, recipe, 0, share=Share(), loading=loading).dataset
+    views = train_loader(data, recipe, 0, share=Share(), loading=loading).views
     order = EpochSampler(len(data.train), recipe.batch, 0)
     network.train()
     for epoch in count():
@@ -141,7 +139,7 @@ def _bare_loop(request: Request, machine: Machine) -> Iterator[float]:
 
 
 def _data(request: Request) -> DataSet:
-    return open_data(request.settings.source, cache_folder())
+    return open_data(request.settings.source)
 
 
 def augmentation_beside_timms(trials: int) -> Iterator[Found]:
@@ -151,7 +149,7 @@ def augmentation_beside_timms(trials: int) -> Iterator[Found]:
     data, recipe = _data(request), request.spec.recipe
     torch.set_num_threads(1)
     kept = (data.train, recipe, 0, Statistics())
-    views = (Held(*kept), Streamed(*kept), Held(*kept, torch.device("cpu")))
+    views = (Held(*kept), Streamed(*kept), HeldOnDevice(*kept, torch.device("cpu")))
     passes = [partial(_a_pass, each, recipe.batch) for each in views]
     ours, theirs, batched = in_turn(trials, *passes)
     yield Found(name="augmentation, held in memory", unit="ms", trials=tuple(ours))

@@ -10,6 +10,7 @@ from experiments.benchmarks.__main__ import main
 from experiments.benchmarks.measure import Found, in_turn, ratio, timed
 from experiments.benchmarks.training import PLAIN, Small, Turns
 from experiments.host.machine import Machine
+from experiments.job import Job
 from experiments.request import Request
 from experiments.training.loop import train_here
 
@@ -45,7 +46,7 @@ def test_the_runner_and_a_bare_loop_train_the_same_number_of_steps_by_turns(tmp_
     request.folder.mkdir(parents=True)
     machine = Machine(threads=1, workers=0)
     turns = Turns(request, machine)
-    train_here(request, machine, "test", turns.tell)
+    train_here(Job(request=request, machine=machine), turns.tell)
     counts = [{epoch: len(each) for epoch, each in found.items()}
               for found in (turns.runner, turns.loop)]  # fmt: skip
     assert counts[0] == counts[1] and set(counts[0]) == {0, 1}

@@ -12,8 +12,9 @@ from PIL import Image
 
 from experiments.data.splits import Split, Statistics
 from experiments.host.machine import Machine
-from experiments.loading.loaders import Evaluated, Held, Loading, Streamed, choose_loading
+from experiments.loading.loaders import Loading, choose_loading
 from experiments.loading.samplers import NO_IMAGE, EpochSampler, EvaluationSampler, Share
+from experiments.loading.views import Evaluated, Held, HeldOnDevice, Streamed
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from steps.recipes.load import load_recipe
@@ -61,8 +62,9 @@ def test_held_images_are_augmented_to_the_bit_as_timm_does(changes):
     statistics = split.statistics() if recipe.statistics == "data" else Statistics()
     keys = [(epoch, index) for epoch in (0, 1) for index in range(0, 300, 2)]
     streamed, labels = Streamed(split, recipe, 5, statistics)[keys]
-    for device in (None, torch.device("cpu")):
-        held, same = Held(split, recipe, 5, statistics, device)[keys]
+    given = (split, recipe, 5, statistics)
+    for views in (Held(*given), HeldOnDevice(*given, torch.device("cpu"))):
+        held, same = views[keys]
         assert torch.equal(held, streamed) and torch.equal(same, labels)
     assert not torch.equal(streamed, Streamed(split, recipe, 6, statistics)[keys][0])
 
