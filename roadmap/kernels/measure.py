@@ -86,12 +86,12 @@ def _failed(future: Future[str]) -> bool:
 
 def _compile(job: tuple[int, int, bool, torch.dtype, str, int]) -> str:
     """Run one kernel once on a small map, which compiles it; return its failure or ""."""
-    from roadmap.kernels.timing import Problem
+    from roadmap.kernels.timing import Workload
 
     kernel, stride, aligned, dtype, direction, number = job
     case = Case(kernel, stride, 32 if aligned else 24, 16, batch=2, dtype=dtype)
     try:
-        Problem(case).ours(direction, tiles_to_try(direction, kernel)[number])
+        Workload(case).ours(direction, tiles_to_try(direction, kernel)[number])
         torch.cuda.synchronize()
     except Exception:  # whatever a compiler raises: the others are still measured
         return f"{job}: {traceback.format_exc()[-400:]}"
@@ -100,13 +100,13 @@ def _compile(job: tuple[int, int, bool, torch.dtype, str, int]) -> str:
 
 def _rows(case: Case) -> Iterator[dict[str, Any]]:
     """Time the directions of a case; a failure becomes the row's `failure`."""
-    from roadmap.kernels.timing import TOLERANCE, Problem, milliseconds
+    from roadmap.kernels.timing import TOLERANCE, Workload, milliseconds
 
     about = {"case": str(case), "kernel": case.kernel, "stride": case.stride}
     about |= {"channels": case.channels, "side": case.side, "batch": case.batch}
     about["dtype"] = str(case.dtype).removeprefix("torch.")
     try:
-        problem = Problem(case)
+        problem = Workload(case)
     except Exception as failure:  # out of memory
         yield about | {"failure": str(failure)[:300]}
         return

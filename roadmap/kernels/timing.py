@@ -15,12 +15,12 @@ from roadmap.kernels import launch
 from roadmap.kernels.cases import Case
 from roadmap.kernels.tiles import Tile
 
-# Relative error (norms) against float32: rounding of the output is 2e-3 in bfloat16.
-TOLERANCE = {torch.bfloat16: 6e-3, torch.float32: 1e-5}
+# Relative error (norms) against float32: rounding the output to bfloat16 alone makes about 3e-3.
+TOLERANCE = {torch.bfloat16: 6e-3, torch.float32: 1e-4}
 
 
 @dataclass
-class Problem:
+class Workload:
     """The tensors of a case, and its three directions by each method."""
 
     case: Case
@@ -70,11 +70,12 @@ class Problem:
 
     def error(self, direction: str, tile: Tile) -> float:
         """Return the relative error of ours against float32, over at most 16 images."""
-        few = Problem(_with_batch(self.case, min(16, self.case.batch)), self.device)
+        few = Workload(_with_batch(self.case, min(16, self.case.batch)), self.device)
         ours = few.ours(direction, tile).float()
-        exact = _by_torch(
-            few.case, direction, few.x.float(), few.weight, few.bias, few.gradient.float()
-        )
+        with torch.backends.cudnn.flags(enabled=False):  # torch's own kernels, and no TF32
+            exact = _by_torch(
+                few.case, direction, few.x.float(), few.weight, few.bias, few.gradient.float()
+            )
         if direction == "weight":
             exact = [torch.cat([exact[0].flatten(1).t(), exact[1][None]])]
         return ((ours - exact[0]).norm() / exact[0].norm()).item()

@@ -10,7 +10,7 @@ from roadmap.kernels import choice, device
 from roadmap.kernels.cases import Case
 from roadmap.kernels.choice import DIRECTIONS, Choice, Shape
 from roadmap.kernels.tiles import tiles_to_try
-from roadmap.kernels.timing import Problem
+from roadmap.kernels.timing import Workload
 from roadmap.layers import DepthwiseConvolution
 
 
@@ -19,7 +19,7 @@ def errors():
     for kernel, stride, channels, side, batch in json.load(sys.stdin):
         for dtype in (torch.float32, torch.bfloat16):
             case = Case(kernel, stride, channels, side, batch, dtype)
-            problem = Problem(case, "cpu")
+            problem = Workload(case, "cpu")
             for direction in DIRECTIONS:
                 for tile in tiles_to_try(direction, kernel)[:2]:
                     error = problem.error(direction, tile)

@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from roadmap.kernels import device
+from roadmap.kernels import choice, device
 from roadmap.layers import DepthwiseConvolution
 from roadmap.network import build
 from steps.roadmaps.load import load_roadmap
 
 TINY = load_roadmap("tiny")
 ROWS = ("00", "04", "05", "08", "13")
+FEW = 2  # images, which no weight's first dimension is
 COPIES = ("aten.clone", "aten.copy_", "aten.contiguous", "aten._to_copy")
 
 
@@ -21,21 +22,25 @@ class Operations(TorchDispatchMode):
 
     def __init__(self):
         super().__init__()
-        self.counts, self.copies, self.types = Counter(), [], Counter()
+        self.counts, self.copies, self.casts = Counter(), [], []
 
     def __torch_dispatch__(self, operation, types, given=(), named=None):
         result = operation(*given, **(named or {}))
         name = str(operation.overloadpacket)
         self.counts[name] += 1
-        if isinstance(result, torch.Tensor) and result.ndim == 4 and result.shape[2] > 1:
-            self.types[str(result.dtype)] += 1
+        is_map = isinstance(result, torch.Tensor) and result.ndim == 4 and result.shape[2] > 1
+        if is_map and result.shape[0] == FEW:
             if name in COPIES and given[0].stride() != result.stride():
                 self.copies.append((name, tuple(result.shape)))
+            if name in COPIES and given[0].dtype != result.dtype:
+                self.casts.append((given[0].dtype, result.dtype, tuple(result.shape)))
         return result
 
 
 def network_and_images(number, gpu, monkeypatch, size=48):
     monkeypatch.setattr(device, "on_gpu", lambda x: gpu)
+    unknown = torch.compiler.assume_constant_result(lambda index: "unknown GPU")
+    monkeypatch.setattr(choice, "gpu_name", unknown)
     torch.manual_seed(0)
     network = build(TINY[number].spec.network).to(memory_format=torch.channels_last)
     for name, parameter in network.named_parameters():
@@ -50,11 +55,11 @@ def test_every_row_computes_as_on_the_cpu_with_the_same_random_drops(number, mon
     results = []
     for gpu in (False, True):
         network, images = network_and_images(number, gpu, monkeypatch)
-        loss = network(images).square().mean()
+        loss = network.double()(images.double()).square().mean()
         loss.backward()
-        results.append([loss, *(weight.grad for weight in network.parameters())])
+        results.append([loss.detach(), *(weight.grad for weight in network.parameters())])
     for ours, plain in zip(*reversed(results), strict=True):
-        torch.testing.assert_close(ours, plain, rtol=1e-3, atol=1e-4 * (1 + plain.abs().max()))
+        torch.testing.assert_close(ours, plain, rtol=1e-7, atol=1e-10)
 
 
 def counted(number, gpu, monkeypatch):
@@ -62,7 +67,7 @@ def counted(number, gpu, monkeypatch):
     network, images = network_and_images(number, gpu, monkeypatch, 256)
     with Operations() as operations:
         with torch.autocast("cpu", torch.bfloat16):
-            loss = network(images[:1]).square().mean()
+            loss = network(images[:FEW]).square().mean()
         loss.backward()
     return operations
 
@@ -74,8 +79,7 @@ def test_row_13_stays_in_bfloat16_and_copies_no_layout(monkeypatch):
     assert ours.counts["aten.addcmul"] == blocks  # layer scale, drop path and residual
     assert ours.counts["aten.addmm"] == 2 * blocks + 1  # 1×1 convolutions and the classifier
     assert ours.counts["aten.convolution"] == blocks + 4  # depthwise, stem, three downsamplings
-    assert ours.types["torch.float32"] < plain.types["torch.float32"] / 4
-    assert ours.counts["aten._to_copy"] < plain.counts["aten._to_copy"]
+    assert len(ours.casts) == 1 < blocks < len(plain.casts)  # the images
 
 
 @pytest.mark.parametrize("number", ROWS)
@@ -83,8 +87,8 @@ def test_no_row_copies_a_layout(number, monkeypatch):
     assert counted(number, True, monkeypatch).copies == []
 
 
-@pytest.mark.parametrize("gpu", [False, True], ids=["cpu", "gpu"])
-@pytest.mark.parametrize("number", ["04", "13"])
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "gpu"), [("04", True), ("13", True), ("13", False)])
 def test_networks_are_traced_by_fx_and_export(number, gpu, monkeypatch):
     network, images = network_and_images(number, gpu, monkeypatch)
     network.eval()
@@ -97,8 +101,8 @@ def test_networks_are_traced_by_fx_and_export(number, gpu, monkeypatch):
     torch.testing.assert_close(exported(images[:3]), expected[:3])
 
 
-@pytest.mark.parametrize("gpu", [False, True], ids=["cpu", "gpu"])
-@pytest.mark.parametrize("number", ["04", "13"])
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "gpu"), [("04", True), ("13", True), ("13", False)])
 def test_one_graph_without_breaks_and_one_more_for_another_batch(number, gpu, monkeypatch):
     network, images = network_and_images(number, gpu, monkeypatch)
     torch._dynamo.reset()
@@ -112,7 +116,7 @@ def test_one_graph_without_breaks_and_one_more_for_another_batch(number, gpu, mo
 
 def test_depthwise_on_a_gpu_without_a_measurement_is_torchs(monkeypatch):
     monkeypatch.setattr(device, "on_gpu", lambda x: True)
-    monkeypatch.setattr("roadmap.kernels.choice.gpu_name", lambda index: "unknown GPU")
+    monkeypatch.setattr(choice, "gpu_name", lambda index: "unknown GPU")
     ours = DepthwiseConvolution(16, 16, 7, padding=3, groups=16)
     x = torch.randn(2, 16, 3, 3)
     assert torch.equal(ours(x), torch.nn.Conv2d.forward(ours, x))
