@@ -7,6 +7,7 @@ RUNS ?= runs
 FIGURES ?= figures
 REPORT ?= report
 BENCH ?= bench.json
+BENCH_GPU ?= bench-gpu.json
 ARGUMENTS ?=
 
 ifeq ($(VENV),)
@@ -19,7 +20,7 @@ endif
 CLI = $(PYTHON) -m roadmap
 
 .DEFAULT_GOAL := help
-.PHONY: help setup roadmap table plots report cost bench test lint format clean
+.PHONY: help setup roadmap table plots report cost bench bench-gpu test lint format clean
 
 help:  ## this menu
 	@printf 'From ResNet to ConvNeXt, every step trainable.\n\n'
@@ -51,6 +52,9 @@ cost: $(READY)  ## what every row costs, exactly, without training
 
 bench: $(READY)  ## speed beside a bare loop, fvcore, timm (PEER=train.py)
 	$(PYTHON) -m experiments.benchmarks --out $(BENCH) $(if $(PEER),--peer $(PEER))
+
+bench-gpu: $(READY)  ## speed on a GPU, all parts in 6 minutes (PEER=train.py)
+	$(PYTHON) -m experiments.benchmarks.gpu --out $(BENCH_GPU) $(if $(PEER),--peer $(PEER))
 
 test: $(READY) lint  ## the test suite, with real short trainings
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --dist worksteal
