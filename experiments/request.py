@@ -95,7 +95,8 @@ class Request(Plain):
                 raise Problem(f"folder of runs {runs}: {folder} is a file")
         paths = (runs.absolute(), *runs.absolute().parents)
         there = next(path for path in paths if path.exists())
-        if not os.access(there, os.W_OK | os.X_OK):
+        done = (self.folder / "record.json").exists()
+        if not done and not os.access(there, os.W_OK | os.X_OK):
             raise Problem(f"folder of runs {runs}: {there} cannot be written")
 
     def finished(self) -> Record | None:

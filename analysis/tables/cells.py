@@ -11,19 +11,19 @@ from analysis.tables.table import Table, TableRow
 MISSING = "–"
 
 
-def accuracy(top1: float, std: float | None = None, n: int | None = None, decimals: int = 1) -> str:
-    """`82.1 ± 0.3 (3)`: percent, sample standard deviation where there is one, number of runs."""
-    text = f"{top1:.{decimals}f}"
+def accuracy(mean: float, std: float | None = None, n: int | None = None, decimals: int = 1) -> str:
+    """Return `82.1 ± 0.3 (3)`: mean, sample standard deviation if known, number of runs."""
+    text = f"{mean:.{decimals}f}"
     if std is not None:
         text += f" ± {std:.{decimals}f}"
     return text if n is None else f"{text} ({n})"
 
 
-def top1(row: TableRow, decimals: int) -> str:
-    """A row's accuracy over its finished runs, or how many diverged where none finished."""
-    if row.top1 is None:
+def result(row: TableRow, decimals: int) -> str:
+    """Return a row's mean over finished runs, or how many diverged if none finished."""
+    if row.mean is None:
         return f"diverged ({row.diverged})" if row.diverged else MISSING
-    return accuracy(row.top1, row.std, row.n, decimals)
+    return accuracy(row.mean, row.std, row.n, decimals)
 
 
 def counts(runs: Mapping[str, int]) -> str:
@@ -80,17 +80,15 @@ def cells(table: Table) -> list[dict[str, str]]:
         cell = {
             "row": row.row,
             "step": _step(row),
-            "top1": top1(row, decimals),
+            "mean": result(row, decimals),
             "change": signed(row.change, decimals),
-            "paper_top1": fixed(row.paper_top1, 2),
+            "paper_mean": fixed(row.paper_mean, 2),
             "gmacs": fixed(row.gmacs, gmacs),
             "paper_gflops": fixed(row.paper_gflops, 2),
             "params": fixed(row.params / 1e6, params),
             "images_per_second": rate(row.images_per_second),
         }
-        if not has_paper(table):
-            cell = {key: text for key, text in cell.items() if not key.startswith("paper")}
-        rows.append(cell)
+        rows.append({key: text for key, text in cell.items() if key not in left_out(table)})
     return rows
 
 
@@ -100,9 +98,13 @@ def _step(row: TableRow) -> str:
     return f"{title} †".lstrip() if row.diverged and row.n else title
 
 
-def has_paper(table: Table) -> bool:
-    """Whether the paper has numbers for any row."""
-    return any(row.paper_top1 is not None for row in table.rows)
+def left_out(table: Table) -> set[str]:
+    """Return the columns of the paper's numbers that would be empty."""
+    filled = {
+        "paper_mean": any(row.paper_mean is not None for row in table.rows),
+        "paper_gflops": any(row.paper_gflops is not None for row in table.rows),
+    }
+    return {name for name, known in filled.items() if not known}
 
 
 def notes(table: Table) -> tuple[str, ...]:

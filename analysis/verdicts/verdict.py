@@ -1,13 +1,13 @@
-"""Analysis/verdicts/verdict.py."""
+"""What a study concludes: verdicts, agreement with the paper, notes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from analysis.measures import TOP1, Measure
+
 ALPHA = 0.05
-
-
 UNDECIDED = "undecided"
 
 
@@ -77,4 +77,5 @@ class Judged:
     agreements: tuple[Agreement, ...] = ()
     notes: tuple[str, ...] = ()
     recipe: str = ""
+    measure: Measure = TOP1
     by_order: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

@@ -34,9 +34,9 @@ from roadmap.files import put_text
 PARTS = {
     "input": Part(title="Input path", measure=input_path, limit=45),
     "runner": Part(title="Runner over bare loop", measure=runner, limit=60),
-    "networks": Part(title="Networks alone", measure=networks, limit=195),
+    "networks": Part(title="Networks alone", measure=networks, limit=170),
     "peer": Part(title="Whole runs against timm's train.py", measure=peer, limit=120),
-    "depthwise": Part(title="Depthwise convolutions", measure=depthwise, limit=25),
+    "depthwise": Part(title="Depthwise convolutions", measure=depthwise, limit=55),
     "kinds": Part(title="Where a training step's time goes", measure=kinds, limit=30),
 }
 
@@ -91,7 +91,7 @@ def _measure(name: str, plan: Plan, saved: dict[str, Any], out: Path) -> None:
 def _provenance(plan: Plan) -> Iterator[Fact]:
     """Say which card, driver, versions and commit; in a process of its own, as it uses CUDA."""
     packages = ("torch", "torchvision", "timm", "pytorch-lightning", "triton")
-    card = {"name": platform.processor() or platform.machine(), "driver": None}
+    card: dict[str, Any] = {"name": platform.processor() or platform.machine(), "driver": None}
     if not plan.dry:
         free, total = torch.cuda.mem_get_info()
         card = {

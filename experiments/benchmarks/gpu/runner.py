@@ -38,8 +38,9 @@ def runner(plan: Plan) -> Iterator[Measurement | Fact]:
     yield Fact(key="synchronizations_per_step", value=sum(by_name.values()))
     yield Fact(key="synchronizations", value=by_name)
     yield Fact(key="operations_per_step", value=operations)
-    how = {"precision": plan.precision, "compile": False}
-    machine = Machine(threads=1, workers=0, **how) if plan.dry else Machine.shared_by(1, **how)
+    machine = Machine.shared_by(1, precision=plan.precision, compile=False)
+    if plan.dry:  # one thread, which other processes do not slow down so much
+        machine = replace(machine, threads=1, workers=0)
     for roadmap, row, images, size in plan.runs:
         with TemporaryDirectory() as folder:
             request = _request(roadmap, row, images, size, Path(folder), plan)
@@ -90,7 +91,7 @@ def device_loop(request: Request, plan: Plan) -> Iterator[None]:
         yield
 
 
-def waits(plan: Plan) -> tuple[float, dict[str, int]]:
+def waits(plan: Plan) -> tuple[int, dict[str, float]]:
     """Count the operations of a training step, and by name those that wait for the device.
 
     This is a short run of the real runner. Steps next to the start and the end of an epoch are left

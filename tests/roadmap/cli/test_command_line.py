@@ -141,7 +141,10 @@ BAD = [
     (["train", "05", "--set", "network.stages=3"], "is not one value"),
     (["train", "13", "--set", "recipe.momentum=0.8"], "momentum has no effect here"),
     (["show", "05", "--set", "network.downsampling.kernel=3"], "network.downsampling is null"),
-    (["train", "timm:convnext_atto", "--set", "network.stages.all.depth=1"], "network is timm's"),
+    (
+        ["train", "timm:convnext_atto", "--set", "network.stages.all.depth=1"],
+        "timm defines the net",
+    ),
     (["fly"], "invalid choice: 'fly'"),
 ]
 
