@@ -86,6 +86,7 @@ def test_a_metric_of_the_runs_is_a_measure(tmp_path, capsys):
     assert "images_per_second, f1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_report_recommends_commands_that_name_folders_with_spaces(tmp_path):
     """Of old records, whose --data is in their command alone."""
     (path,) = Path(RECORDS).glob("05-*-seed0.json")

@@ -82,5 +82,8 @@ if __name__ == "__main__":
         if constants["STRIDE"] * constants.get("SPREAD", 1) > 1 and "--all" not in sys.argv:
             continue
         seconds, resources, shared = compiled(function, capability, dtype, tile.warps, **constants)
-        print(f"{function.__name__} {kernel}×{kernel} {dtype} sm_{capability} {tuple(tile)} "
-              f"stride {constants['STRIDE']}/{constants.get('SPREAD', 1)}: {seconds:.1f} s, shared {shared}, {resources}", flush=True)
+        print(
+            f"{function.__name__} {kernel}×{kernel} {dtype} sm_{capability} {tuple(tile)} "
+            f"stride {constants['STRIDE']}/{constants.get('SPREAD', 1)}: {seconds:.1f} s, shared {shared}, {resources}",
+            flush=True,
+        )
