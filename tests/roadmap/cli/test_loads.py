@@ -21,7 +21,7 @@ WATCHED = {  # what loads or selects, and what of its arguments tells one call f
     roadmaps.load_roadmap: lambda name, **_: name,
     studies.load_study: lambda name, *, roadmap, **_: (name, roadmap),
     record.read_records: lambda folder: folder,
-    selection.select: lambda roadmap, runs, data: roadmap.name,
+    selection.select: lambda roadmap, runs, data: (roadmap.name, id(roadmap)),
 }
 
 
@@ -30,11 +30,12 @@ def counts(monkeypatch):
     """The calls of watched functions, counted wherever the functions were imported."""
     for module in ("plan", "plot", "report", "run", "tables"):
         importlib.import_module(f"roadmap.cli.{module}")
-    counter = Counter()
+    counter, kept = Counter(), []
 
     def counting(function):
         def counted(*given, **named):
             if not any(isinstance(value, selection.Selection) for value in given):
+                kept.append(given)  # so that no other value gets its id
                 counter[function.__name__, str(WATCHED[function](*given, **named))] += 1
             return function(*given, **named)
 
