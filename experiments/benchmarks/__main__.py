@@ -12,11 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from experiments.benchmarks import commands, costs, peer, step, training
-from experiments.benchmarks.measure import Found
+from experiments.benchmarks.measure import Measurement
 from experiments.host.machine import Machine, cores
 from experiments.training.provenance import describe_machine
 
-SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[Found]]]] = {
+SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[Measurement]]]] = {
     "loop": ("The runner against a bare loop", training.against_a_bare_loop),
     "augmentation": ("Augmentation beside timm's", training.augmentation_beside_timms),
     "cost": ("Costs against fvcore", costs.costs),

@@ -112,6 +112,8 @@ def started(workers: list[Worker]) -> Iterator[None]:
             worker.tell(signal.SIGTERM)
         raise
     finally:
+        for worker in workers:  # so that none waits for this process while it is waited for
+            worker.connection.close()
         try:
             for worker in workers:
                 worker.process.join()
@@ -120,9 +122,6 @@ def started(workers: list[Worker]) -> Iterator[None]:
                 worker.process.kill()
                 worker.process.join()
             raise KeyboardInterrupt from None
-        finally:
-            for worker in workers:
-                worker.connection.close()
 
 
 def _serve(parent: int, connection: Connection) -> None:
@@ -136,7 +135,8 @@ def _serve(parent: int, connection: Connection) -> None:
 
     while True:
         try:
-            message = connection.recv()
+            with STOP.ends_wait(after=0):
+                message = connection.recv()
         except (EOFError, OSError, Stopped):
             return
         if message is None:

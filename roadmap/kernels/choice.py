@@ -83,8 +83,10 @@ def _shape(entry: dict[str, Any]) -> Shape:
 
 
 def _choice(entry: dict[str, Any]) -> Choice:
-    tiles = [Tile(*entry[name]) if entry.get(name) else None for name in DIRECTIONS]
-    return Choice(*tiles, least=entry["least"])
+    forward, of_input, of_weight = (
+        Tile(*entry[name]) if entry.get(name) else None for name in DIRECTIONS
+    )
+    return Choice(forward, of_input, of_weight, least=entry["least"])
 
 
 CHOICES = read_choices(TABLE) if find_spec("triton") else {}

@@ -38,7 +38,7 @@ def _convolution(
     stride: int,
     padding: int,
     forward: Sequence[int],
-    input: Sequence[int],  # noqa: A002
+    input: Sequence[int],
     weights: Sequence[int],
 ) -> Tensor:
     if forward:
@@ -58,7 +58,7 @@ def _(
     stride: int,
     padding: int,
     forward: Sequence[int],
-    input: Sequence[int],  # noqa: A002
+    input: Sequence[int],
     weights: Sequence[int],
 ) -> Tensor:
     size = [(side + 2 * padding - weight.shape[-1]) // stride + 1 for side in x.shape[2:]]

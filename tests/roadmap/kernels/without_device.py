@@ -1,4 +1,7 @@
-"""Compile the Triton kernels for GPUs without having one: `python FILE CAPABILITY KERNEL DTYPE`."""
+"""Compile the Triton kernels for a GPU without having one.
+
+`python FILE CAPABILITY KERNEL DTYPE` prints a line per kernel and tile.
+"""
 
 import subprocess
 import sys
@@ -10,43 +13,50 @@ import triton.backends.nvidia
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from roadmap.kernels.tiles import CONVOLVE, correlate_tiles
+from roadmap.kernels.tiles import tiles_to_try
 from roadmap.kernels.triton_kernels import convolve, correlate
 
-POINTERS = {"x", "taps", "bias", "y", "gradient", "parts"}
+IN_FLOAT32 = {"taps", "bias", "parts"}
+POINTERS = IN_FLOAT32 | {"x", "y", "gradient"}
 PTXAS = Path(triton.backends.nvidia.__file__).parent / "bin" / "ptxas"
 
 
-def compiled(function, capability, dtype, warps, **constants):
-    """Compile and return seconds, and what ptxas says of registers and spills."""
-    wide = {"taps", "bias", "parts"}
-    signature = {}
-    for name in function.arg_names:
-        if name in constants:
-            signature[name] = "constexpr"
-        elif name in POINTERS:
-            signature[name] = "*fp32" if name in wide else f"*{dtype}"
-        else:
-            signature[name] = "i32"
-    aligned = [name for name in function.arg_names if name in POINTERS | {"channels"}]
-    places = [(function.arg_names.index(name),) for name in aligned]
+def constants(tile, kernel, stride, **others):
+    sizes = {"tile_rows": tile.rows, "tile_columns": tile.columns, "tile_channels": tile.channels}
+    return {"kernel": kernel, "stride": stride, "padding": kernel // 2} | sizes | others
+
+
+def variants(kernel):
+    """Each kernel with each tile that is tried for it, for strides 1 and 2."""
+    for tile in tiles_to_try("forward", kernel):
+        for stride in (1, 2):
+            output = {"spread": 1, "flipped": False, "biased": True}
+            yield convolve, tile, constants(tile, kernel, stride, **output)
+            of_input = {"spread": stride, "flipped": True, "biased": False}
+            yield convolve, tile, constants(tile, kernel, 1, **of_input)
+    for tile in tiles_to_try("weight", kernel):
+        for stride in (1, 2):
+            yield correlate, tile, constants(tile, kernel, stride, tile_taps=tile.taps)
+
+
+def compiled(function, tile, known, capability, dtype):
+    """Return the kernel that Triton makes for maps whose channels are a multiple of 16."""
+    kinds = {name: "*fp32" if name in IN_FLOAT32 else f"*{dtype}" for name in POINTERS}
+    kinds |= dict.fromkeys(known, "constexpr")
+    names = function.arg_names
+    aligned = [place for place, name in enumerate(names) if name in POINTERS | {"channels"}]
     source = ASTSource(
         fn=function,
-        signature=signature,
-        constexprs=constants,
-        attrs={place: [["tt.divisibility", 16]] for place in places},
+        signature={name: kinds.get(name, "i32") for name in names},
+        constexprs=known,
+        attrs={(place,): [["tt.divisibility", 16]] for place in aligned},
     )
-    start = time.perf_counter()
     target = GPUTarget("cuda", capability, 32)
-    made = triton.compile(source, target=target, options={"num_warps": warps})
-    seconds = time.perf_counter() - start
-    return seconds, _resources(made.asm["ptx"], capability), made.metadata.shared
+    return triton.compile(source, target=target, options={"num_warps": tile.warps})
 
 
-def _resources(ptx, capability):
-    """Return ptxas's line on registers and the one on spills, if ptxas is there."""
-    if not PTXAS.exists():
-        return "no ptxas"
+def resources(ptx, capability):
+    """Return what ptxas says of registers and spills."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "kernel.ptx")
         source.write_text(ptx)
@@ -57,33 +67,18 @@ def _resources(ptx, capability):
     return "; ".join(line.removeprefix("ptxas info    : ") for line in lines)
 
 
-def variants(kernel):
-    """Each kernel with each tile that is tried for it, for strides 1 and 2."""
-    for tile in CONVOLVE:
-        shape = {"ROWS": tile.rows, "COLUMNS": tile.columns, "CHANNELS": tile.channels}
-        for stride, spread, flipped in ((1, 1, False), (1, 1, True), (2, 1, False), (1, 2, True)):
-            yield (
-                convolve,
-                tile,
-                {"KERNEL": kernel, "STRIDE": stride, "SPREAD": spread, "PADDING": kernel // 2}
-                | {"FLIPPED": flipped, "BIASED": not flipped}
-                | shape,
-            )
-    for tile in correlate_tiles(kernel):
-        shape = {"ROWS": tile.rows, "COLUMNS": tile.columns, "CHANNELS": tile.channels}
-        for stride in (1, 2):
-            constants = {"KERNEL": kernel, "STRIDE": stride, "PADDING": kernel // 2}
-            yield correlate, tile, constants | {"TAPS": tile.taps} | shape
+def main(capability, kernel, dtype):
+    for function, tile, known in variants(kernel):
+        start = time.perf_counter()
+        made = compiled(function, tile, known, capability, dtype)
+        seconds = time.perf_counter() - start
+        print(
+            f"{function.__name__} {kernel}×{kernel} {dtype} sm_{capability} {tuple(tile)} stride "
+            f"{known['stride']}/{known.get('spread', 1)}: {seconds:.1f} s, "
+            f"{made.metadata.shared} bytes shared; {resources(made.asm['ptx'], capability)}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
-    capability, kernel, dtype = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    for function, tile, constants in variants(kernel):
-        if constants["STRIDE"] * constants.get("SPREAD", 1) > 1 and "--all" not in sys.argv:
-            continue
-        seconds, resources, shared = compiled(function, capability, dtype, tile.warps, **constants)
-        print(
-            f"{function.__name__} {kernel}×{kernel} {dtype} sm_{capability} {tuple(tile)} "
-            f"stride {constants['STRIDE']}/{constants.get('SPREAD', 1)}: {seconds:.1f} s, shared {shared}, {resources}",
-            flush=True,
-        )
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
