@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from analysis.notes import finished, mixtures
 from analysis.selection import named
 from analysis.subject import Subject
 from roadmap.errors import Problem
@@ -51,11 +50,6 @@ class Contents:
         rows = self.subject.roadmap
         steps = {row.step: f"#row-{row.number}" for row in rows if not row.is_branch}
         return steps | {row.number: f"#row-{row.number}" for row in rows}
-
-    @property
-    def mixed(self) -> list[str]:
-        """How the runs differ in hardware, commit or versions, in words."""
-        return mixtures(finished([run.record for run in self.runs.values()]))
 
 
 def gather(

@@ -11,13 +11,14 @@ import jinja2
 from markupsafe import Markup
 
 from analysis.figures.paper import PAPER
+from analysis.notes import finished, mixtures
 from analysis.report.commands import next_commands
 from analysis.report.contents import Contents, slug
 from analysis.report.grids import Grid, circumstances, runs_grid, table_grid, verdict_grid
 from analysis.report.inline import variables
 from analysis.report.pictures import Picture, pictures
 from analysis.report.rows import row_parts
-from analysis.report.summary import summary
+from analysis.report.summary import study_summary, summary
 from analysis.subject import Subject
 from analysis.tables.cells import notes
 from analysis.tables.latex import document
@@ -33,6 +34,7 @@ class StudyPart:
 
     anchor: str
     title: str
+    summary: Sequence[str]
     pictures: Sequence[Picture]
     grid: Grid
 
@@ -63,7 +65,7 @@ def page(contents: Contents) -> str:
     for other in contents.studies:
         number = 1 + len(figures) + sum(len(study.pictures) for study in studies)
         studies.append(_study_part(contents, other, number))
-    mixed = contents.mixed
+    mixed = mixtures(finished(subject.selection.runs))  # commits, versions: provenance
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -78,7 +80,7 @@ def page(contents: Contents) -> str:
             ("summary", "Summary"),
             ("more", "More figures"),
             ("worth", "What each step is worth"),
-            *((study.anchor, study.title) for study in studies),
+            *((study.anchor, f"Study: {study.title}") for study in studies),
             ("rows", "Row by row"),
             ("provenance", "Where the numbers come from"),
         ],
@@ -111,7 +113,8 @@ def _study_part(contents: Contents, other: Subject, number: int) -> StudyPart:
     name = slug(other.study.name)
     return StudyPart(
         anchor=f"study-{name}",
-        title=other.study.roadmap.title,
+        title=other.study.roadmap.title.removesuffix(f": {other.study.base.title}"),
+        summary=study_summary(other.judged),
         pictures=pictures(other, ("effects",), first=number),
         grid=verdict_grid(other.judged, f"verdicts-{name}", contents.links),
     )

@@ -54,7 +54,7 @@ def row_parts(contents: Contents) -> Iterator[RowPart]:
             colour=themed(colour(row.group)),
             explanation=tuple(" ".join(text.split()) for text in row.explanation.split("\n\n")),
             result=_result(contents, row),
-            paper=paper_words(costs, row),
+            paper=paper_words(costs, row) if subject.paper else "",
             heading=heading,
             changes=tuple(changed),
             before=row.before.number if row.before else "",
@@ -92,7 +92,7 @@ def _runs(contents: Contents, row: Row) -> Iterator[tuple[str, str]]:
         if key in own:
             record = run.record
             number = measure.read(record) if record.status == "finished" else None
-            result = record.status
+            result: str = record.status
             if number is not None:
                 result = f"{number:.{measure.decimals}f} {measure.unit}".strip()
             yield key, f"seed {record.identity.seed} {result}"

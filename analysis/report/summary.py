@@ -15,18 +15,17 @@ SIGNS = {"better": "worth more together", "worse": "worth less together"}
 
 
 def summary(contents: Contents) -> list[str]:
-    """Return what the runs show, in sentences."""
+    """Return what the runs of the roadmap show, in sentences."""
     subject = contents.subject
     if contents.has_runs:
-        path = "On the path, each row is compared with the row it starts from"
-        texts = [*_rows(subject.table), *_verdicts(subject.judged, path)]
-    else:
-        texts = [*_nothing(contents)]
-    for study in contents.studies:
-        title = study.study.roadmap.title
-        verdicts = [*_verdicts(study.judged, f"Study “{title}”")]
-        texts += verdicts or [f"Study “{title}” has no verdicts yet: it lacks runs."]
-    return texts
+        path = "Each row is compared with the row it starts from. On this path"
+        return [*_rows(subject.table), *_verdicts(subject.judged, path)]
+    return [*_nothing(contents)]
+
+
+def study_summary(judged: Judged) -> list[str]:
+    """Return what the runs of a study show, in sentences."""
+    return [*_verdicts(judged, "In this study")] or ["No verdicts yet: this study lacks runs."]
 
 
 def _nothing(contents: Contents) -> Iterator[str]:
@@ -96,7 +95,7 @@ def _verdicts(judged: Judged, where: str) -> Iterator[str]:
     undecided = len(by_word.pop(UNDECIDED, ()))
     decimals = min(decimals_of(judged), judged.measure.decimals)
     parts = [f"{word}: {_listed(group, decimals)}" for word, group in sorted(by_word.items())]
-    text = f"{where}: {asked - undecided} of {asked} questions are decided"
+    text = f"{where}, {asked - undecided} of {asked} questions are decided"
     text += f" – {'; '.join(parts)}." if parts else "."
     if undecided:
         text += f" {undecided} {'is' if undecided == 1 else 'are'} undecided."
@@ -104,15 +103,17 @@ def _verdicts(judged: Judged, where: str) -> Iterator[str]:
         text += f" {lacking} more lack{'s' * (lacking == 1)} runs or change"
         text += f"{'s' * (lacking == 1)} nothing."
     yield text
+    agreements = []
     for agreement in judged.agreements:
         interval = ""
         if agreement.low is not None:
             ends = (signed(agreement.low, 2), signed(agreement.high, 2))
             interval = f" (95 % interval {ends[0]} to {ends[1]})"
-        yield (
-            f"Agreement with the paper, {agreement.of}: rank correlation "
-            f"{signed(agreement.correlation, 2)}{interval} over {agreement.pairs} pairs."
+        agreements.append(
+            f"{agreement.of} {signed(agreement.correlation, 2)}{interval}, {agreement.pairs} pairs"
         )
+    if agreements:
+        yield f"Rank correlation with the paper: {'; '.join(agreements)}."
 
 
 def _listed(verdicts: Sequence[Verdict], decimals: int) -> str:

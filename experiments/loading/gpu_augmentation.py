@@ -1,136 +1,122 @@
-"""Augmentation of a whole batch at once, for images that live on a GPU: see `augmentation`.
+"""A recipe's augmentation of a whole batch at once, for images that are held on a device.
 
-Operations of the same kind are done together, each exactly as timm has Pillow do it.
+Operations of one kind are done together, each to the bit as timm has Pillow do it. The number of
+torch operations does not depend on the batch, and none of them waits for the device.
 """
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy
 import torch
-from timm.data import auto_augment as timm_operations
 from torch import Tensor
 
-from experiments.data.splits import Statistics
-from experiments.loading import lookup as tables
-from experiments.loading import pixels
-from experiments.loading.augmentation import Augmentation, Drawn, erase, normalize
-from experiments.loading.lookup import Operation
-from roadmap.spec import Recipe
+from experiments.loading import decisions, pixels
+from experiments.loading.augmentation import Augmentation
+from experiments.loading.erasing import erase, normalize
+from experiments.loading.packet import Arrays
+from experiments.loading.resampling import Resampling
+
+BLOCK = 64 << 20  # bytes; images are copied to the device in blocks of about this size
 
 
-def apply(augmentation: Augmentation, images: Sequence[Tensor], drawn: Sequence[Drawn]) -> Tensor:
-    """As Augmentation.apply, of uint8 images (3, height, width) on any device with float64."""
-    recipe = augmentation.recipe
-    batch = _cropped(images, drawn, recipe.image_size, recipe.interpolation)
-    for layer in range(max(len(each.operations) for each in drawn)):
-        members = [
-            (index, *each.operations[layer])
-            for index, each in enumerate(drawn)
-            if layer < len(each.operations)
-        ]
-        _operate(batch, members, augmentation)
-    return erase(normalize(batch, augmentation.statistics), drawn)
+def is_supported(augmentation: Augmentation) -> bool:
+    """Return whether every operation that the recipe can draw has its counterpart here."""
+    return all(operation in decisions.KIND for operation in augmentation.operations)
 
 
-def is_supported(recipe: Recipe) -> bool:
-    """Whether every operation that the recipe can draw has its counterpart here."""
-    policy = Augmentation(recipe, Statistics()).policy
-    return policy is None or all(each.aug_fn.args[0] in GROUPS for each in policy.ops)
+@dataclass(frozen=True, kw_only=True)
+class HeldPixels:
+    """Images of any sizes in one tensor on a device: (all pixels, 3), uint8."""
+
+    pixels: Tensor
+    longest: int  # side of any image, in pixels
+
+    @classmethod
+    def copied(cls, images: Sequence[numpy.ndarray], device: torch.device) -> HeldPixels:
+        """Copy images (height, width, 3) to the device."""
+        total = sum(image.shape[0] * image.shape[1] for image in images)
+        held = torch.empty(total, 3, dtype=torch.uint8, device=device)
+        block: list[numpy.ndarray] = []
+        start = waiting = 0
+        for number, image in enumerate(images, 1):
+            block.append(image.reshape(-1, 3))
+            waiting += len(block[-1])
+            if 3 * waiting >= BLOCK or number == len(images):
+                held[start : start + waiting] = torch.from_numpy(numpy.concatenate(block))
+                start, waiting, block = start + waiting, 0, []
+        return cls(pixels=held, longest=max(max(image.shape[:2]) for image in images))
 
 
-def _cropped(images: Sequence[Tensor], drawn: Sequence[Drawn], size: int, kind: str) -> Tensor:
-    """The crops, resized and flipped, as whole numbers."""
-    made = []
-    for image, each in zip(images, drawn, strict=True):
-        top, left, height, width = each.crop
-        crop = image[:, top : top + height, left : left + width].double()
-        crop = pixels.resize(crop, size, kind)
-        made.append(crop.flip(2) if each.flip else crop)
-    return torch.stack(made).float()
+def places(images: Sequence[numpy.ndarray]) -> list[tuple[int, int]]:
+    """Return each image's first pixel in HeldPixels, and its width."""
+    areas = [image.shape[0] * image.shape[1] for image in images]
+    starts = numpy.cumsum([0, *areas[:-1]]).tolist()
+    return [(start, image.shape[1]) for start, image in zip(starts, images, strict=True)]
 
 
-# Each group changes images (n, 3, h, w), given per image its operation with its arguments.
+class DeviceAugmentation:
+    """Makes batches, on the device that holds the images, of what was decided elsewhere."""
 
-Calls = Sequence[tuple[Operation, tuple]]
+    def __init__(self, augmentation: Augmentation, held: HeldPixels) -> None:
+        self.augmentation, self.held = augmentation, held
+        device, recipe = held.pixels.device, augmentation.recipe
+        size, self.kind = recipe.image_size, recipe.interpolation
+        self.resampling = Resampling.up_to(held.longest, size, self.kind, device)
+        self.fill = torch.tensor(augmentation.fill, dtype=torch.uint8, device=device)
+        self.steps = torch.arange(held.longest, device=device)
 
+    def apply(self, decided: Arrays) -> Tensor:
+        """Return the batch (batch, 3, size, size), normalized, channels last in memory."""
+        batch = self._cropped(decided.tensors["crops"], *decided.counts["crop"])
+        for layer in range(self.augmentation.layers):
+            self._operate(batch, decided, layer)
+        made = normalize(batch, self.augmentation.statistics)
+        return erase(made, decided.tensors["noise"], decided.tensors["noise_at"])
 
-def _tabled(images: Tensor, calls: Calls, _how: Augmentation) -> Tensor:
-    """Operations that change a value whatever is around it: timm's own, on a ramp of all values."""
-    found = numpy.stack([tables.table(operation, *given) for operation, given in calls])
-    return pixels.look_up(images, torch.from_numpy(found).float().to(images.device)[:, None])
+    def _cropped(self, crops: Tensor, height: int, width: int) -> Tensor:
+        """Return the crops, resized and mirrored; `height` and `width` hold the largest."""
+        corner, stride, last_row, last_column, across, down = crops.unsqueeze(2).unbind(1)
+        row = torch.minimum(self.steps[:height], last_row) * stride + corner
+        column = torch.minimum(self.steps[:width], last_column)
+        place = row.unsqueeze(2) + column.unsqueeze(1)  # (batch, height, width)
+        found = self.held.pixels.index_select(0, place.view(-1)).view(*place.shape, 3)
+        return self.resampling.resize(found, across.squeeze(1), down.squeeze(1))
 
-
-def _moved(images: Tensor, calls: Calls, how: Augmentation) -> Tensor:
-    height, width = images.shape[2:]
-    matrices = [MATRICES[operation](*given, width, height) for operation, given in calls]
-    fill = torch.tensor(how.fill, device=images.device)
-    return pixels.affine(images, matrices, how.recipe.interpolation, fill)
-
-
-def _blended(other: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Calls, Augmentation], Tensor]:
-    def blended(images: Tensor, calls: Calls, _how: Augmentation) -> Tensor:
-        factors = torch.tensor([arguments[0] for _, arguments in calls], device=images.device)
-        return pixels.blend(images, other(images), factors)
-
-    return blended
-
-
-def _stretched(images: Tensor, _calls: Calls, _how: Augmentation) -> Tensor:
-    return pixels.stretch(images)
-
-
-def _equalized(images: Tensor, _calls: Calls, _how: Augmentation) -> Tensor:
-    return pixels.equalize(images)
-
-
-def _rotation(degrees: float, width: int, height: int) -> tuple[float, ...]:
-    angle = -math.radians(degrees % 360.0)
-    cos, sin = round(math.cos(angle), 15), round(math.sin(angle), 15)
-    x, y = width / 2, height / 2
-    return (cos, sin, x - cos * x - sin * y, -sin, cos, y + sin * x - cos * y)
-
-
-MATRICES: dict[Operation, Callable[..., tuple[float, ...]]] = {
-    timm_operations.rotate: _rotation,
-    timm_operations.shear_x: lambda factor, *_: (1, factor, 0, 0, 1, 0),
-    timm_operations.shear_y: lambda factor, *_: (1, 0, 0, factor, 1, 0),
-    timm_operations.translate_x_rel: lambda part, width, _: (1, 0, part * width, 0, 1, 0),
-    timm_operations.translate_y_rel: lambda part, _, height: (1, 0, 0, 0, 1, part * height),
-    timm_operations.translate_x_abs: lambda shift, *_: (1, 0, shift, 0, 1, 0),
-    timm_operations.translate_y_abs: lambda shift, *_: (1, 0, 0, 0, 1, shift),
-}
-
-# Which operations are done together, and how.
-GROUPS: dict[Operation, tuple[str, Callable[[Tensor, Calls, Augmentation], Tensor]]] = {
-    timm_operations.invert: ("table", _tabled),
-    timm_operations.posterize: ("table", _tabled),
-    timm_operations.solarize: ("table", _tabled),
-    timm_operations.solarize_add: ("table", _tabled),
-    timm_operations.brightness: ("table", _tabled),
-    timm_operations.auto_contrast: ("stretch", _stretched),
-    timm_operations.equalize: ("equalize", _equalized),
-    timm_operations.contrast: ("contrast", _blended(pixels.mean_grey)),
-    timm_operations.color: ("colour", _blended(pixels.grey)),
-    timm_operations.sharpness: ("sharpness", _blended(pixels.smooth)),
-    timm_operations.rotate: ("turn", _moved),
-    timm_operations.shear_x: ("across", _moved),
-    timm_operations.translate_x_rel: ("across", _moved),
-    timm_operations.translate_x_abs: ("across", _moved),
-    timm_operations.shear_y: ("down", _moved),
-    timm_operations.translate_y_rel: ("down", _moved),
-    timm_operations.translate_y_abs: ("down", _moved),
-}
+    def _operate(self, batch: Tensor, decided: Arrays, layer: int) -> None:
+        """Change, in place, the images that have an operation in this layer of RandAugment."""
+        members, tables, factors, matrices = (
+            decided.tensors[f"{name}{layer}"]
+            for name in ("members", "tables", "factors", "matrices")
+        )
+        kinds = decided.counts[f"kinds{layer}"]
+        looked_up, blended = sum(kinds[: decisions.CONTRAST]), sum(kinds[decisions.CONTRAST : -1])
+        parts = batch.index_select(0, members).split((looked_up, blended, kinds[decisions.MOVE]))
+        changed = (
+            _looked_up(parts[0], tables, kinds),
+            _blended(parts[1], factors, kinds),
+            pixels.affine(parts[2], matrices, self.kind, self.fill),
+        )
+        batch.index_copy_(0, members, torch.cat(changed))
 
 
-def _operate(batch: Tensor, members: list[tuple[int, Operation, tuple]], how: Augmentation) -> None:
-    """Change, in place, the images that have an operation."""
-    groups = defaultdict(list)
-    for index, operation, arguments in members:
-        groups[GROUPS[operation]].append((index, operation, arguments))
-    for (_, change), group in groups.items():
-        where = torch.tensor([index for index, *_ in group], device=batch.device)
-        batch[where] = change(batch[where], [tuple(call) for _, *call in group], how)
+def _looked_up(images: Tensor, tables: Tensor, kinds: tuple[int, ...]) -> Tensor:
+    _, stretched, equalized = images.split(kinds[: decisions.CONTRAST])
+    given = tables.unsqueeze(1).expand(-1, 3, -1)
+    found = (given, pixels.stretching(stretched), pixels.equalizing(equalized))
+    return pixels.look_up(images, torch.cat(found))
+
+
+def _blended(images: Tensor, factors: Tensor, kinds: tuple[int, ...]) -> Tensor:
+    contrast, colour, sharpness = kinds[decisions.CONTRAST : decisions.MOVE]
+    coloured, sharpened = images.split((contrast + colour, sharpness))
+    for_contrast, luma = pixels.grey(coloured).split((contrast, colour))
+    mean = pixels.mean(for_contrast)
+    others = (
+        mean.float().expand(-1, *images.shape[1:]),
+        luma.float().expand(-1, 3, -1, -1),
+        pixels.smooth(sharpened).float(),
+    )
+    return pixels.blend(images, torch.cat(others), factors)

@@ -1,172 +1,130 @@
-"""Pillow's pixel operations on a batch of images at once, to the grey level.
+"""Pillow's pixel operations on a batch of images at once, equal to Pillow's to the bit.
 
-Images are float tensors (batch, 3, height, width) of whole numbers from 0 to 255, on any device.
-Each operation rounds where Pillow rounds, so that an image comes out as Pillow would make it, but
-for a grey level where a sum falls within float32's error of a rounding edge.
+Images are uint8 tensors (batch, 3, size, size) on any device. Each operation rounds where Pillow
+rounds. No operation reads a value back from the device, and the number of operations does not
+depend on the batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cache
 
-import numpy
 import torch
 from torch import Tensor
 
-ONE = 1 << 22  # the weight 1 in Pillow's fixed-point arithmetic
 LUMA = (19595, 38470, 7471)  # of red, green, blue, in 65536ths; ITU-R 601
+REACH = {"bilinear": 1, "bicubic": 2}  # pixels to either side
 
 
-def bilinear(distance: Tensor) -> Tensor:
-    """The triangle filter."""
-    return (1 - distance.abs()).clamp(min=0)
+@cache
+def constant(values: Sequence[float], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return `values` as a tensor, made once: a copy to a GPU waits for it."""
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
-def bicubic(distance: Tensor) -> Tensor:
-    """The cubic filter with a = −0.5 (Keys, 1981)."""
-    far = distance.abs()
-    near = (1.5 * far - 2.5) * far * far + 1
-    tail = ((-0.5 * far + 2.5) * far - 4) * far + 2
-    return torch.where(far < 1, near, torch.where(far < 2, tail, 0))
+@cache
+def _centres(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return x (1, size) and y (size, 1) of pixel centres."""
+    centres = torch.arange(size, dtype=torch.float64, device=device) + 0.5
+    return centres[None], centres[:, None]
 
 
-FILTERS: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
-    "bilinear": (bilinear, 1),  # with its reach in pixels to either side
-    "bicubic": (bicubic, 2),
-}
+def affine(images: Tensor, matrices: Tensor, kind: str, fill: Tensor) -> Tensor:
+    """Take each output pixel from where the image's matrix sends it, from `fill` (3,) if outside.
 
-
-@lru_cache(maxsize=256)  # lengths are whole numbers, and recur
-def resampling(length: int, size: int, kind: str, device: torch.device) -> Tensor:
-    """The weights that resize `length` pixels to `size`: (size, length), in 2^22ths.
-
-    Downwards the filter widens with the scale, against aliasing. Pillow rounds weights so; whole
-    numbers in float64 make every sum exact, in any order.
+    Matrices (batch, 6) are float64. As in Pillow's Image.transform, (a, b, c, d, e, f) sends pixel
+    centres (x, y) to (ax + by + c, dx + ey + f).
     """
-    weigh, reach = FILTERS[kind]
-    scale = length / size
-    wide = max(scale, 1.0)
-    centre = (torch.arange(size, dtype=torch.float64)[:, None] + 0.5) * scale
-    pixel = torch.arange(length, dtype=torch.float64)
-    first = (centre - reach * wide + 0.5).floor().clamp(min=0)
-    last = (centre + reach * wide + 0.5).floor().clamp(max=length)
-    weights = weigh((pixel - centre + 0.5) / wide) * ((pixel >= first) & (pixel < last))
-    weights = weights / weights.sum(-1, keepdim=True) * ONE
-    return (weights.abs() + 0.5).floor().mul_(weights.sign()).to(device)
+    batch, _, _, size = images.shape
+    reach = REACH[kind]
+    x, y = _centres(size, images.device)
+    by_x, by_y, shift = matrices.view(batch, 2, 3, 1, 1).unbind(2)
+    at = by_x * x + by_y * y + shift  # (batch, 2, size, size): x, then y
+    inside = ((at >= 0) & (at < size)).all(1, keepdim=True)
+    at = at - 0.5
+    first = at.floor()
+    rest_x, rest_y = (at - first).unsqueeze(2).unbind(1)
+    shifts = constant(tuple(range(1 - reach, 1 + reach)), torch.float64, images.device)
+    taps = (first.unsqueeze(2) + shifts.view(-1, 1, 1)).clamp_(0, size - 1).long()
+    column, row = taps.unbind(1)  # (batch, taps, size, size)
+    place = row.unsqueeze(2) * size + column.unsqueeze(1)
+    values = images.flatten(2).gather(2, place.flatten(1).unsqueeze(1).expand(-1, 3, -1)).short()
+    values = values.view(batch, 3, 2 * reach, 2 * reach, size, size)
+    lines = _between(values.unbind(3), rest_x.unsqueeze(1))
+    made = _between(lines.unbind(2), rest_y)
+    kept = made.clamp_(0, 255).to(torch.uint8)  # cut off, not rounded, as in Pillow
+    return torch.where(inside, kept, fill.view(3, 1, 1))
 
 
-def resize(image: Tensor, size: int, kind: str) -> Tensor:
-    """(3, height, width), float64 → (3, size, size); rows are resized first, and rounded."""
-    height, width = image.shape[-2:]
-    across = resampling(width, size, kind, image.device)
-    down = resampling(height, size, kind, image.device)
-    wide = _rounded((image @ across.mT).div_(ONE))
-    return _rounded((down @ wide).div_(ONE))
-
-
-def _rounded(values: Tensor) -> Tensor:
-    return values.add_(0.5).floor_().clamp_(0, 255)
-
-
-def affine(images: Tensor, matrices: Sequence[Sequence[float]], kind: str, fill: Tensor) -> Tensor:
-    """Each output pixel from where its matrix (a, b, c, d, e, f) sends it, `fill` (3,) if outside.
-
-    (x, y) → (ax + by + c, dx + ey + f), of pixel centres, as in Pillow's Image.transform.
-    """
-    batch, channels, height, width = images.shape
-    given = torch.tensor(numpy.array(matrices, dtype=float), device=images.device)
-    moves_y = any(tuple(each[3:]) != (0, 1, 0) for each in matrices)
-    moves_x = any(tuple(each[:3]) != (1, 0, 0) for each in matrices)
-    y = torch.arange(height, device=images.device, dtype=torch.float64)[:, None] + 0.5
-    x = torch.arange(width, device=images.device, dtype=torch.float64) + 0.5
-    a, b, c, d, e, f = given.T[:, :, None, None]
-    at_x, at_y = a * x + b * y + c, d * x + e * y + f  # (batch, height, width)
-    inside = (at_x >= 0) & (at_x < width) & (at_y >= 0) & (at_y < height)
-    reach = FILTERS[kind][1]
-    columns, rest_x = _taps(at_x, width, reach) if moves_x else ([x.long()[None, None]], None)
-    rows, rest_y = _taps(at_y, height, reach) if moves_y else ([y.long()[None]], None)
-    flat = images.flatten(2)
-    lines = []
-    for row in rows:
-        found = []
-        for column in columns:
-            index = (row * width + column).expand(batch, height, width).flatten(1)
-            tap = flat.gather(2, index[:, None].expand(-1, channels, -1))
-            found.append(tap.view_as(images).double())
-        lines.append(_between(found, rest_x))
-    kept = _between(lines, rest_y).clamp_(0, 255).floor_()  # cut off, not rounded, as in Pillow
-    return torch.where(inside[:, None], kept.float(), fill[:, None, None])
-
-
-def _taps(at: Tensor, size: int, reach: int) -> tuple[list[Tensor], Tensor]:
-    """Neighbours along one axis, the border's repeated, and how far `at` is past the second."""
-    first = (at - 0.5).floor()
-    found = [(first + s).clamp(0, size - 1).long() for s in range(1 - reach, 1 + reach)]
-    return found, (at - 0.5 - first)[:, None]
-
-
-def _between(taps: list[Tensor], rest: Tensor) -> Tensor:
-    """The value between one, two or four neighbours; Pillow's cubic has a = −1 here."""
-    if len(taps) == 1:
-        return taps[0]
+def _between(taps: Sequence[Tensor], rest: Tensor) -> Tensor:
+    """Return the value between two or four neighbours; Pillow's cubic has a = −1 here."""
     if len(taps) == 2:
         return taps[0] + (taps[1] - taps[0]) * rest
     p, q, r, s = taps
-    return q + rest * (r - p + rest * (2 * (p - q) + r - s + rest * (q - p - r + s)))
+    fall = p - q
+    square, cubic = fall * 2 + r - s, s - (fall + r)
+    return q + rest * (r - p + rest * (square + rest * cubic))
 
 
 def look_up(images: Tensor, tables: Tensor) -> Tensor:
-    """Each value replaced by its entry in a table; tables (batch, 1 or 3, 256)."""
-    tables = tables.expand(len(images), 3, 256)
+    """Replace each value by its entry in its channel's table; tables (batch, 3, 256), uint8."""
     return tables.gather(2, images.flatten(2).long()).view_as(images)
 
 
-def stretch(images: Tensor) -> Tensor:
-    """Each channel's darkest value to 0, its brightest to 255 (ImageOps.autocontrast)."""
-    low, high = images.flatten(2).double().aminmax(dim=2, keepdim=True)
-    scale = torch.full_like(low, 255) / (high - low)
-    values = torch.arange(256, device=images.device, dtype=torch.float64)
-    tables = (values * scale + -low * scale).clamp_(0, 255).floor_()
-    return look_up(images, torch.where(high > low, tables, values).float())
+def stretching(images: Tensor) -> Tensor:
+    """Return tables: each channel's darkest value to 0, its brightest to 255 (autocontrast)."""
+    values = constant(tuple(range(256)), torch.float64, images.device)
+    low, high = images.flatten(2).aminmax(dim=2, keepdim=True)
+    low = low.double()
+    spread = high - low
+    scale = values[255] / spread
+    tables = (values * scale - low * scale).clamp_(0, 255).floor_()
+    return torch.where(spread > 0, tables, values).to(torch.uint8)
 
 
-def equalize(images: Tensor) -> Tensor:
-    """Each channel's histogram made as even as its values allow (ImageOps.equalize)."""
+def equalizing(images: Tensor) -> Tensor:
+    """Return tables: each channel's histogram as even as its values allow (ImageOps.equalize)."""
     flat = images.flatten(2).long()
-    histogram = torch.zeros(*flat.shape[:2], 256, dtype=torch.long, device=images.device)
-    histogram.scatter_add_(2, flat, torch.ones_like(flat))
+    histogram = flat.new_zeros(len(flat), 3, 256)
+    histogram.scatter_add_(2, flat, constant((1,), torch.long, images.device).expand_as(flat))
     brightest = histogram.gather(2, flat.amax(dim=2, keepdim=True))
     step = (flat.shape[2] - brightest) // 255
     below = histogram.cumsum(2) - histogram
-    tables = (step // 2 + below) // step.clamp(min=1)
-    same = torch.arange(256, device=images.device).expand_as(tables)
-    tables = torch.where(step == 0, same, tables.clamp_(max=255))
-    return look_up(images, tables.float())
+    tables = ((step // 2 + below) // step.clamp(min=1)).clamp_(max=255)
+    same = constant(tuple(range(256)), torch.long, images.device)
+    return torch.where(step == 0, same, tables).to(torch.uint8)
 
 
 def blend(images: Tensor, other: Tensor, factors: Tensor) -> Tensor:
-    """`other` at factor 0, the image at 1, beyond it at more; factors (batch,)."""
-    mixed = other + factors[:, None, None, None] * (images - other)
-    return mixed.clamp_(0, 255).floor_()
+    """Return `other` at factor 0, the image at 1, beyond it above 1; factors (batch,), float32."""
+    other = other.float()
+    mixed = other + factors.view(-1, 1, 1, 1) * (images - other)
+    return mixed.clamp_(0, 255).to(torch.uint8)
 
 
 def grey(images: Tensor) -> Tensor:
-    """Luma, (batch, 1, height, width)."""
-    shares = torch.tensor(LUMA, device=images.device, dtype=torch.long)[:, None, None]
-    return (((images.long() * shares).sum(1, keepdim=True) + 0x8000) >> 16).float()
+    """Return luma, (batch, 1, size, size), int32."""
+    shares = constant(LUMA, torch.int32, images.device).view(3, 1, 1)
+    return ((images * shares).sum(1, keepdim=True, dtype=torch.int32) + 0x8000) >> 16
 
 
-def mean_grey(images: Tensor) -> Tensor:
-    """The mean of luma, rounded, (batch, 1, 1, 1)."""
-    return (grey(images).double().mean((1, 2, 3), keepdim=True) + 0.5).floor_().float()
+def mean(luma: Tensor) -> Tensor:
+    """Return the mean over each image, rounded half up, (batch, 1, 1, 1), int64."""
+    pixels = luma.shape[2] * luma.shape[3]
+    return (luma.sum((1, 2, 3), keepdim=True) * 2 + pixels) // (2 * pixels)
 
 
 def smooth(images: Tensor) -> Tensor:
-    """A 3×3 mean, five times the weight on the centre; the border stays (ImageFilter.SMOOTH)."""
-    if min(images.shape[2:]) < 3:
+    """Return a 3×3 mean, the centre weighs 5; the border stays (ImageFilter.SMOOTH).
+
+    A sum of whole numbers over 13 is at least 1/26 from where rounding changes, so float32 is exact
+    enough.
+    """
+    if images.shape[3] < 3:
         return images
-    around = torch.nn.functional.avg_pool2d(images, 3, stride=1) * 9
-    made = images.clone()
-    made[:, :, 1:-1, 1:-1] = _rounded((around + 4 * images[:, :, 1:-1, 1:-1]) / 13)
+    made = images.float()
+    inner = made[:, :, 1:-1, 1:-1]
+    around = torch.nn.functional.avg_pool2d(made, 3, stride=1) * (9 / 13)
+    inner.copy_((inner * (4 / 13) + around + 0.5).floor_())
     return made

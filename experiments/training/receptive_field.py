@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments.data.splits import DataSet
-from experiments.loading.loaders import Evaluated
+from experiments.loading.views import Evaluated
 from roadmap.network import RoadmapNetwork
 from roadmap.plan import plan
 from roadmap.receptive_field import ReceptiveField

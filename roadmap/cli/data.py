@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from experiments.data.sources import cache_folder, read_source
+from experiments.data.sources import read_source
 from experiments.request import Request
 from roadmap.cli.console import DONE, FAILED, show
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
+from roadmap.spec import Network
 
 
 def check_data(workspace: Workspace) -> int:
@@ -14,15 +15,16 @@ def check_data(workspace: Workspace) -> int:
     source = read_source(workspace.options.data, workspace.options.data_root)
     from experiments.data.check import broken_images
     from experiments.data.splits import open_data
-    from experiments.host.progress import Display, Event
+    from experiments.host.events import Preparing
+    from experiments.host.progress import Display
 
     with Display() as display:
 
         def progress(done: int, total: int) -> None:
-            line = f"trying {total:,} images" if done == 1 else ""
-            display.tell(Event(run=source.name, done=done, total=total, line=line))
+            what = f"trying {total:,} images"
+            display(Preparing(run=source.name, what=what, done=done, total=total))
 
-        data = open_data(source, cache_folder(), progress)
+        data = open_data(source, progress=progress)
         faults = list(broken_images(data, progress))
     for fault in faults:
         show(fault)
@@ -41,12 +43,13 @@ def export(workspace: Workspace) -> int:
     if request.finished() is None:  # before torch is loaded
         hint = f"`roadmap train {options.row}` with the same options trains it"
         raise Problem(f"{request.name} has no finished run in {options.runs}; {hint}")
-    if options.timm and not options.row.startswith("timm:"):
+    network = request.spec.network
+    if options.timm and isinstance(network, Network):
         from roadmap.timm_names import timm_names
 
-        timm_names(request.spec.network)
-    from experiments.training import export as exporting
+        timm_names(network)
+    from experiments.training.export import export as write_weights
 
-    exporting.export(request, options.out, timm_names=options.timm)
+    write_weights(request, options.out, timm_names=options.timm)
     show(options.out)
     return DONE

@@ -49,5 +49,4 @@ def _same_options(workspace: Workspace) -> list[str]:
     for name, value in (("roadmap", options.roadmap), ("steps", options.steps), ("data", data)):
         words += [f"--{name}", str(value)] if value is not None else []
     words += [word for setting in options.overrides for word in ("--set", setting)]
-    words += ["--runs", str(options.runs)] if options.runs != DEFAULT_RUNS else []
-    return words
+    return words + (["--runs", str(options.runs)] if options.runs != DEFAULT_RUNS else [])

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
-from experiments.host.machine import Machine, default_jobs
-from experiments.launch.pool import Outcome, run_all
+from experiments.host.machine import Machine
+from experiments.launch.launchers import Outcome, run_all
+from experiments.launch.sharing import choose_jobs
 from experiments.request import Request
-from roadmap.cli.console import DONE, FAILED, say, show
+from roadmap.cli.console import DONE, FAILED, RESUME, say, show
 from roadmap.cli.cost import check_effect
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
+from roadmap.record import Asked
 from steps.studies.study import Study
 
 Pairs = Sequence[tuple[str, int]]  # rows and seeds
@@ -24,14 +25,13 @@ Pairs = Sequence[tuple[str, int]]  # rows and seeds
 def train(workspace: Workspace) -> int:
     """Train one row with one seed."""
     check_effect(workspace)
-    outcome = _run(workspace, [(workspace.options.row, workspace.options.seed)], jobs=1)
-    return _finish(workspace, outcome)
+    return _run_and_show(workspace, [(workspace.options.row, workspace.options.seed)], jobs=1)
 
 
 def run(workspace: Workspace) -> int:
     """Train the rows of a roadmap, or the variants of a study, with one or more seeds."""
-    options, study = workspace.options, workspace.study
-    roadmap = workspace.roadmap
+    options, study, roadmap = workspace.options, workspace.study, workspace.roadmap
+    _ = workspace.measure  # an unknown one is refused before anything is trained
     if options.rows is not None and options.branches:
         raise Problem("--rows names the rows; --branches adds to all of them: give one of the two")
     branches = study is not None or options.branches
@@ -40,10 +40,10 @@ def run(workspace: Workspace) -> int:
     if len(set(rows)) < len(rows):
         raise Problem(f"--rows {options.rows} names a row twice")
     seeds = options.seeds or (study.seeds if study else 1)
-    jobs = options.jobs or default_jobs(options.devices)
     pairs = [(row, seed) for seed in range(seeds) for row in rows]
+    jobs = options.jobs or choose_jobs(_requests(workspace, pairs), options.devices)
     if not options.until_decided:
-        return _finish(workspace, _run(workspace, pairs, jobs))
+        return _run_and_show(workspace, pairs, jobs)
     if study is None or options.rows is not None:
         raise Problem(
             "--until-decided is for a whole STUDY, as in roadmap run path --until-decided"
@@ -54,34 +54,37 @@ def run(workspace: Workspace) -> int:
 def _run_until_decided(workspace: Workspace, study: Study, pairs: Pairs, jobs: int) -> int:
     """Add seeds where verdicts are open. A run that diverged or failed is not tried again here."""
     from analysis.verdicts.more_seeds import next_runs
-    from roadmap.record import read_records
 
-    options = workspace.options
-    wanted = {
-        "most": options.max_seeds,
-        "runs": jobs,
-        "data": workspace.settings.source.fingerprint,
-        "measure": workspace.measure,
-    }
-    next_runs(study, (), **wanted)  # raises before anything runs if seeds cannot decide the study
+    next_pairs = partial(
+        next_runs,
+        study,
+        most=workspace.options.max_seeds,
+        runs=jobs,
+        data=workspace.settings.source.fingerprint,
+        measure=workspace.measure,
+    )
+    next_pairs(())  # raises before anything is trained if seeds cannot decide the study
     tried = set(pairs)
-    outcome = _run(workspace, pairs, jobs)
-    code = _exit_code(outcome)
+    code = _say_failures(_run(workspace, pairs, jobs), len(pairs))
     while code in (DONE, FAILED):
-        pairs = next_runs(study, read_records(options.runs).records, tried=tried, **wanted)
+        pairs = next_pairs(workspace.found.records, tried=tried)
         if not pairs:
             _show_results(workspace)
             break
         tried |= set(pairs)
         say("still open; next: " + ", ".join(f"{row} seed {seed}" for row, seed in pairs))
-        code = max(code, _exit_code(_run(workspace, pairs, jobs)))
+        code = max(code, _say_failures(_run(workspace, pairs, jobs), len(pairs)))
     return code
 
 
+def _requests(workspace: Workspace, pairs: Pairs) -> list[Request]:
+    return [Request(settings=workspace.settings, row=row, seed=seed) for row, seed in pairs]
+
+
 def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
-    """Train these rows and seeds, and name the runs that failed."""
+    """Train these rows and seeds, those that are not trained yet."""
     options = workspace.options
-    requests = [Request(settings=workspace.settings, row=row, seed=seed) for row, seed in pairs]
+    requests = _requests(workspace, pairs)
     machine = Machine.shared_by(
         jobs,
         devices=options.devices,
@@ -92,6 +95,7 @@ def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
         sync_batchnorm=options.sync_batchnorm,
         images=options.images,
         save_every=options.save_every,
+        keep=options.keep,
         wait=not options.no_wait,
         broken=options.broken,
     )
@@ -99,41 +103,38 @@ def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
         machine = replace(machine, threads=options.threads)
     if options.workers is not None:
         machine = replace(machine, workers=options.workers)
-    if options.restart or not all((each.folder / "record.json").exists() for each in requests):
-        _check_writable(options.runs)
-    return run_all(
+    outcome = run_all(
         requests,
-        jobs=jobs,
+        parallel=jobs,
         machine=machine,
         command=shlex.join(["roadmap", *sys.argv[1:]]),
+        asked=Asked(
+            data=options.data,
+            until_decided=options.until_decided,
+            first_seeds=options.seeds,
+            most_seeds=options.max_seeds,
+        ),
         restart=options.restart,
         say=say,
     )
+    workspace.forget_records()
+    return outcome
 
 
-def _check_writable(runs: Path) -> None:
-    """Raise Problem if no run can be written below this folder, before torch is loaded."""
-    for folder in (runs, *runs.parents):
-        if folder.is_symlink() and not folder.exists():
-            raise Problem(
-                f"folder of runs {runs}: {folder} is a link to {os.readlink(folder)}, which does "
-                "not exist"
-            )
-        if folder.exists():
-            if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
-                raise Problem(f"folder of runs {runs}: {folder} cannot be written to")
-            return
-
-
-def _finish(workspace: Workspace, outcome: Outcome) -> int:
-    code = _exit_code(outcome)
+def _run_and_show(workspace: Workspace, pairs: Pairs, jobs: int) -> int:
+    outcome = _run(workspace, pairs, jobs)
     if outcome.records:
         _show_results(workspace)
-    return code
+    return _say_failures(outcome, len(pairs))
 
 
-def _exit_code(outcome: Outcome) -> int:
+def _say_failures(outcome: Outcome, total: int) -> int:
+    """Name the runs that failed, say whether the command was stopped, return the exit code."""
+    if outcome.failures and total > 1:  # the reasons were printed when the runs failed
+        names = ", ".join(outcome.failures)
+        say(f"{len(outcome.failures)} of {total} runs failed: {names}; their log.txt says why")
     if outcome.stopped:
+        say(RESUME)
         return 128 + outcome.stopped
     diverged = any(record.status == "diverged" for record in outcome.records)
     return FAILED if outcome.failures or diverged else DONE

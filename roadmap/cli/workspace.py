@@ -119,9 +119,15 @@ class Workspace:
     @cached_property
     def measure(self) -> Measure:
         """The measure by which runs are compared."""
-        from analysis.measures import find_measure
+        from analysis.measures import MEASURES, find_measure
 
-        return find_measure(self.options.measure, self.found.records)
+        key = self.options.measure
+        return find_measure(key, () if key in MEASURES else self.found.records)
+
+    def forget_records(self) -> None:
+        """Read the folder of runs again when records are next asked for."""
+        for name in ("found", "records", "collected"):
+            vars(self).pop(name, None)
 
     def records_or_say_none(self) -> Sequence[Record]:
         """Return the records, after a message if there are none."""

@@ -1,0 +1,134 @@
+"""torch's DataLoader for views: what loading processes hand over, and what a GPU makes of it."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import torch
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
+
+from experiments.host.signals import ignore_stop_signals
+from experiments.loading.packet import Arrays, Packet
+from experiments.loading.views import Batch, Views
+from roadmap.errors import Problem
+
+Item = TypeVar("Item")
+
+
+class Loader(DataLoader):
+    """Batches of views on `device`, in the order of `sampler`.
+
+    On a CPU the loading processes do everything. On a GPU they do their half, and the GPU does the
+    other half of the next batch while the network trains on this one.
+    """
+
+    def __init__(
+        self, views: Views, sampler: Iterable[Sequence[Any]], workers: int, device: torch.device
+    ) -> None:
+        self.views, self.device = views, device
+        on_gpu = device.type == "cuda"
+        forked = workers and sys.platform == "linux"
+        super().__init__(
+            Halves(views, whole=not on_gpu),
+            sampler=sampler,
+            batch_size=None,  # the sampler's own
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=on_gpu,
+            collate_fn=partial(_hand_over, always=on_gpu),
+            generator=torch.Generator(),
+            # A spawned job would spawn its loading processes too: seconds of imports, and a copy of
+            # the images.
+            multiprocessing_context="fork" if forked else None,
+            # A signal to the whole group is for the run, which saves first.
+            worker_init_fn=partial(ignore_stop_signals, os.getpid()),
+        )
+        atexit.register(_end_loading, weakref.ref(self))
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        if self.device.type == "cuda":
+            return ahead(self._handed_over(), self.views.finish, self.device)
+        return map(_whole, self._handed_over())
+
+    def _handed_over(self) -> Iterator[Any]:
+        """Yield what arrives; raise Problem if a loading process was killed."""
+        try:
+            yield from super().__iter__()
+        except RuntimeError as error:
+            if not re.match(r"DataLoader worker \(pid", str(error)):
+                raise
+            reason = str(error).strip().splitlines()[0].rstrip(". ")
+            raise Problem(
+                f"a loading process ended ({reason}): memory may be short; use fewer loading "
+                "processes (--workers 0: none)"
+            ) from error
+
+
+def _end_loading(reference: weakref.ref[Loader]) -> None:
+    """End a loader's processes; Python would send them SIGTERM, which they ignore, and wait."""
+    loader = reference()
+    if loader and isinstance(loader._iterator, _MultiProcessingDataLoaderIter):
+        loader._iterator._shutdown_workers()
+
+
+class Halves(Dataset[Arrays]):
+    """What a loading process does of each batch: its half, or the whole."""
+
+    def __init__(self, views: Views, *, whole: bool) -> None:
+        self.views, self.whole = views, whole
+
+    def __getitem__(self, keys: Sequence[Any]) -> Arrays:
+        arrays = self.views.pick(keys)
+        if not self.whole:
+            return arrays
+        images, labels = self.views.finish(arrays)
+        return Arrays(tensors={"images": images.permute(0, 2, 3, 1), "labels": labels})
+
+
+def _whole(handed_over: Arrays | Packet) -> Batch:
+    arrays = handed_over.unpack() if isinstance(handed_over, Packet) else handed_over
+    return arrays.tensors["images"].permute(0, 3, 1, 2), arrays.tensors["labels"]
+
+
+def _hand_over(arrays: Arrays, *, always: bool) -> Arrays | Packet:
+    """Pack a batch for another process, or `always`: a GPU takes it in one copy."""
+    working = get_worker_info() is not None
+    return Packet.pack(arrays, share=working) if working or always else arrays
+
+
+def ahead(
+    packets: Iterable[Packet], finish: Callable[[Arrays], Batch], device: torch.device
+) -> Iterator[Batch]:
+    """Finish each batch on a stream of its own while the one before it is in use."""
+    stream = torch.cuda.Stream(device)
+    stream.wait_stream(torch.cuda.current_stream(device))  # held images may still be on their way
+
+    def prepare(packet: Packet) -> tuple[Batch, torch.cuda.Event]:
+        with torch.cuda.stream(stream):
+            batch = finish(packet.to(device).unpack())
+        return batch, stream.record_event()
+
+    for batch, ready in one_ahead(map(prepare, packets)):
+        current = torch.cuda.current_stream(device)
+        current.wait_event(ready)
+        for tensor in batch:
+            tensor.record_stream(current)  # keep its memory until this stream is done with it
+        yield batch
+
+
+def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield each item only once the next one is there."""
+    remaining = iter(items)
+    for item in remaining:
+        for following in remaining:
+            yield item
+            item = following
+        yield item
