@@ -1,5 +1,5 @@
-# Everything sets itself up: a target that needs packages makes .venv first.
-# `make VENV=` uses the python3 on the path and the packages it has.
+# Every target sets up what it needs: one that needs packages makes .venv first.
+# `make VENV=` uses the python3 on the PATH and its packages instead.
 VENV ?= .venv
 ROADMAP ?= tiny
 SEEDS ?= 1
@@ -7,6 +7,7 @@ RUNS ?= runs
 FIGURES ?= figures
 REPORT ?= report
 BENCH ?= bench.json
+BENCH_GPU ?= bench-gpu.json
 ARGUMENTS ?=
 
 ifeq ($(VENV),)
@@ -17,54 +18,67 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
 endif
 CLI = $(PYTHON) -m roadmap
+PYTEST = OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup roadmap table plots report cost bench test lint format clean
+.PHONY: help setup roadmap table plots report cost bench bench-gpu test test-fast golden lint \
+	format clean
 
-help:  ## this menu
+help:  ## print this menu
 	@printf 'From ResNet to ConvNeXt, every step trainable.\n\n'
 	@sed -n 's/^\([a-z%-]*\):.*## /\1 /p' Makefile | sed 's/^step-%/step-05/' | while read -r name text; do \
-		printf '  %-14s%s\n' "make $$name" "$$text"; done
-	@printf '\nWith ROADMAP=%s (cifar, resnet50, resnet200, FILE.yaml), SEEDS=%s, RUNS=%s,\n' \
-		'$(ROADMAP)' '$(SEEDS)' '$(RUNS)'
-	@printf 'and ARGUMENTS="--data DIR", or other options (%s run --help)\n' '$(CLI)'
+		printf '  %-15s%s\n' "make $$name" "$$text"; done
+	@printf '\nVariables: ROADMAP=%s (or cifar, resnet50, resnet200, FILE.yaml), SEEDS=%s,\n' \
+		'$(ROADMAP)' '$(SEEDS)'
+	@printf 'RUNS=%s, and ARGUMENTS="--data DIR" for more options\n' '$(RUNS)'
+	@printf '(all options: %s run --help)\n' '$(CLI)'
 
-step-%: $(READY)  ## train one row, show it beside the paper's (2 minutes)
+step-%: $(READY)  ## train row 05 and show it next to the paper (2 minutes)
 	$(CLI) train $* --roadmap $(ROADMAP) --runs $(RUNS) $(ARGUMENTS)
 
-setup: $(READY)  ## make .venv with everything in it (about 3 minutes)
+setup: $(READY)  ## install everything into .venv (about 3 minutes)
 
-roadmap: $(READY)  ## train all 14 rows; goes on where it was (SEEDS=3)
+roadmap: $(READY)  ## train all 14 rows, or resume them (SEEDS=3)
 	$(CLI) run --roadmap $(ROADMAP) --seeds $(SEEDS) --runs $(RUNS) $(ARGUMENTS)
 
-table: $(READY)  ## accuracy and cost of every row, beside the paper's
+table: $(READY)  ## print accuracy and cost of every row
 	$(CLI) table --roadmap $(ROADMAP) --runs $(RUNS) $(ARGUMENTS)
 
-plots: $(READY)  ## all figures: roadmap, effects, blocks, … (PDF, SVG, PNG)
+plots: $(READY)  ## draw all figures (PDF, SVG, PNG)
 	$(CLI) plot --roadmap $(ROADMAP) --runs $(RUNS) --out $(FIGURES) $(ARGUMENTS)
 
-report: $(READY)  ## one HTML page of all that the runs say, tables for papers
+report: $(READY)  ## write one HTML page of all results, and paper tables
 	$(CLI) report --roadmap $(ROADMAP) --runs $(RUNS) --out $(REPORT) $(ARGUMENTS)
 
-cost: $(READY)  ## what every row costs, exactly, without training
+cost: $(READY)  ## print what every row costs, without training
 	$(CLI) cost --roadmap $(ROADMAP) $(ARGUMENTS)
 
-bench: $(READY)  ## speed beside a bare loop, fvcore, timm (PEER=train.py)
+bench: $(READY)  ## compare our speed with other programs (PEER=train.py)
 	$(PYTHON) -m experiments.benchmarks --out $(BENCH) $(if $(PEER),--peer $(PEER))
 
-test: $(READY) lint  ## the test suite, with real short trainings
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --dist worksteal
+bench-gpu: $(READY)  ## measure speed on a GPU (at most 6 minutes)
+	$(PYTHON) -m experiments.benchmarks.gpu --out $(BENCH_GPU)
 
-lint: $(READY)  ## check style and format
+test: $(READY) lint  ## run lint and all tests, with real short trainings
+	$(PYTEST)
+
+test-fast: $(READY)  ## run the tests that take less than 3 seconds each
+	$(PYTEST) -m "not slow"
+
+golden: $(READY)  ## rewrite tests/golden after a change of shipped rows
+	$(PYTHON) -m tests.golden
+
+lint: $(READY)  ## check style, format and types
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
 
-format: $(READY)  ## mend style and format
+format: $(READY)  ## fix style and format
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 
-clean:  ## remove .venv and caches; runs stay
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+clean:  ## remove .venv and caches, but no runs
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
 
 ifneq ($(READY),)
 $(READY): setup.cfg pyproject.toml

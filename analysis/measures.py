@@ -18,50 +18,84 @@ from roadmap.record import Record
 class Measure:
     """One number of a finished run.
 
-    `key` names it on the command line and in files, `label` in tables and figures. `read` returns
-    the number of a record, or None. `difference` is the unit of a difference of two numbers.
-    `of_images` says that it is the percentage of validation images that are right, so that
-    `Record.correct` has its result for each image.
+    `key` names it on the command line and in files, `label` in tables and figures, `phrase` in
+    running text (the label if empty). `read` returns the number of a record, or None. `difference`
+    is the unit of a difference of two numbers. `of_images` says that it is the percentage of
+    validation images that are right, so that `Record.correct` has its result for each image;
+    `in_paper` says that the paper's tables print it.
     """
 
     key: str
     label: str
     read: Callable[[Record], float | None]
+    phrase: str = ""
     unit: str = ""
     difference: str = ""
     better: Literal["higher", "lower"] = "higher"
     decimals: int = 1
     of_images: bool = False
+    in_paper: bool = False
 
     @property
     def title(self) -> str:
         """Label and unit, as in `top-1 %`."""
         return f"{self.label} {self.unit}".strip()
 
+    @property
+    def words(self) -> str:
+        """The name in running text, as in `top-1 accuracy`."""
+        return self.phrase or self.label
+
+    @property
+    def is_percentage(self) -> bool:
+        """Whether a study's margin, in percentage points, applies to its differences."""
+        return self.unit == "%"
+
+    def is_gain(self, difference: float) -> bool:
+        """Tell whether a difference is an improvement."""
+        return difference > 0 if self.better == "higher" else difference < 0
+
     def values(self, runs: Iterable[Record]) -> list[float]:
         """Return the numbers of the finished runs that have one."""
-        read = (self.read(run) for run in runs if run.status == "finished")
-        return [number for number in read if number is not None]
+        numbers = (self.read(run) for run in runs if run.status == "finished")
+        return [number for number in numbers if number is not None]
 
 
 def _metric(record: Record, *, key: str) -> float | None:
     return record.metrics.get(key)
 
 
-TOP1 = Measure(key="top1", label="top-1", unit="%", difference="points", of_images=True,
-               read=lambda record: record.top1)  # fmt: skip
-MEASURES = {
-    measure.key: measure
-    for measure in (
-        TOP1,
-        Measure(key="top5", label="top-5", unit="%", difference="points",
-                read=lambda record: record.top5),
-        Measure(key="loss", label="loss", better="lower", decimals=3,
-                read=lambda record: record.loss),
-        Measure(key="images_per_second", label="training speed", unit="images/s",
-                difference="images/s", decimals=0, read=lambda record: record.images_per_second),
-    )
-}  # fmt: skip
+_LISTED = (
+    Measure(
+        key="top1",
+        label="top-1",
+        phrase="top-1 accuracy",
+        unit="%",
+        difference="points",
+        of_images=True,
+        in_paper=True,
+        read=lambda record: record.top1,
+    ),
+    Measure(
+        key="top5",
+        label="top-5",
+        phrase="top-5 accuracy",
+        unit="%",
+        difference="points",
+        read=lambda record: record.top5,
+    ),
+    Measure(key="loss", label="loss", better="lower", decimals=3, read=lambda record: record.loss),
+    Measure(
+        key="images_per_second",
+        label="training speed",
+        unit="images/s",
+        difference="images/s",
+        decimals=0,
+        read=lambda record: record.images_per_second,
+    ),
+)
+MEASURES = {measure.key: measure for measure in _LISTED}
+TOP1 = MEASURES["top1"]
 
 
 def find_measure(key: str, records: Sequence[Record] = ()) -> Measure:

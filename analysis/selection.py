@@ -1,8 +1,7 @@
-"""Which records belong to which row of a roadmap; what is left out is counted and named.
+"""Which records belong to which row of a roadmap. What is left out is counted and named.
 
-A record belongs to a row when it was started as that row of that roadmap and its spec is still the
-row's, up to the number of classes, which comes with the data. Records of different provenance are
-never averaged silently.
+A record belongs to every row that has its spec, except for the number of classes, which the data
+decide. Records of different provenance are never averaged without a note.
 """
 
 from __future__ import annotations
@@ -23,42 +22,79 @@ REFERENCE = "timm:"
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Runs on one data set, by row number and by (`timm:` name, spec), and what was left out.
+    """Runs on one data set, by row number and by (`timm:` name, spec), and notes on the others.
 
-    `sizes` says in words how large the data set is, `classes` is its number of classes; they are
-    empty and None where there are no records to tell it.
+    `roadmap` has the number of classes of the data. `sizes` says in words how large the data set
+    is, and is empty if there are no runs.
     """
 
+    roadmap: Roadmap
     data: str | None
     sizes: str
-    classes: int | None
     rows: dict[str, tuple[Record, ...]]
     references: dict[tuple[str, str], tuple[Record, ...]]
     notes: tuple[str, ...]
 
+    @property
+    def runs(self) -> list[Record]:
+        """All runs; a run is repeated for each row that has its spec."""
+        groups = (*self.rows.values(), *self.references.values())
+        return [run for runs in groups for run in runs]
 
-def select(roadmap: Roadmap, records: Sequence[Record], data: str | None = None) -> Selection:
+
+@dataclass(frozen=True)
+class _Variants:
+    """A roadmap for each number of classes in the records, and its row numbers by spec."""
+
+    roadmaps: dict[int, Roadmap]
+    rows: dict[int, dict[str, Row]]
+    numbers: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, roadmap: Roadmap, records: Iterable[Record]) -> _Variants:
+        roadmaps = {count: roadmap.with_classes(count) for count in set(map(classes, records))}
+        numbers: dict[str, list[str]] = defaultdict(list)
+        for variant in roadmaps.values():
+            for row in variant:
+                numbers[row.spec.fingerprint].append(row.number)
+        rows = {count: {row.number: row for row in each} for count, each in roadmaps.items()}
+        return cls(roadmaps, rows, dict(numbers))
+
+    def numbers_of(self, record: Record) -> list[str]:
+        """Return the rows that have a record's spec."""
+        return self.numbers.get(record.identity.spec, [])
+
+
+def select(
+    roadmap: Roadmap, runs: Selection | Sequence[Record], data: str | None = None
+) -> Selection:
     """Sort records under the rows of a roadmap; `data` is a data set's name or fingerprint.
 
-    A record belongs to every row whose spec it has, whatever row it was started as. Raises Problem
-    where there are records of several data sets and none is asked for.
+    A Selection is returned as it is. Raises Problem if there are records of several data sets and
+    `data` names none.
     """
+    if isinstance(runs, Selection):
+        return runs
     recipe = fingerprint(roadmap.rows[-1].spec.recipe)
-    variants = {count: _numbered(roadmap, count) for count in set(map(classes, records))}
-    found, notes = _distinct(
+    variants = _Variants.of(roadmap, runs)
+    candidates, notes = _distinct(
         record
-        for record in records
+        for record in runs
         if record.label.roadmap == roadmap.name
-        or _rows_of(record, variants)
+        or variants.numbers_of(record)
         or (is_reference(record) and record.identity.recipe == recipe)
     )
-    if records and not found:
-        notes.append(f"left out: {_count(len(records))} of {_roadmaps(records)}")
-    name = _data_set(found, data, roadmap.data)
+    if runs and not candidates:
+        notes.append(f"left out: {_count(len(runs))} of {_roadmaps(runs)}")
+    name = _data_set(candidates, data, roadmap.data)
     if data is None and name is not None and roadmap.data not in (name, None):
         notes.append(f"{name!r} is the only data set with runs; the roadmap's is {roadmap.data!r}")
-    mine = [record for record in found if name in (data_name(record), record.identity.data)]
-    others = Counter(data_name(record) for record in found if record not in mine)
+    mine, others = [], Counter[str]()
+    for record in candidates:
+        if name in (data_name(record), record.identity.data):
+            mine.append(record)
+        else:
+            others[data_name(record)] += 1
     notes += [f"left out: {_count(n)} on data set {other!r}" for other, n in sorted(others.items())]
 
     reasons = [_misfit(record, variants, recipe) for record in mine]
@@ -70,52 +106,55 @@ def select(roadmap: Roadmap, records: Sequence[Record], data: str | None = None)
     for record in sorted(fitting, key=lambda record: record.identity.seed):
         if is_reference(record):
             references[record.label.row, record.identity.spec].append(record)
-        for number in _rows_of(record, variants):
+        for number in variants.numbers_of(record):
             rows[number].append(record)
+    example = next(iter(fitting or mine), None)
     return Selection(
+        roadmap=variants.roadmaps[classes(example)] if example else roadmap,
         data=data_name(mine[0]) if mine else name,
-        sizes=_sizes((fitting or mine)[0].data) if mine else "",
-        classes=classes((fitting or mine)[0]) if mine else None,
-        rows={number: tuple(runs) for number, runs in rows.items()},
+        sizes=_sizes(example.data) if example else "",
+        rows={number: tuple(rows[number]) for number in rows},
         references={key: tuple(references[key]) for key in sorted(references)},
         notes=(*notes, *versions),
     )
 
 
-def named(roadmap: Roadmap, chosen: Selection) -> dict[str, Record]:
-    """Each run that was chosen, once, under a name that says what it is: `05-width-seed0`."""
-    found: dict[str, Record] = {}
+def named(roadmap: Roadmap, selection: Selection) -> dict[str, Record]:
+    """Return each selected run once, under a name that tells what it is: `05-width-seed0`."""
+    names: dict[str, Record] = {}
+    seen: set[str] = set()
     for row in roadmap:
         name = f"{row.number}-{row.step}" if row.number[0].isdigit() else row.number
-        for run in chosen.rows.get(row.number, ()):
-            if run not in found.values():
-                found[f"{_plain(name)}-seed{run.identity.seed}"] = run
-    models = Counter(name for name, _ in chosen.references)
-    for (name, spec), runs in chosen.references.items():
+        for run in selection.rows.get(row.number, ()):
+            if run.identity.run not in seen:
+                seen.add(run.identity.run)
+                names[f"{_plain(name)}-seed{run.identity.seed}"] = run
+    models = Counter(name for name, _ in selection.references)
+    for (name, spec), runs in selection.references.items():
         settings = f"-{spec}" if models[name] > 1 else ""
         for run in runs:
             name = _plain(f"{run.label.row}{settings}-reference")
-            found[f"{name}-seed{run.identity.seed}"] = run
-    return found
+            names[f"{name}-seed{run.identity.seed}"] = run
+    return names
 
 
 def _plain(name: str) -> str:
-    """A name that is a file's: timm's hub names have slashes."""
+    """Make a name usable as a file name; timm's hub names have slashes."""
     return re.sub(r"[^\w.@+-]", "-", name)
 
 
 def is_reference(record: Record) -> bool:
-    """Whether a run is of a timm model, not of a row."""
+    """Tell whether a run is of a timm model, not of a row."""
     return record.label.row.startswith(REFERENCE)
 
 
 def data_name(record: Record) -> str:
-    """The name of the data set a run was trained on."""
+    """Return the name of the data set that a run was trained on."""
     return str(record.data.get("name") or "unnamed")
 
 
 def classes(record: Record) -> int:
-    """How many classes a run's network tells apart; records leave the default 1000 out."""
+    """Return the number of classes of a run's network; records leave out the default 1000."""
     return record.spec["network"].get("classes", 1000)
 
 
@@ -124,22 +163,20 @@ def _sizes(data: Mapping[str, Any]) -> str:
     return ", ".join(f"{data[key]:,} {name}" for key, name in names.items() if key in data)
 
 
-def _numbered(roadmap: Roadmap, count: int) -> dict[str, Row]:
-    return {row.number: row for row in roadmap.with_classes(count)}
-
-
 def _roadmaps(records: Iterable[Record]) -> str:
     names = sorted({record.label.roadmap for record in records})
     return f"other roadmaps or studies: {', '.join(names)}"
 
 
 def _distinct(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
-    found, repeated = {}, 0
+    by_run: dict[str, Record] = {}
+    repeated = 0
     for record in records:
-        repeated += record.identity.run in found
-        found.setdefault(record.identity.run, record)
+        run = record.identity.run
+        repeated += run in by_run
+        by_run.setdefault(run, record)
     note = f"left out: {_count(repeated)} of runs that are there already (same spec, data, seed)"
-    return list(found.values()), [note] if repeated else []
+    return list(by_run.values()), [note] if repeated else []
 
 
 def _data_set(records: Iterable[Record], asked: str | None, default: str | None) -> str | None:
@@ -157,19 +194,14 @@ def _data_set(records: Iterable[Record], asked: str | None, default: str | None)
     return names.pop()
 
 
-def _rows_of(record: Record, variants: dict[int, dict[str, Row]]) -> list[str]:
-    rows = variants[classes(record)].values()
-    return [row.number for row in rows if row.spec.fingerprint == record.identity.spec]
-
-
-def _misfit(record: Record, variants: dict[int, dict[str, Row]], recipe: str) -> str | None:
-    """Why a record does not belong here, or None."""
+def _misfit(record: Record, variants: _Variants, recipe: str) -> str | None:
+    """Say why a record does not belong here; None if it does."""
     identity = record.identity
     if is_reference(record):
         return None if identity.recipe == recipe else "with another recipe than the last row's"
-    if _rows_of(record, variants):
+    if variants.numbers_of(record):
         return None
-    row = variants[classes(record)].get(record.label.row)
+    row = variants.rows[classes(record)].get(record.label.row)
     if row is None:
         return "of rows that this roadmap does not have"
     same = (("network", identity.network, row.spec.network),
@@ -179,7 +211,7 @@ def _misfit(record: Record, variants: dict[int, dict[str, Row]], recipe: str) ->
 
 
 def _left_out(records: Sequence[Record], reasons: Sequence[str | None]) -> list[str]:
-    rows = defaultdict(Counter)
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
     for record, reason in zip(records, reasons, strict=True):
         if reason is not None:
             rows[reason][record.label.row] += 1
@@ -191,7 +223,7 @@ def _left_out(records: Sequence[Record], reasons: Sequence[str | None]) -> list[
 
 
 def _one_version(records: list[Record]) -> tuple[list[Record], list[str]]:
-    """The runs on the version of the data that most were trained on, of two equals the newer."""
+    """Keep the version of the data that most runs were trained on; of two equals, the newer."""
     by_version = defaultdict(list)
     for record in records:
         by_version[record.identity.data].append(record)
@@ -201,7 +233,7 @@ def _one_version(records: list[Record]) -> tuple[list[Record], list[str]]:
         version: (len(runs), max(run.provenance.finished for run in runs))
         for version, runs in by_version.items()
     }
-    kept = max(newest, key=newest.get)
+    kept = max(newest, key=lambda version: newest[version])
     notes = [
         f"left out: {_count(len(runs))} on another version of the data ({version}, not {kept})"
         for version, runs in sorted(by_version.items())

@@ -1,11 +1,12 @@
-"""A roadmap or study with its runs, selected once."""
+"""What one command shows: a roadmap or study with its runs, selected once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from analysis.measures import TOP1, Measure
 from analysis.selection import Selection, named, select
 from analysis.tables.table import Table, tabulate
 from analysis.verdicts.study import judge_study
@@ -13,57 +14,75 @@ from analysis.verdicts.verdict import Judged
 from roadmap.record import Record
 from roadmap.rows import Roadmap
 from roadmap.spec import fingerprint, to_dict
+from steps.studies.load import load_study
 from steps.studies.study import Study
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What figures show: a roadmap, or the variants of a study as one, and its runs.
+    """A roadmap, or the variants of a study as one, with its records and measure.
 
-    `study` is the one whose effects are shown, by default the roadmap's own path; of `row` alone
-    the block is drawn, where it is given.
+    `study` is the one whose effects are shown, by default the roadmap's own path. `data` is a data
+    set's name or fingerprint. With `row`, the figure of blocks shows that row only.
     """
 
     roadmap: Roadmap
     study: Study
     records: Sequence[Record]
     data: str | None = None
+    measure: Measure = TOP1
     row: str | None = None
+
+    def of_study(self, study: Study) -> Subject:
+        """Return the subject of another study on the same records, data and measure."""
+        return replace(self, roadmap=study.roadmap, study=study, row=None)
+
+    @cached_property
+    def path(self) -> Subject:
+        """The subject of the path through the roadmap that the study varies."""
+        return self.of_study(self.study.path)
+
+    @cached_property
+    def selection(self) -> Selection:
+        """The runs of each row."""
+        return select(self.roadmap, self.records, self.data)
 
     @cached_property
     def table(self) -> Table:
         """The table of the roadmap's runs."""
-        return tabulate(self.roadmap, self.records, data=self.data)
-
-    @cached_property
-    def chosen(self) -> Selection:
-        """Which runs belong to which row."""
-        return select(self.roadmap, self.records, self.data)
+        return tabulate(self.roadmap, self.selection, measure=self.measure)
 
     @cached_property
     def judged(self) -> Judged:
         """The study's verdicts."""
-        return judge_study(self.study, self.records, self.data)
+        same = self.study.roadmap is self.roadmap
+        runs = self.selection if same else self.records
+        return judge_study(self.study, runs, self.data, measure=self.measure)
 
     @cached_property
     def specs(self) -> str:
-        """The fingerprint of all rows."""
+        """The fingerprint of all rows, in words."""
         return f"specs {fingerprint([row.spec.fingerprint for row in self.fitted])}"
 
     @cached_property
     def runs(self) -> str:
-        """The number and the fingerprint of the runs shown: another digit, another fingerprint."""
-        found = named(self.roadmap, self.chosen).values()
-        contents = sorted(fingerprint(to_dict(run)) for run in found)
+        """The number of runs and their fingerprint, which changes with any digit of a record."""
+        records = named(self.roadmap, self.selection).values()
+        contents = sorted(fingerprint(to_dict(record)) for record in records)
         return f"{len(contents)} runs {fingerprint(contents)}"
 
     @property
     def is_path(self) -> bool:
-        """Whether it is a roadmap, beside which the paper's may stand."""
+        """Whether the study is a path, so that the paper's results can stand next to it."""
         return self.study.design == "path"
 
     @cached_property
+    def paper(self) -> Study | None:
+        """The path of the paper's own roadmap; None if its results cannot stand next to these."""
+        table = self.study.roadmap.paper if self.is_path and self.measure.in_paper else None
+        return load_study("path", roadmap=table) if table else None
+
+    @property
     def fitted(self) -> Roadmap:
-        """The roadmap with the classes of the data."""
-        classes = self.chosen.classes
-        return self.roadmap if classes is None else self.roadmap.with_classes(classes)
+        """The roadmap with the number of classes of the data."""
+        return self.selection.roadmap

@@ -1,12 +1,12 @@
-"""What a study will take: runs, those there already, MACs, and hours by what runs took before."""
+"""Estimate what a study takes: runs, multiply-accumulates (MACs), hours."""
 
 from __future__ import annotations
 
 import heapq
 import textwrap
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
 
@@ -23,78 +23,84 @@ PASSES = 3  # forward, and backward twice as much
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forecast:
-    """Runs of a study and those missing; their MACs; hours, None where no run tells the speed.
+class Speed:
+    """What recorded runs say about the speed of others; MACs per second and device.
 
-    `measured` finished runs tell it; of `known` of the missing runs the same network is among them,
-    the others are taken to be as fast, MAC for MAC, as the median. `start_up` are the seconds that
-    a run takes beside its epochs; `hardware` and `threads` are those of the runs measured.
+    A network's own runs give its speed. For other networks it is the median over all runs.
+    `start_up` is the median of the seconds that a run takes in addition to its epochs.
+    """
+
+    by_network: Mapping[str, float]
+    overall: float
+    runs: int
+    start_up: float
+    hardware: tuple[str, ...]
+    threads: tuple[int, ...]
+
+    def of(self, request: Request) -> float:
+        """Return the speed of a request's network."""
+        return self.by_network.get(request.identity.network, self.overall)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Runs of a study, finished and missing, with their MACs, and hours for the missing ones.
+
+    `hours` and `speed` are None if no recorded run gives a speed. For `known` of the missing runs
+    there are records of the same network.
     """
 
     runs: int
-    there: int
+    finished: int
     macs: float
     macs_missing: float
-    hours: float | None
-    measured: int = 0
+    hours: float | None = None
     known: int = 0
-    start_up: float = 0.0
-    hardware: tuple[str, ...] = ()
-    threads: tuple[int, ...] = ()
+    speed: Speed | None = None
 
 
 def forecast(
     requests: Sequence[Request], records: Sequence[Record], jobs: int, devices: int = 1
 ) -> Forecast:
-    """Before anything runs: `jobs` at a time on `devices` each, as fast as the records' runs were.
+    """Estimate remaining time for `jobs` parallel runs, using the speed of recorded runs.
 
-    A network's own runs tell its speed where there are any. Devices are taken to add up.
+    Each run uses `devices` devices, and their speeds are assumed to add up.
     """
     by_run = {request.identity.run: request for request in requests}
-    there = {run for run, request in by_run.items() if _is_there(request)}
+    missing = {run: request for run, request in by_run.items() if not _is_finished(request)}
     work = {run: _macs(request) for run, request in by_run.items()}
-    missing = {run: request for run, request in by_run.items() if run not in there}
-    told = [record for record in records if _speed(record)]
-    counts = {
-        "runs": len(by_run),
-        "there": len(there),
-        "macs": sum(work.values()),
-        "macs_missing": sum(work[run] for run in missing),
-    }
-    if not told:
-        return Forecast(**counts, hours=None)
-    speeds = _speeds(told)
-    start_up = median(_start_up(record) for record in told)
-    lengths = [work[run] / devices / speeds(request) + start_up for run, request in missing.items()]
-    networks = {record.identity.network for record in told}
-    return Forecast(
-        **counts,
-        hours=_until_all_are_done(lengths, jobs) / 3600,
-        measured=len(told),
-        known=sum(request.identity.network in networks for request in missing.values()),
-        start_up=start_up,
-        hardware=tuple(sorted({record.provenance.hardware for record in told})),
-        threads=tuple(sorted({record.provenance.threads for record in told})),
+    plan = Forecast(
+        runs=len(by_run),
+        finished=len(by_run) - len(missing),
+        macs=sum(work.values()),
+        macs_missing=sum(work[run] for run in missing),
     )
+    if (speed := _measured(records)) is None:
+        return plan
+    lengths = [
+        work[run] / devices / speed.of(request) + speed.start_up for run, request in missing.items()
+    ]
+    known = sum(request.identity.network in speed.by_network for request in missing.values())
+    return replace(plan, hours=_makespan(lengths, jobs) / 3600, known=known, speed=speed)
 
 
-def _until_all_are_done(lengths: Sequence[float], jobs: int) -> float:
-    """Seconds until runs of these lengths are done, each begun as soon as one of `jobs` is free."""
+def _makespan(lengths: Sequence[float], jobs: int) -> float:
+    """Return seconds until all runs are done; each starts as soon as one of `jobs` is free."""
     busy = [0.0] * jobs
     for length in lengths:
         heapq.heapreplace(busy, busy[0] + length)
     return max(busy)
 
 
-def _is_there(request: Request) -> bool:
+def _is_finished(request: Request) -> bool:
     try:
         return request.finished() is not None
-    except Problem:  # to be said by the run
+    except Problem:  # the run will report it
         return False
 
 
 def _macs(request: Request) -> float:
-    """Multiply-accumulates of a run's training; 0 for a network of timm's, which torch counts."""
+    """Return MACs of a run's training; 0 for a timm network, whose cost needs torch."""
     spec = request.spec
     if not isinstance(spec.network, Network):
         return 0.0
@@ -102,18 +108,27 @@ def _macs(request: Request) -> float:
     return float(PASSES * walked * spec.recipe.epochs * request.settings.source.images)
 
 
-def _speeds(records: Sequence[Record]) -> Callable[[Request], float]:
-    """MACs a second and device of a request's network: the median of its own runs, or of all."""
+def _measured(records: Sequence[Record]) -> Speed | None:
+    """Return the speed that records give; None if none of them gives one."""
+    speeds = {id(record): speed for record in records if (speed := _speed(record))}
+    measured = [record for record in records if id(record) in speeds]
+    if not measured:
+        return None
     by_network = defaultdict(list)
-    for record in records:
-        by_network[record.identity.network].append(_speed(record))
-    medians = {network: median(found) for network, found in by_network.items()}
-    overall = median(_speed(record) for record in records)
-    return lambda request: medians.get(request.identity.network, overall)
+    for record in measured:
+        by_network[record.identity.network].append(speeds[id(record)])
+    return Speed(
+        by_network={network: median(values) for network, values in by_network.items()},
+        overall=median(speeds.values()),
+        runs=len(measured),
+        start_up=median(_start_up(record) for record in measured),
+        hardware=tuple(sorted({record.provenance.hardware for record in measured})),
+        threads=tuple(sorted({record.provenance.threads for record in measured})),
+    )
 
 
 def _speed(record: Record) -> float:
-    """MACs a second and device, validation included; 0 where a record does not tell."""
+    """Return MACs per second and device, validation time included; 0 if a record has no times."""
     if record.status != "finished" or not record.wall_seconds:
         return 0.0
     done = PASSES * record.macs * record.spec["recipe"]["epochs"] * record.data["train"]
@@ -122,9 +137,9 @@ def _speed(record: Record) -> float:
 
 
 def _start_up(record: Record) -> float:
-    """Seconds of a run beside its epochs: opening images, building, measuring at the end.
+    """Return seconds outside the epochs: opening images, building, measuring at the end.
 
-    0 where its times say less, as of a run that was interrupted.
+    It is 0 if the record's times do not tell, for example after an interruption.
     """
     try:
         start, end = (
@@ -136,14 +151,14 @@ def _start_up(record: Record) -> float:
         return 0.0
 
 
-def in_words(study: Study, found: Forecast, seeds: int, jobs: int) -> str:
-    """The plan of a study in at most 80 columns."""
+def in_words(study: Study, plan: Forecast, seeds: int, jobs: int) -> str:
+    """Describe the plan of a study in at most 80 columns."""
     lines = [
         study.roadmap.title,
         f"  variants     {len(study.roadmap.rows)}, each with {_counted(seeds, 'seed')}",
-        f"  runs         {found.runs}, of which {found.there} are there already",
-        f"  MACs         {_shown(found.macs)}, of which {_shown(found.macs_missing)} are to do",
-        f"  time         {_time(found, jobs)}",
+        f"  runs         {plan.runs}, of which {plan.finished} are finished",
+        f"  MACs         {_shown(plan.macs)}, of which {_shown(plan.macs_missing)} remain",
+        f"  time         {_time(plan, jobs)}",
         f"  verdicts     {len(study.contrasts)}, margin {study.margin:g} (points of top-1)",
         f"  each asks    {study.asks}",
     ]
@@ -155,26 +170,25 @@ def in_words(study: Study, found: Forecast, seeds: int, jobs: int) -> str:
     )
 
 
-def _time(found: Forecast, jobs: int) -> str:
-    at_a_time = _counted(jobs, "run") + " at a time"
-    if found.hours is None:
-        return f"unknown: no finished run here to tell the speed; {at_a_time}"
-    left = found.runs - found.there
+def _time(plan: Forecast, jobs: int) -> str:
+    parallel = _counted(jobs, "parallel run")
+    speed = plan.speed
+    if plan.hours is None or speed is None:
+        return f"unknown: there is no finished run to take the speed from; {parallel}"
+    left = plan.runs - plan.finished
     if not left:
-        return "none: all runs are there"
-    threads = f"{' or '.join(map(str, found.threads))} thread" + "s" * (found.threads != (1,))
-    measured = (
-        f"{_counted(found.measured, 'run')} of {threads} on {' and on '.join(found.hardware)}"
-    )
-    whose = (
+        return "none: all runs are finished"
+    threads = f"{' or '.join(map(str, speed.threads))} thread" + "s" * (speed.threads != (1,))
+    measured = f"{_counted(speed.runs, 'run')} with {threads} on {' and on '.join(speed.hardware)}"
+    networks = (
         "of the same networks"
-        if found.known == left
-        else f"of the same network for {found.known} of {left} runs, for the others by the median "
-        "of all, MAC for MAC"
+        if plan.known == left
+        else f"of the same network for {plan.known} of {left} runs; the others are estimated from "
+        "their MACs and the median speed"
     )
     return (
-        f"about {_length(found.hours)} with {at_a_time}, {found.start_up:.0f} s of each run beside "
-        f"its epochs; by {measured}, {whose}"
+        f"about {_length(plan.hours)} with {parallel}, of which {speed.start_up:.0f} s per run "
+        f"outside its epochs; estimated from {measured}, {networks}"
     )
 
 
@@ -185,7 +199,7 @@ def _length(hours: float) -> str:
 
 
 def _shown(macs: float) -> str:
-    """`1.5 × 10¹⁵`, by powers of a thousand."""
+    """Write a number as `1.5 × 10¹⁵`, by powers of a thousand."""
     power = (len(str(int(macs))) - 1) // 3 * 3
     return f"{macs / 10**power:.3g} × 10{str(power).translate(RAISED)}" if power else "0"
 

@@ -1,10 +1,11 @@
 """What is asked for: one row, one seed, one data set, by name; and the run that this means.
 
-A request is plain data that another process, or another machine, can be handed. No torch here.
+A request is plain data that another process or another machine can be given. No torch here.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,34 +26,35 @@ from roadmap.spec import Reference, Spec, fingerprint
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Request(Plain):
-    """One run of one row; `row` may be `timm:NAME`, a timm model under the last row's recipe."""
+    """One run of one row; `row` may be `timm:NAME`, a timm model with the last row's recipe."""
 
     settings: Settings
     row: str
     seed: int
 
+    @property
+    def _model(self) -> str | None:
+        """The name of the timm model, if it is one."""
+        return self.row.removeprefix("timm:") if self.row.startswith("timm:") else None
+
     @cached_property
     def spec(self) -> Spec:
         """The spec to train."""
-        if not self.row.startswith("timm:"):
+        if self._model is None:
             return self.settings.path[self.row].spec
         last = self.settings.path.rows[-1].spec
         network = Reference(
-            timm=self.row.removeprefix("timm:"),
-            classes=last.network.classes,
-            drop_path=last.network.drop_path,
+            timm=self._model, classes=last.network.classes, drop_path=last.network.drop_path
         )
         return replace(last, network=network)
 
     @cached_property
     def label(self) -> Label:
-        """The row in words."""
+        """The names of the row."""
         path = self.settings.path
-        if self.row.startswith("timm:"):
-            name = self.row.removeprefix("timm:")
-            return Label(
-                roadmap=path.name, row=self.row, step="reference", title=name, group="reference"
-            )
+        if self._model is not None:
+            names = {"row": self.row, "step": "reference", "title": self._model}
+            return Label(roadmap=path.name, group="reference", **names)
         row = path[self.row]
         return Label(
             roadmap=path.name, row=row.number, step=row.step, title=row.title, group=row.group
@@ -60,7 +62,7 @@ class Request(Plain):
 
     @cached_property
     def identity(self) -> Identity:
-        """What makes this run this run."""
+        """The fingerprints and the seed, which tell this run from every other."""
         return Identity(
             spec=self.spec.fingerprint,
             network=fingerprint(self.spec.network),
@@ -71,43 +73,51 @@ class Request(Plain):
 
     @property
     def name(self) -> str:
-        """The run in a line: `05 width seed 0`."""
-        shown = self.label.title if self.row.startswith("timm:") else self.label.step
-        number = "timm" if self.row.startswith("timm:") else self.label.row
-        return f"{number} {shown} seed {self.seed}"
+        """The run in one line: `05 width seed 0`."""
+        if self._model is not None:
+            return f"timm {self._model} seed {self.seed}"
+        return f"{self.label.row} {self.label.step} seed {self.seed}"
 
     @property
     def folder(self) -> Path:
-        """Where the run lives."""
+        """The run's folder."""
         return self.settings.runs / self.identity.run
 
     def check(self, machine: Machine) -> None:
-        """Raise Problem for what can be seen to be wrong before anything is opened or built."""
+        """Raise Problem for errors that can be seen before anything is opened or built."""
         share = Share(world=machine.world, accumulate=machine.accumulate)
         check_batch(self.spec.recipe.batch, self.settings.source.images, share)
         runs = self.settings.runs
-        for each in (runs, *runs.parents):
-            if each.exists() and not each.is_dir():
-                raise Problem(f"folder of runs {runs}: {each} is a file")
+        for folder in (runs, *runs.parents):
+            if folder.is_symlink() and not folder.exists():
+                raise Problem(f"folder of runs {runs}: {folder} is a link to nothing")
+            if folder.exists() and not folder.is_dir():
+                raise Problem(f"folder of runs {runs}: {folder} is a file")
+        paths = (runs.absolute(), *runs.absolute().parents)
+        there = next(path for path in paths if path.exists())
+        done = (self.folder / "record.json").exists()
+        if not done and not os.access(there, os.W_OK | os.X_OK):
+            raise Problem(f"folder of runs {runs}: {there} cannot be written")
 
     def finished(self) -> Record | None:
-        """The run's record, if there is one."""
+        """Return the run's record, if there is one."""
         path = self.folder / "record.json"
         if not path.exists():
             return None
-        found = read_record(path)
-        if found.identity != self.identity:
-            raise Problem(f"{path} is of another run: {found.label.row} seed {found.identity.seed}")
-        return found
+        record = read_record(path)
+        if record.identity != self.identity:
+            other = f"{record.label.row} seed {record.identity.seed}"
+            raise Problem(f"{path} is of another run: {other}")
+        return record
 
     def check_free(self) -> None:
-        """Raise Problem where the run is being trained."""
+        """Raise Problem if the run is in progress."""
         if self.folder.exists():
             with self._held():
                 pass
 
     def set_aside(self) -> None:
-        """Move what there is of the run beside it; a Problem where it is being trained."""
+        """Rename the run folder to `<run>.aside-N`. Raises Problem if the run is in progress."""
         if self.folder.exists():
             number = next(n for n in count(1) if not self._aside(n).exists())
             with self._held():
@@ -119,7 +129,7 @@ class Request(Plain):
             with FileLock(self.folder / "lock", timeout=0):
                 yield
         except Timeout:
-            raise Problem(f"{self.name} is being trained; it cannot be begun anew") from None
+            raise Problem(f"{self.name} is being trained; it cannot be started over") from None
 
     def _aside(self, number: int) -> Path:
         return self.folder.with_name(f"{self.folder.name}.aside-{number}")

@@ -1,4 +1,4 @@
-"""Experiments/settings.py."""
+"""What all runs of one command share: the roadmap, the data, the settings, the folder of runs."""
 
 from __future__ import annotations
 
@@ -6,31 +6,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from experiments.data.sources import Source, read_source
+from experiments.data.source import Source
+from experiments.data.sources import read_source
 from roadmap.errors import Problem
 from roadmap.rows import Roadmap
-from steps.roadmaps.load import load_roadmap
-from steps.studies.load import load_study
+from steps.config import Config
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Plain:
-    """Travels to another process as its declared fields alone: what is derived is derived there.
+    """A dataclass that travels to another process as its declared fields alone.
 
-    A spec can hold functions of a user's steps file, which no other process could import.
+    The other process derives the rest itself. A spec can hold functions of a user's steps file,
+    which cannot be pickled.
     """
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+    def __getstate__(self: DataclassInstance) -> dict[str, Any]:
+        return {declared.name: getattr(self, declared.name) for declared in fields(self)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Settings(Plain):
-    """What all rows of one call share: roadmap, steps file, data, overrides, folder of runs.
+    """Names of what all runs share; `config`, `source` and `path` are loaded on first use.
 
-    With a `study` rows are its variants, on its own roadmap where `roadmap` is None.
-    `data_root` is where timm keeps the data sets that it knows by name.
+    With a `study` the rows are its variants, on the study's own roadmap if `roadmap` is None.
+    `data_root` is the folder in which timm keeps the data sets that it knows by name.
     """
 
     roadmap: str | None = "tiny"
@@ -41,24 +45,44 @@ class Settings(Plain):
     overrides: Mapping[str, Any] = field(default_factory=dict)
     runs: Path = Path("runs")
 
-    @cached_property
-    def source(self) -> Source:
-        """The data set, checked."""
-        return read_source(self._loaded.data if self.data is None else self.data, self.data_root)
+    @classmethod
+    def of(
+        cls, config: Config, *, data: str | None, data_root: Path | None, runs: Path
+    ) -> Settings:
+        """Return settings on a config that may be loaded already."""
+        settings = cls(
+            roadmap=config.roadmap_name,
+            study=config.study_name,
+            steps=config.steps,
+            overrides=config.overrides,
+            data=data,
+            data_root=data_root,
+            runs=runs,
+        )
+        vars(settings)["config"] = config
+        return settings
 
     @cached_property
-    def _loaded(self) -> Roadmap:
-        if self.study is None:
-            return load_roadmap(self.roadmap or "tiny", steps=self.steps)
-        given = {"roadmap": self.roadmap, "steps": self.steps, "overrides": self.overrides}
-        return load_study(self.study, **given).roadmap
+    def config(self) -> Config:
+        """The roadmap or study that the rows are of."""
+        return Config(
+            roadmap=self.roadmap, study=self.study, steps=self.steps, overrides=self.overrides
+        )
+
+    @cached_property
+    def source(self) -> Source:
+        """The data set, checked: the one that is named, else the roadmap's own."""
+        if self.data is not None:
+            return read_source(self.data, self.data_root)
+        study = self.config.study
+        rows = self.config.roadmap_as_read if study is None else study.roadmap
+        return read_source(rows.data, self.data_root)
 
     @cached_property
     def path(self) -> Roadmap:
-        """The roadmap with the overrides and the data's class count in every spec."""
+        """The roadmap with the overrides, and with the data's class count in every spec."""
         if "network.classes" in self.overrides:
             raise Problem("network.classes comes from the data; it cannot be set")
-        path = self._loaded
-        if self.study is None:  # a study has them already
-            path = path.overridden(self.overrides)
-        return path.with_classes(self.source.classes)
+        study = self.config.study
+        rows = self.config.roadmap if study is None else study.roadmap
+        return rows.with_classes(self.source.classes)

@@ -1,8 +1,8 @@
-"""What a network costs: multiply-accumulates, parameters and activations, by layer and in total.
+"""Count multiply-accumulates, parameters and activations of a network, by layer and in total.
 
 The counting rule is the paper's ("FLOPs" in its tables): multiply-accumulates of convolution and
-linear weights; no bias, norm, activation, pooling or residual. Activations are the output elements
-of convolution and linear layers per image. No torch here.
+linear weights, without bias, norm, activation, pooling or residual. Activations are the output
+elements of convolution and linear layers for one image. No torch here.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
-from roadmap.errors import Problem
+from roadmap.errors import Problem, quoted
+from roadmap.kinds import LayerKind
 from roadmap.plan import Layer, plan
-from roadmap.spec import Network, Reference
+from roadmap.spec import Network, Operation, Reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Cost:
 
 
 def cost(network: Network | Reference, image_size: int = 224) -> Cost:
-    """Walk the network for square RGB images of `image_size` pixels; a Problem if none fits."""
+    """Return the cost for square RGB images of `image_size` pixels; a Problem if none fit."""
     if isinstance(network, Reference):
         raise Problem(f"timm:{network.timm} has no spec to walk; its cost is measured in its runs")
     try:
@@ -52,23 +53,23 @@ def cost(network: Network | Reference, image_size: int = 224) -> Cost:
 
 
 def walk(network: Network, image_size: int) -> Cost:
-    """The same, walked anew."""
+    """Return the same without the cache."""
     layers = tuple(layer_cost(layer) for layer in plan(network, image_size).layers())
     return Cost(
         layers=layers,
-        macs=sum(each.macs for each in layers),
-        params=sum(each.params for each in layers),
-        activations=sum(each.activations for each in layers),
+        macs=sum(layer.macs for layer in layers),
+        params=sum(layer.params for layer in layers),
+        activations=sum(layer.activations for layer in layers),
     )
 
 
-_remembered = lru_cache(maxsize=256)(walk)  # a row is walked when it is made, then when asked
+_remembered = lru_cache(maxsize=256)(walk)  # a row is walked when it is made and when it is shown
 
 
 def layer_cost(layer: Layer) -> LayerCost:
-    """The cost of one layer of a plan."""
+    """Return the cost of one layer of a plan."""
     channels = layer.inputs[0]
-    if layer.kind in ("convolution", "linear"):
+    if layer.kind in (LayerKind.CONVOLUTION, LayerKind.LINEAR):
         weights = layer.outputs[0] * (channels // layer.groups) * layer.kernel**2
         positions = layer.outputs[1] * layer.outputs[2]
         bias = layer.outputs[0] if layer.bias else 0
@@ -78,28 +79,25 @@ def layer_cost(layer: Layer) -> LayerCost:
             params=weights + bias,
             activations=prod(layer.outputs),
         )
-    if layer.kind == "operation":
-        return _operation_cost(layer)
-    params = {"batch_norm": 2 * channels, "layer_norm": 2 * channels, "layer_scale": channels}
-    return LayerCost(layer=layer, macs=0, params=params.get(layer.kind, 0), activations=0)
+    if layer.operation is not None:
+        return _operation_cost(layer, layer.operation)
+    return LayerCost(layer=layer, macs=0, params=layer.kind.values * channels, activations=0)
 
 
-def _operation_cost(layer: Layer) -> LayerCost:
-    operation = layer.operation
-    if operation.cost is None:
-        raise Problem(
-            f"operation {operation.operation!r} comes from a steps file of yours: add --steps FILE"
-        )
+def _operation_cost(layer: Layer, operation: Operation) -> LayerCost:
     name = operation.operation
+    if operation.cost is None:
+        raise Problem(f"operation {name!r} comes from a steps file of yours: add --steps FILE")
     try:
-        found = operation.cost(*layer.inputs, **operation.parameters)
-    except Exception as error:  # whatever the user's code raises
+        costs = operation.cost(*layer.inputs, **operation.parameters)
+    except Exception as error:  # any exception of the user's code
         raise Problem(
             f"the cost of operation {name!r} fails: {type(error).__name__}: {error}"
         ) from error
     keys = ("macs", "params", "activations")
-    if not isinstance(found, dict) or set(found) != set(keys):
-        raise Problem(f"the cost of operation {name!r} is {found!r}; needed: a dict of {keys}")
-    if not all(isinstance(each, int) and each >= 0 for each in found.values()):
-        raise Problem(f"the cost of operation {name!r} is {found!r}; needed: whole numbers")
-    return LayerCost(layer=layer, **found)
+    wrong = f"the cost of operation {name!r} is {quoted(costs)}"
+    if not isinstance(costs, dict) or set(costs) != set(keys):
+        raise Problem(f"{wrong}; needed: a dict of {keys}")
+    if not all(isinstance(number, int) and number >= 0 for number in costs.values()):
+        raise Problem(f"{wrong}; needed: whole numbers")
+    return LayerCost(layer=layer, **costs)

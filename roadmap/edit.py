@@ -1,36 +1,47 @@
 """Changed copies of specs, for the steps: by predicate, never by index.
 
-A step says which units it means ("the spatial one", "every norm"), so that it composes with others
-in any order that makes sense.
+A step says which units it means ("the spatial one", "every norm"), so that it composes with other
+steps in any order that makes sense.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
+from itertools import chain
+from typing import Any, TypeGuard, TypeVar
 
 import pydantic
 
-from roadmap.spec import Block, Convolution, Spec, Unit, problem_of
+from roadmap.errors import StepError
+from roadmap.spec import Block, Convolution, Network, Spec, Unit, problem_of
+
+T = TypeVar("T")
 
 
-def replace(thing: Any, /, **changes: Any) -> Any:
-    """`dataclasses.replace` whose errors are Problems: a changed, validated copy."""
+def replace(thing: T, /, **changes: Any) -> T:
+    """Return a changed, validated copy, like `dataclasses.replace`, with errors as Problems."""
     try:
-        return dataclasses.replace(thing, **changes)
+        return dataclasses.replace(thing, **changes)  # type: ignore[type-var]  # T is a dataclass
     except pydantic.ValidationError as error:
         raise problem_of(error, type(thing)) from None
 
 
+def network_of(spec: Spec) -> Network:
+    """Return the spec's network; a StepError if it is one of timm's, which steps cannot edit."""
+    if not isinstance(spec.network, Network):
+        raise StepError(f"timm:{spec.network.timm} has no spec that a step could change")
+    return spec.network
+
+
 def edit_blocks(spec: Spec, change: Callable[[Block], Block]) -> Spec:
-    """A copy of the spec with `change` applied to the block of every stage."""
-    stages = tuple(replace(stage, block=change(stage.block)) for stage in spec.network.stages)
-    return edit_network(spec, stages=stages)
+    """Return a copy of the spec with `change` applied to the block of every stage."""
+    stages = (replace(stage, block=change(stage.block)) for stage in network_of(spec).stages)
+    return edit_network(spec, stages=tuple(stages))
 
 
 def edit_units(spec: Spec, where: Callable[[Unit], bool], **changes: Any) -> Spec:
-    """A copy of the spec with fields changed in every unit for which `where(unit)` holds."""
+    """Return a copy of the spec with fields changed in every unit for which `where(unit)` holds."""
 
     def change(block: Block) -> Block:
         units = (replace(unit, **changes) if where(unit) else unit for unit in block.units)
@@ -40,40 +51,40 @@ def edit_units(spec: Spec, where: Callable[[Unit], bool], **changes: Any) -> Spe
 
 
 def insert_after(spec: Spec, where: Callable[[Unit], bool], unit: Unit) -> Spec:
-    """A copy of the spec with `unit` put behind every unit for which `where` holds."""
+    """Return a copy of the spec with `unit` after every unit for which `where` holds."""
 
     def change(block: Block) -> Block:
-        pairs = ((each, unit) if where(each) else (each,) for each in block.units)
-        return replace(block, units=tuple(each for pair in pairs for each in pair))
+        pairs = ((other, unit) if where(other) else (other,) for other in block.units)
+        return replace(block, units=tuple(chain.from_iterable(pairs)))
 
     return edit_blocks(spec, change)
 
 
 def edit_network(spec: Spec, **changes: Any) -> Spec:
-    """A copy of the spec with fields of its network changed."""
+    """Return a copy of the spec with fields of its network changed."""
     return replace(spec, network=replace(spec.network, **changes))
 
 
 def units(spec: Spec) -> Iterator[Unit]:
-    """Every unit of every stage's block."""
-    return (unit for stage in spec.network.stages for unit in stage.block.units)
+    """Give every unit of every stage's block."""
+    return (unit for stage in network_of(spec).stages for unit in stage.block.units)
 
 
-def is_convolution(unit: Unit) -> bool:
-    """True for a convolution unit of any kernel."""
+def is_convolution(unit: Unit) -> TypeGuard[Convolution]:
+    """Return True for a convolution unit of any kernel."""
     return isinstance(unit, Convolution)
 
 
-def is_spatial(unit: Unit) -> bool:
-    """True for a convolution that looks at more than one position."""
+def is_spatial(unit: Unit) -> TypeGuard[Convolution]:
+    """Return True for a convolution that looks at more than one position."""
     return isinstance(unit, Convolution) and unit.kernel > 1
 
 
-def is_depthwise(unit: Unit) -> bool:
-    """True for a convolution with one group per channel."""
+def is_depthwise(unit: Unit) -> TypeGuard[Convolution]:
+    """Return True for a convolution with one group per channel."""
     return isinstance(unit, Convolution) and unit.depthwise
 
 
-def is_pointwise(unit: Unit) -> bool:
-    """True for a 1×1 convolution over all channels."""
+def is_pointwise(unit: Unit) -> TypeGuard[Convolution]:
+    """Return True for a 1×1 convolution over all channels."""
     return isinstance(unit, Convolution) and unit.kernel == 1 and not unit.depthwise

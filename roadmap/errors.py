@@ -1,22 +1,32 @@
-"""What a user did wrong, said once: the offender and the valid choices."""
+"""What a user did wrong: one line that names the fault and the valid choices."""
 
 from __future__ import annotations
 
 import difflib
+import reprlib
+import unicodedata
 from collections.abc import Iterable
+
+LONGEST = 4000  # characters of a message
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 80
+_REPR.maxlong = 40
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 12
+_REPR.maxlevel = 3
 
 
 class Problem(Exception):
     """A fault in what the user gave; the command line prints its message and exits with code 2.
 
-    `keys` is the path to the offending key, for whoever knows on which line it stands; `located`
-    says that the message names the place already.
+    Control characters in the message are escaped, and a message that is too long is shortened.
+    `keys` is the path to the key that is wrong, so that a caller can add the line where it stands.
+    `located` says that the message already names the place.
     """
 
     def __init__(
         self, message: str, *, keys: tuple[str | int, ...] = (), located: bool = False
     ) -> None:
-        super().__init__(message)
+        super().__init__(shortened(escaped(message[: LONGEST + 1]), LONGEST))
         self.keys, self.located = keys, located
 
 
@@ -25,10 +35,37 @@ class StepError(Problem):
 
 
 def unknown(kind: str, name: object, choices: Iterable[str]) -> Problem:
-    """The problem that `name` is no `kind`, with the nearest and all valid choices."""
+    """Return the problem that `name` is no `kind`, with the nearest and all valid choices."""
     choices = list(choices)
-    near = difflib.get_close_matches(str(name), choices, n=1)
+    near = difflib.get_close_matches(shortened(str(name), 80), choices, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     valid = ", ".join(choices) or "none"
     keys = (name,) if isinstance(name, str | int) else ()
-    return Problem(f"unknown {kind} {name!r}; {hint}valid: {valid}", keys=keys)
+    return Problem(f"unknown {kind} {quoted(name)}; {hint}valid: {valid}", keys=keys)
+
+
+def quoted(value: object) -> str:
+    """Return the `repr` of a value that a user gave, shortened if it is long."""
+    return shortened(_REPR.repr(value), 200)
+
+
+def shortened(text: str, longest: int = 80) -> str:
+    """Return the text, or its beginning and an ellipsis if it is longer than `longest`."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def escaped(text: str) -> str:
+    """Return the text with control characters and line breaks as escapes, such as `\\x1b`."""
+    if text.isprintable():
+        return text
+    return "".join(
+        _escape(character) if _is_control(character) else character for character in text
+    )
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -1,19 +1,21 @@
-"""Files that are there whole or as they were before."""
+"""Write files so that they are whole or unchanged after a crash; read only what ends."""
 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 
 def put(path: Path, *parts: bytes | memoryview, beside: Path, before: Path | None = None) -> None:
-    """Write `parts` to `beside`, flush it and rename it to `path`.
+    """Write `parts` to the file `beside`, flush it and rename it to `path`.
 
-    The file that was at `path` moves to `before`, if that is given. Where writing fails, nothing
-    has changed.
+    If `before` is given, an existing file at `path` moves there. If writing fails, nothing changes.
+    A link at `path` or `beside` is replaced and never followed.
     """
+    beside.unlink(missing_ok=True)  # a link with that name is not written through
     try:
-        with beside.open("wb") as file:
+        with beside.open("xb") as file:
             for part in parts:
                 file.write(part)
             file.flush()
@@ -27,10 +29,24 @@ def put(path: Path, *parts: bytes | memoryview, beside: Path, before: Path | Non
 
 
 def put_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Write a file so, beside itself under a name of this process's own."""
+    """Write a file in this way; the temporary file has the process number in its name."""
     put(path, content, beside=path.with_suffix(f".{os.getpid()}.partial"))
 
 
 def put_text(path: Path, text: str) -> None:
-    """Write a text file so."""
+    """Write a text file in the same way."""
     put_bytes(path, text.encode())
+
+
+def read_text(path: Path, *, limit: int) -> str:
+    """Return the text of a file of at most `limit` bytes.
+
+    Raises ValueError if the file is larger, or if it is a named pipe or a device, which may never
+    end.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise ValueError("not a regular file")
+    if status.st_size > limit:
+        raise ValueError(f"{status.st_size:,} bytes are more than {limit:,}")
+    return path.read_text(encoding="utf-8")

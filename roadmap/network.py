@@ -1,12 +1,13 @@
-"""From a plan to torch: the one place that builds networks.
+"""Build torch networks from specs. No other module does.
 
-Dimensions: tensors are (batch, channels, height, width), as images in timm. Channels-last memory
-is the fast one here: then LayerNorm over channels and 1×1 convolutions read contiguous memory.
+Tensors are (batch, channels, height, width), as images in timm. Networks are fastest with
+channels-last memory: LayerNorm over channels and 1×1 convolutions then read contiguous memory.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import timm
 import torch
@@ -14,30 +15,43 @@ from timm.layers import DropPath, trunc_normal_
 from torch import Tensor, nn
 
 from roadmap.errors import Problem
-from roadmap.layers import DepthwiseConvolution, sequence
+from roadmap.kernels.elementwise import residual_sum
+from roadmap.layers import DepthwiseConvolution, LayerScale, sequence
 from roadmap.plan import PlannedBlock, PlannedStage, plan
 from roadmap.spec import Network, Reference
 
+torch.fx.wrap("residual_sum")
+
 
 class ResidualBlock(nn.Module):
-    """activation(drop_path(branch(x)) + shortcut(x)), as its plan says."""
+    """Compute activation(shortcut(x) + drop_path(branch(x))), with the layers of a plan.
+
+    (batch, channels, height, width) in; channels, height and width of the block's output out.
+    """
 
     def __init__(self, block: PlannedBlock) -> None:
         super().__init__()
         self.branch = sequence(block.branch)
         self.shortcut = sequence(block.shortcut)
-        self.drop_path = DropPath(block.drop_path) if block.drop_path else nn.Identity()
+        self.drop_path = DropPath(block.drop_path)
         self.activation = sequence(block.activation)
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        return self.activation(self.drop_path(self.branch(x)) + self.shortcut(x))
+        branch, gamma = x, None
+        for layer in self.branch:
+            if isinstance(layer, LayerScale):
+                gamma = layer.gamma  # the sum below multiplies by it: one pass fewer
+            else:
+                branch = layer(branch)
+        drop = self.drop_path.drop_prob if self.drop_path.training else 0.0
+        return self.activation(residual_sum(branch, self.shortcut(x), gamma, drop))
 
 
 class RoadmapNetwork(nn.Module):
     """The network of a spec, with the interface of a timm model.
 
-    `forward(images)` takes (batch, 3, height, width) and returns logits (batch, classes). Sizes
-    other than the plan's work too: nothing in a network depends on the image size.
+    `forward(images)` takes (batch, 3, height, width) and returns logits (batch, classes). Any image
+    size works: no weight depends on it.
     """
 
     def __init__(self, network: Network) -> None:
@@ -53,18 +67,18 @@ class RoadmapNetwork(nn.Module):
         self.initialize()
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """The last stage's features, (batch, num_features, height / 32, width / 32)."""
+        """Return the last stage's features, (batch, num_features, height / 32, width / 32)."""
         x = self.stem(x)
         for stage in self.stages:
             x = stage(x)
         return x
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Logits (batch, classes) from features; with `pre_logits` (batch, num_features)."""
+        """Return logits (batch, classes); with `pre_logits` (batch, num_features)."""
         return self.head[:-1](x) if pre_logits else self.head(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (batch, classes) from images (batch, 3, height, width)."""
+        """Return logits (batch, classes) of images (batch, 3, height, width)."""
         return self.forward_head(self.forward_features(x))
 
     def forward_intermediates(
@@ -74,9 +88,10 @@ class RoadmapNetwork(nn.Module):
         *,
         intermediates_only: bool = False,
     ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
-        """The features of the stages with these indices (all; the last n for an int n).
+        """Return the features of stages, each (batch, channels, height, width).
 
-        Returns the list, or with the last stage's features in front of it, as timm's models do.
+        indices: which stages; None is all, an int n the last n. Returns (last stage's features,
+        list), as timm's models do, or only the list. Raises Problem for a stage that is not there.
         """
         last = len(self.stages)
         wanted = list(range(last)) if indices is None else indices
@@ -91,11 +106,11 @@ class RoadmapNetwork(nn.Module):
         return chosen if intermediates_only else (x, chosen)
 
     def get_classifier(self) -> nn.Module:
-        """The last, linear layer."""
-        return self.head.classifier
+        """Return the last, linear layer."""
+        return self.head.get_submodule("classifier")
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Put a new linear layer for `num_classes` classes, or none for 0 (features come out)."""
+        """Replace the last layer by one for `num_classes` classes; 0 leaves pooled features."""
         if global_pool not in (None, "avg"):
             raise Problem(f"unknown global_pool {global_pool!r}; valid: 'avg'")
         self.num_classes = num_classes
@@ -107,12 +122,12 @@ class RoadmapNetwork(nn.Module):
 
     @torch.no_grad()
     def initialize(self) -> None:
-        """Draw the weights anew from torch's global generator, by the spec's rule.
+        """Draw new weights from torch's global generator, by the spec's rule.
 
-        `kaiming_normal`: He's for convolutions (fan-out as torch counts it, not divided by groups),
+        `kaiming_normal`: He's rule for convolutions (torch's fan-out, not divided by groups) and
         torch's default for the classifier, as for ResNet and ResNeXt. `truncated_normal`: standard
         deviation 0.02 for convolutions and linear layers, biases 0, as in the released ConvNeXt.
-        Norms start as the identity in both.
+        Norms start as the identity with both.
         """
         for module in self.modules():
             self._initialize(module)
@@ -128,46 +143,47 @@ class RoadmapNetwork(nn.Module):
 
 
 def build(network: Network | Reference, image_size: int = 224) -> nn.Module:
-    """The torch module of a network spec, freshly initialized from torch's global generator.
+    """Return the torch module of a network spec, initialized from torch's global generator.
 
-    A Reference gives timm's model of that name; `image_size` matters only to those that fix theirs.
-    Its depthwise convolutions become ours, with the same weights, names and results up to rounding.
+    A Reference gives timm's model of that name; only models of a fixed size use `image_size`. Its
+    depthwise convolutions become `DepthwiseConvolution`, with the same weights and names, and the
+    same results up to rounding.
     """
     if isinstance(network, Network):
         return RoadmapNetwork(network)
     check_reference(network)
     config = timm.get_pretrained_cfg(network.timm)
-    options = {"img_size": image_size} if config and config.fixed_input_size else {}
-    options["num_classes"] = network.classes
+    options: dict[str, Any] = {"num_classes": network.classes}
+    if config and config.fixed_input_size:
+        options["img_size"] = image_size
     try:
-        found = timm.create_model(network.timm, drop_path_rate=network.drop_path, **options)
+        model = timm.create_model(network.timm, drop_path_rate=network.drop_path, **options)
     except TypeError:  # a few of timm's models have no stochastic depth
-        found = timm.create_model(network.timm, **options)
-    for module in filter(DepthwiseConvolution.can_be, found.modules()):
+        model = timm.create_model(network.timm, **options)
+    for module in filter(DepthwiseConvolution.can_be, model.modules()):
         module.__class__ = DepthwiseConvolution  # it has no attributes of its own
-    return found
+    return model
 
 
 def check_reference(network: Reference) -> None:
-    """Raise Problem if timm has no model of this name, with some of those it has."""
+    """Raise Problem, with similar names, if timm has no model of this name."""
     if not timm.is_model(network.timm):
         near = ", ".join(timm.list_models(f"*{network.timm.split('_')[0]}*")[:5])
         raise Problem(f"timm has no model {network.timm!r}" + (f"; near: {near}" if near else ""))
 
 
 def _stage(stage: PlannedStage) -> nn.Sequential:
-    parts = OrderedDict(blocks=nn.Sequential(*(ResidualBlock(block) for block in stage.blocks)))
-    if stage.downsampling:
-        parts["downsampling"] = sequence(stage.downsampling)
-        parts.move_to_end("downsampling", last=False)
-    return nn.Sequential(parts)
+    blocks = nn.Sequential(*(ResidualBlock(block) for block in stage.blocks))  # draws first
+    parts = OrderedDict(downsampling=sequence(stage.downsampling)) if stage.downsampling else {}
+    return nn.Sequential(OrderedDict[str, nn.Module](parts, blocks=blocks))
 
 
 def _feature_info(network: Network) -> list[dict[str, object]]:
-    """Per stage: channels, reduction (input pixels per position) and module name, as in timm."""
-    found, reduction = [], network.stem.stride * (2 if network.stem.max_pool else 1)
+    """Return timm's description of each stage: channels, reduction (stride) and module name."""
+    stages: list[dict[str, object]] = []
+    reduction = network.stem.stride * (2 if network.stem.max_pool else 1)
     for index, stage in enumerate(plan(network).stages):
         reduction *= 2 if index else 1
         channels = list(stage.layers())[-1].outputs[0]
-        found.append({"num_chs": channels, "reduction": reduction, "module": f"stages.{index}"})
-    return found
+        stages.append({"num_chs": channels, "reduction": reduction, "module": f"stages.{index}"})
+    return stages

@@ -1,4 +1,4 @@
-"""--set: fields by dotted key."""
+"""--set: fields of a spec set by dotted key."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from roadmap.edit import replace
-from roadmap.errors import Problem, unknown
+from roadmap.errors import Problem, shortened, unknown
 from roadmap.spec import Recipe, Spec, from_dict
 
 
 def override(spec: Spec, settings: Mapping[str, Any]) -> Spec:
-    """A copy with fields set by dotted key, as in `{"recipe.epochs": 3}`; typed and validated.
+    """Return a copy with fields set by dotted key, as in `{"recipe.epochs": 3}`; validated.
 
-    All are set before the whole is validated, so that their order does not matter. Warm-up and
-    steps of the learning rate keep their share of the run when only `recipe.epochs` is set. Parts
-    that there are several of are named by place or all at once: `network.stages.0.depth`,
+    All fields are set before the whole is validated, so that their order does not matter. If only
+    `recipe.epochs` is set, warm-up and learning rate steps keep their share of the run. A part that
+    occurs several times is named by its place or as `all`: `network.stages.0.depth`,
     `network.stages.all.block.expansion`. Raises Problem for a field without effect in this spec.
     """
     made, taken = override_where_used(spec, settings)
@@ -27,7 +27,7 @@ def override(spec: Spec, settings: Mapping[str, Any]) -> Spec:
 
 
 def override_where_used(spec: Spec, settings: Mapping[str, Any]) -> tuple[Spec, set[str]]:
-    """The same, passing over what has no effect on this spec; and the keys of what has."""
+    """Return the same, without settings that have no effect, and the keys of those that have."""
     reached = {key: data for key, data in settings.items() if _lacking(spec, key) is None}
     made = _set(spec, reached)
     without = unused(made.recipe)
@@ -36,33 +36,31 @@ def override_where_used(spec: Spec, settings: Mapping[str, Any]) -> tuple[Spec, 
 
 
 def unused(recipe: Recipe) -> dict[str, str]:
-    """The fields that a recipe makes no use of, by dotted key, and which other field is why."""
-    found = {}
-    found["betas" if recipe.optimizer == "sgd" else "momentum"] = "optimizer"
-    found |= dict.fromkeys(
-        ("step_epochs", "step_factor") if recipe.schedule == "cosine" else ("final_learning_rate",),
-        "schedule",
-    )
+    """Return the fields that a recipe does not use, by dotted key, and the field that is why."""
+    reasons = {"betas" if recipe.optimizer == "sgd" else "momentum": "optimizer"}
+    steps = ("step_epochs", "step_factor")
+    cosine = ("final_learning_rate",)
+    reasons |= dict.fromkeys(steps if recipe.schedule == "cosine" else cosine, "schedule")
     if not (recipe.mixup and recipe.cutmix):
-        found["mixup_switch"] = "cutmix" if recipe.mixup else "mixup"
+        reasons["mixup_switch"] = "cutmix" if recipe.mixup else "mixup"
     return {
         f"recipe.{field}": f"recipe.{why} is {getattr(recipe, why)!r}"
-        for field, why in found.items()
+        for field, why in reasons.items()
     }
 
 
 def idle(spec: Spec, settings: Mapping[str, Any], key: str) -> Problem:
-    """The problem that one of the settings has no effect on this spec, and why."""
+    """Return the problem that one of the settings has no effect on this spec, and why."""
     if (lacking := _lacking(spec, key)) is not None:
         why = f"{lacking} is null"
     else:
-        reached = {each: data for each, data in settings.items() if _lacking(spec, each) is None}
+        reached = {name: data for name, data in settings.items() if _lacking(spec, name) is None}
         why = unused(_set(spec, reached).recipe)[key]
     return Problem(f"{key} has no effect here: {why}")
 
 
 def _lacking(thing: Any, key: str) -> str | None:
-    """The part on the way to a key that this thing does not have; None where all are there."""
+    """Return the first part on the way to a key that is None; None if all parts exist."""
     way: list[str] = []
     for name in key.split(".")[:-1]:
         way.append(name)
@@ -76,18 +74,18 @@ def _lacking(thing: Any, key: str) -> str | None:
 
 
 def _set(spec: Spec, settings: Mapping[str, Any]) -> Spec:
-    if isinstance(epochs := settings.get("recipe.epochs"), int):
+    epochs = settings.get("recipe.epochs")
+    if isinstance(epochs, int) and epochs > 0:
         share = epochs / spec.recipe.epochs
         scaled = {
             "recipe.warmup_epochs": spec.recipe.warmup_epochs * share,
             "recipe.step_epochs": spec.recipe.step_epochs * share,
         }
-        if epochs > 0:
-            settings = scaled | dict(settings)
+        settings = scaled | dict(settings)
     return _override(spec, {key: (key.split("."), data) for key, data in settings.items()}, "")
 
 
-Settings = dict[str, tuple[list[str], Any]]  # by whole key: the rest of the way to it, the value
+Settings = dict[str, tuple[list[str], Any]]  # by whole key: the rest of the path, the value
 
 
 def _override(thing: Any, settings: Settings, prefix: str) -> Any:
@@ -95,7 +93,7 @@ def _override(thing: Any, settings: Settings, prefix: str) -> Any:
         return _override_each(thing, settings, prefix)
     fields = getattr(type(thing), "__pydantic_fields__", None)
     if fields is None:
-        where, key = prefix.rstrip("."), next(iter(settings))
+        where, key = prefix.rstrip("."), shortened(next(iter(settings)))
         raise Problem(f"{key} cannot be set: {where} is one value")
     changes: dict[str, Any] = {}
     deeper: dict[str, Settings] = {}
@@ -109,7 +107,7 @@ def _override(thing: Any, settings: Settings, prefix: str) -> Any:
             changes[path[0]] = _typed(thing, key, path[0], fields[path[0]], data)
     for name, inner in deeper.items():
         if name in changes:
-            raise Problem(f"{prefix}{name} is set as a whole, and {next(iter(inner))} besides")
+            raise Problem(f"{prefix}{name} is set as a whole, and {next(iter(inner))} as well")
         changes[name] = _override(getattr(thing, name), inner, f"{prefix}{name}.")
     try:
         return replace(thing, **changes)
@@ -118,15 +116,17 @@ def _override(thing: Any, settings: Settings, prefix: str) -> Any:
 
 
 def _override_each(parts: tuple, settings: Settings, prefix: str) -> tuple:
-    """Parts in order, such as stages: first what is for `all`, then for one by its place from 0."""
+    """Override parts in order, such as stages: first the settings for `all`, then those for one."""
     made = list(parts)
-    for key, (path, data) in sorted(settings.items(), key=lambda each: each[1][0][0] != "all"):
+    for key, (path, data) in sorted(settings.items(), key=lambda item: item[1][0][0] != "all"):
         places = range(len(parts)) if path[0] == "all" else [path[0]]
         for place in map(str, places):
             if not place.isdecimal() or int(place) >= len(parts) or len(path) == 1:
                 choices = ", ".join([*map(str, range(len(parts))), "all"])
                 where = prefix.rstrip(".")
-                raise Problem(f"{key} cannot be set: {where} takes a place ({choices}) and a field")
+                raise Problem(
+                    f"{shortened(key)} cannot be set: {where} takes a place ({choices}) and a field"
+                )
             inner = {key: (path[1:], data)}
             made[int(place)] = _override(made[int(place)], inner, f"{prefix}{place}.")
     return tuple(made)
@@ -135,7 +135,7 @@ def _override_each(parts: tuple, settings: Settings, prefix: str) -> tuple:
 def _typed(thing: Any, key: str, name: str, field: Any, data: Any) -> Any:
     current = getattr(thing, name)
     if dataclasses.is_dataclass(current) and data is not None and not isinstance(data, dict):
-        choices = [f"{key}.{each.name}" for each in dataclasses.fields(current)]
+        choices = [f"{key}.{inner.name}" for inner in dataclasses.fields(current)]
         raise Problem(f"{key} is not one value; set one of: {', '.join(choices)}")
     if isinstance(current, tuple) and any(map(dataclasses.is_dataclass, current)):
         raise Problem(f"{key} is not one value; set a field of one ({key}.0.…) or of {key}.all.…")

@@ -1,9 +1,9 @@
 """From a spec to a plan: every layer of the network with its name, channels and shapes.
 
-The plan is the network's structure, written once. `cost` sums over it and `network` builds torch
-modules from it, so the two cannot disagree. No torch here.
+The plan is the only description of a network's structure. `cost` sums over it and `network` builds
+torch modules from it, so the two cannot disagree. No torch here.
 
-Dimensions: a shape is (channels, height, width) of one image.
+A shape is (channels, height, width) of one image.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from itertools import chain
 
 from roadmap.edit import is_spatial
 from roadmap.errors import Problem
-from roadmap.spec import Block, Convolution, Network, Operation, Stage, Stem
+from roadmap.kinds import ACTIVATIONS, NORMS, LayerKind
+from roadmap.spec import Block, Convolution, Downsampling, Network, Operation, Stage, Stem
 
 Shape = tuple[int, int, int]
 
@@ -23,12 +24,11 @@ Shape = tuple[int, int, int]
 class Layer:
     """One primitive layer; `name` is the dotted path of its torch module.
 
-    `kind` is convolution, linear, batch_norm, layer_norm, relu, gelu, max_pool, average_pool,
-    flatten, layer_scale or operation. The fields that a kind does not use stay at their default.
+    Fields that a kind does not use stay at their default.
     """
 
     name: str
-    kind: str
+    kind: LayerKind
     inputs: Shape
     outputs: Shape
     kernel: int = 1
@@ -45,7 +45,7 @@ Layers = tuple[Layer, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedBlock:
-    """A residual block: activation(drop_path(branch(x)) + shortcut(x)); no layers = identity."""
+    """A residual block: activation(drop_path(branch(x)) + shortcut(x)); no layers: the identity."""
 
     branch: Layers
     shortcut: Layers
@@ -53,7 +53,7 @@ class PlannedBlock:
     drop_path: float
 
     def layers(self) -> Iterator[Layer]:
-        """All layers in the order in which they run."""
+        """Give all layers in the order in which they run."""
         return chain(self.branch, self.shortcut, self.activation)
 
 
@@ -65,7 +65,7 @@ class PlannedStage:
     blocks: tuple[PlannedBlock, ...]
 
     def layers(self) -> Iterator[Layer]:
-        """All layers in the order in which they run."""
+        """Give all layers in the order in which they run."""
         return chain(self.downsampling, *(block.layers() for block in self.blocks))
 
 
@@ -78,25 +78,27 @@ class Plan:
     head: Layers
 
     def layers(self) -> Iterator[Layer]:
-        """All layers in the order in which they run."""
+        """Give all layers in the order in which they run."""
         return chain(self.stem, *(stage.layers() for stage in self.stages), self.head)
 
 
 def plan(network: Network, image_size: int = 224) -> Plan:
-    """The plan of a network for square RGB images of `image_size` pixels.
+    """Return the plan of a network for square RGB images of `image_size` pixels.
 
-    Raises Problem where a layer does not fit: an image too small for the strides, or a depthwise
-    convolution whose output width is no multiple of its input width.
+    Raises Problem if a layer does not fit: the image is too small for the strides, or the output
+    width of a depthwise convolution is no multiple of its input width.
     """
     stem, shape = _stem(network.stem, network.stages[0].width, (3, image_size, image_size))
     rates = _drop_path_rates(network)
     stages = []
     for index, stage in enumerate(network.stages):
-        name, downsampling, stride = f"stages.{index}", (), 1
+        name, stride = f"stages.{index}", 1
+        downsampling: Layers = ()
         if index > 0 and network.downsampling is None:
             stride = 2
-        elif index > 0:
-            downsampling, shape = _downsampling(network, stage, f"{name}.downsampling", shape)
+        elif index > 0 and network.downsampling is not None:
+            prefix = f"{name}.downsampling"
+            downsampling, shape = _downsampling(network.downsampling, stage, prefix, shape)
         blocks = []
         for number in range(stage.depth):
             block, shape = _block(
@@ -114,44 +116,50 @@ def _drop_path_rates(network: Network) -> Iterator[float]:
 
 
 class _Chain:
-    """Layers one after another, under one prefix, keeping the running shape."""
+    """Layers one after another under one prefix, with the running shape."""
 
     def __init__(self, prefix: str, shape: Shape) -> None:
-        self.prefix, self.shape, self.layers = prefix, shape, []
+        self.prefix, self.shape = prefix, shape
+        self.layers: list[Layer] = []
 
-    def add(self, name: str, kind: str, outputs: Shape | None = None, **fields: object) -> None:
+    def add(
+        self, name: str, kind: LayerKind, outputs: Shape | None = None, *, bias: bool = False,
+        initial: float = 0.0, operation: Operation | None = None,
+    ) -> None:  # fmt: skip
+        """Add a layer that maps positions one to one or looks at all of them."""
         outputs = outputs or self.shape
-        layer = Layer(
-            name=f"{self.prefix}.{name}", kind=kind, inputs=self.shape, outputs=outputs, **fields
-        )
-        self.layers.append(layer)
-        self.shape = outputs
+        self._append(
+            Layer(
+                name=f"{self.prefix}.{name}", kind=kind, inputs=self.shape, outputs=outputs,
+                bias=bias, initial=initial, operation=operation,
+            )
+        )  # fmt: skip
 
     def window(
-        self, name: str, kind: str, channels: int, kernel: int, stride: int, **fields
-    ) -> None:
-        """A layer that slides a window: overlapping ones are padded, patchifying ones are not."""
+        self, name: str, kind: LayerKind, channels: int, kernel: int, stride: int, *,
+        groups: int = 1, bias: bool = False,
+    ) -> None:  # fmt: skip
+        """Add a layer that slides a window; it is padded unless the windows do not overlap."""
         padding = 0 if kernel == stride else kernel // 2
         _, height, width = self.shape
-        size = tuple((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
-        where = f"{self.prefix}.{name}: a {kernel}×{kernel} window with stride {stride}"
-        if min(size) < 1:
+        rows, columns = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
+        if min(rows, columns) < 1:
             raise Problem(
-                f"{where} does not fit its {height}×{width} input; use a larger image size"
+                f"{self.prefix}.{name}: a {kernel}×{kernel} window with stride {stride} does not "
+                f"fit its {height}×{width} input; use a larger image size"
             )
-        self.add(
-            name, kind, (channels, *size), kernel=kernel, stride=stride, padding=padding, **fields
-        )
+        self._append(
+            Layer(
+                name=f"{self.prefix}.{name}", kind=kind, inputs=self.shape,
+                outputs=(channels, rows, columns), kernel=kernel, stride=stride, padding=padding,
+                groups=groups, bias=bias,
+            )
+        )  # fmt: skip
 
     def convolution(
-        self,
-        name: str,
-        channels: int,
-        kernel: int,
-        stride: int,
-        bias: bool,
+        self, name: str, channels: int, kernel: int, stride: int, *, bias: bool,
         depthwise: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         incoming = self.shape[0]
         if depthwise and channels % incoming:
             raise Problem(
@@ -159,43 +167,47 @@ class _Chain:
                 f"channels; the output must be a multiple of the input"
             )
         groups = incoming if depthwise else 1
-        self.window(name, "convolution", channels, kernel, stride, groups=groups, bias=bias)
+        self.window(name, LayerKind.CONVOLUTION, channels, kernel, stride, groups=groups, bias=bias)
 
     def norm(self, name: str, norm: str | None) -> None:
         if norm:
-            self.add(name, f"{norm}_norm")
+            self.add(name, NORMS[norm])
 
     def activation(self, name: str, activation: str | None) -> None:
         if activation:
-            self.add(name, activation)
+            self.add(name, ACTIVATIONS[activation])
 
     def result(self) -> tuple[Layers, Shape]:
         return tuple(self.layers), self.shape
 
+    def _append(self, layer: Layer) -> None:
+        self.layers.append(layer)
+        self.shape = layer.outputs
+
 
 def _stem(stem: Stem, width: int, shape: Shape) -> tuple[Layers, Shape]:
     layers = _Chain("stem", shape)
-    layers.convolution("convolution", width, stem.kernel, stem.stride, stem.bias)
+    layers.convolution("convolution", width, stem.kernel, stem.stride, bias=stem.bias)
     layers.norm("norm", stem.norm)
     layers.activation("activation", stem.activation)
     if stem.max_pool:
-        layers.window("max_pool", "max_pool", width, 3, 2)
+        layers.window("max_pool", LayerKind.MAX_POOL, width, 3, 2)
     layers.norm("final_norm", stem.final_norm)
     return layers.result()
 
 
 def _downsampling(
-    network: Network, stage: Stage, prefix: str, shape: Shape
+    downsampling: Downsampling, stage: Stage, prefix: str, shape: Shape
 ) -> tuple[Layers, Shape]:
-    kernel = network.downsampling.kernel
     layers = _Chain(prefix, shape)
-    layers.norm("norm", network.downsampling.norm)
-    layers.convolution("convolution", output_width(stage), kernel, 2, network.downsampling.bias)
+    layers.norm("norm", downsampling.norm)
+    width, kernel = output_width(stage), downsampling.kernel
+    layers.convolution("convolution", width, kernel, 2, bias=downsampling.bias)
     return layers.result()
 
 
 def output_width(stage: Stage) -> int:
-    """Channels that a stage hands on: those of its last unit that is not `same`."""
+    """Return a stage's output channels: those of its last unit whose width is not `same`."""
     widths = [unit.width for unit in stage.block.units if isinstance(unit, Convolution)]
     named = [width for width in widths if width != "same"] or ["narrow"]
     return _channels(named[-1], stage, 0)
@@ -214,17 +226,18 @@ def _block(
     strided = _strided_unit(block)
     for index, unit in enumerate(block.units):
         if isinstance(unit, Operation):
-            branch.add(f"{unit.operation}_{index}", "operation", operation=unit)
+            branch.add(f"{unit.operation}_{index}", LayerKind.OPERATION, operation=unit)
             continue
         channels = _channels(unit.width, stage, branch.shape[0])
         unit_stride = stride if index == strided else 1
         branch.convolution(
-            f"convolution_{index}", channels, unit.kernel, unit_stride, unit.bias, unit.depthwise
-        )
+            f"convolution_{index}", channels, unit.kernel, unit_stride, bias=unit.bias,
+            depthwise=unit.depthwise,
+        )  # fmt: skip
         branch.norm(f"norm_{index}", unit.norm)
         branch.activation(f"activation_{index}", unit.activation)
     if layer_scale is not None:
-        branch.add("layer_scale", "layer_scale", initial=layer_scale)
+        branch.add("layer_scale", LayerKind.LAYER_SCALE, initial=layer_scale)
     shortcut = _Chain(f"{name}.shortcut", shape)
     if stride > 1 or branch.shape != shape:
         shortcut.convolution("convolution", branch.shape[0], 1, stride, bias=False)
@@ -247,8 +260,8 @@ def _strided_unit(block: Block) -> int:
 
 def _head(network: Network, shape: Shape) -> Layers:
     layers = _Chain("head", shape)
-    layers.add("pool", "average_pool", (shape[0], 1, 1))
+    layers.add("pool", LayerKind.AVERAGE_POOL, (shape[0], 1, 1))
     layers.norm("norm", network.head_norm)
-    layers.add("flatten", "flatten")
-    layers.add("classifier", "linear", (network.classes, 1, 1), bias=True)
+    layers.add("flatten", LayerKind.FLATTEN)
+    layers.add("classifier", LayerKind.LINEAR, (network.classes, 1, 1), bias=True)
     return tuple(layers.layers)

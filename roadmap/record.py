@@ -1,38 +1,43 @@
-"""The record of one finished run: a JSON file, and all that analysis ever sees of a run.
+"""The record of one finished run: a JSON file, and all that analysis sees of a run.
 
-What identifies a run (spec, data, seed) is kept apart from what only describes it (commit,
-hardware, times): a run is found again by its identity, whatever it was started as.
+The identity of a run (spec, data, seed) is apart from its description (commit, hardware, times).
+A run is found again by its identity, even if it was started as another row.
 """
 
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
+import shlex
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, dataclass_transform
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import pydantic
 from pydantic import Field
 
-from roadmap.errors import Problem
-from roadmap.files import put_text
+from roadmap.errors import Problem, quoted
+from roadmap.files import put_text, read_text
 from roadmap.receptive_field import ReceptiveField
-from roadmap.spec import fingerprint, from_dict
+from roadmap.spec import fingerprint, from_json
 
 T = TypeVar("T")
+MOST_BYTES = 256_000_000  # of a record: a history can have a million epochs
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(Field,))
 def value(cls: type[T]) -> type[T]:
     """Make a class a frozen value of a record: no unknown keys, finite numbers."""
     config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
-    return pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)(cls)
+    made: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)(cls)
+    return made
 
 
 @value
 class Identity:
-    """What makes a run this run and no other; fingerprints of 12 hexadecimal digits."""
+    """What tells a run from all others; fingerprints have 12 hexadecimal digits."""
 
     spec: str
     network: str
@@ -42,13 +47,13 @@ class Identity:
 
     @property
     def run(self) -> str:
-        """The name of the run's folder, from the spec, the data and the seed."""
+        """The name of the run's folder, made from the spec, the data and the seed."""
         return fingerprint([self.spec, self.data, self.seed])
 
 
 @value
 class Label:
-    """The row as which a run was started: for people, not for finding it."""
+    """The row that a run was started as: for people, not for finding the run."""
 
     roadmap: str
     row: str
@@ -59,10 +64,10 @@ class Label:
 
 @value
 class Provenance:
-    """Under what circumstances a run was made; times are UTC, ISO 8601.
+    """How, when and on which machine a run was made; times are UTC, ISO 8601.
 
-    `devices` on each of `nodes` shared every optimizer step, each in `accumulate` portions;
-    `images` says how they were loaded.
+    `devices` on each of `nodes` shared every optimizer step, each with `accumulate` micro-batches.
+    `images` says how images were loaded.
     """
 
     command: str
@@ -83,15 +88,73 @@ class Provenance:
 
 
 @value
+class Asked:
+    """What the command that started a run asked for.
+
+    `data` is the text given with --data; `first_seeds` and `most_seeds` are those of --seeds and
+    --max-seeds. A field is None if the option was not given. `derived` says that the record is an
+    old one without these facts and that they come from its command; such facts are not written.
+    """
+
+    data: str | None = None
+    until_decided: bool = False
+    first_seeds: int | None = None
+    most_seeds: int | None = None
+    derived: bool = Field(default=False, exclude=True)
+
+    @classmethod
+    @lru_cache(maxsize=1024)
+    def of_command(cls, command: str) -> Asked:
+        """Derive the facts from the command line that an old record keeps."""
+        words = [part for word in _split(command) for part in _option(word)]
+
+        def after(option: str) -> str | None:
+            return words[words.index(option) + 1] if option in words[:-1] else None
+
+        def number(option: str) -> int | None:
+            text = after(option) or ""
+            return int(text) if text.isdecimal() and len(text) < 7 else None
+
+        return cls(
+            data=after("--data") or None,
+            until_decided="--until-decided" in words,
+            first_seeds=number("--seeds"),
+            most_seeds=number("--max-seeds"),
+            derived=True,
+        )
+
+
+def _is_none(field: object) -> bool:
+    return field is None
+
+
+def _not_stored(asked: Asked | None) -> bool:
+    return asked is None or asked.derived
+
+
+def _split(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # a quote without its partner
+        return command.split()
+
+
+def _option(word: str) -> tuple[str, ...]:
+    """Split `--data=DIR` into its two words."""
+    name, equals, text = word.partition("=")
+    return (name, text) if equals and name.startswith("--") else (word,)
+
+
+@value
 class Record:
     """One run. Accuracies are percentages of the last epoch, never of the best.
 
-    `top1`, `top5` and `loss` are on the validation images; `images_per_second` counts training
-    images, augmentation included and validation left out; `correct` says of each validation image
-    whether it was right, as bits, eight a byte from the highest, in base64; `metrics` is open for
-    whatever else was measured; `history` has one entry per epoch. A diverged run has no accuracy
-    and no loss. `receptive_field` is that of the weights that were validated: None where it was not
-    measured, in older records and for timm's models.
+    `top1`, `top5` and `loss` are on the validation images. `images_per_second` counts training
+    images, with augmentation and without validation. `correct` has one bit per validation image,
+    1 if the network was right: eight bits a byte, highest first, in base64. `metrics` holds any
+    other numbers that were measured. `history` has one entry per epoch. A diverged run has no
+    accuracy and no loss. `receptive_field` is that of the validated weights; it is None in older
+    records and for timm's models. `asked` holds what the command of the run asked for.
     """
 
     identity: Identity
@@ -102,7 +165,7 @@ class Record:
     loss: float | None
     correct: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
-    receptive_field: ReceptiveField | None = None
+    receptive_field: Annotated[ReceptiveField | None, Field(exclude_if=_is_none)] = None
     macs: int
     params: int
     activations: int
@@ -112,31 +175,34 @@ class Record:
     spec: dict[str, Any]
     history: list[dict[str, float]]
     provenance: Provenance
+    asked: Annotated[Asked | None, Field(exclude_if=_not_stored)] = None
 
 
 @dataclass(frozen=True)
 class Records:
-    """The records below a folder, and one message for each file that could not be read."""
+    """The records below a folder, and one message per file that could not be read."""
 
     records: tuple[Record, ...]
     broken: tuple[str, ...]
 
 
 def write_record(record: Record, path: Path) -> None:
-    """Write a record so that it is there whole or not at all.
+    """Write a record so that the file is whole or absent.
 
-    A receptive field that it has not is not named: an older record, written again, stays the same.
+    Fields that an old record did not have are left out: an old record written again stays the same.
     """
-    without = {"receptive_field"} if record.receptive_field is None else None
-    text = pydantic.TypeAdapter(Record).dump_json(record, indent=2, exclude=without).decode()
+    text = pydantic.TypeAdapter(Record).dump_json(record, indent=2).decode()
     put_text(path, text + "\n")
 
 
 def read_record(path: Path) -> Record:
-    """One record; raises Problem naming the file where it is torn or not a record."""
+    """Read one record; a Problem names a file that is broken or not a record."""
     try:
-        record = from_dict(Record, json.loads(path.read_text(encoding="utf-8")))
+        record = from_json(Record, read_text(path, limit=MOST_BYTES))
         _check(record)
+        if record.asked is None:
+            asked = Asked.of_command(record.provenance.command)
+            record = dataclasses.replace(record, asked=asked)
         return record
     except (OSError, ValueError, RecursionError) as error:
         raise Problem(f"{path}: not readable as a record: {error}") from None
@@ -145,28 +211,28 @@ def read_record(path: Path) -> Record:
 
 
 def _check(record: Record) -> None:
-    """Raise Problem where what analysis reads of the open parts is not there."""
+    """Raise Problem if the open parts lack what analysis reads."""
     network, recipe = record.spec.get("network"), record.spec.get("recipe")
     if not isinstance(network, dict) or not isinstance(recipe, dict):
         raise Problem("spec must have a network and a recipe")
     classes = network.get("classes", 1000)
     if type(classes) is not int or not 1 <= classes <= 10**9:
-        raise Problem(f"spec.network.classes is {classes}")
+        raise Problem(f"spec.network.classes is {quoted(classes)}")
     if record.status == "finished" and record.top1 is None:
         raise Problem("a finished run must have top1")
     if record.top1 is not None and not 0 <= record.top1 <= 100:
         raise Problem(f"top1 {record.top1:g} must be 0 to 100")
     if not isinstance(epochs := recipe.get("epochs"), int) or not 1 <= epochs <= 10**6:
-        raise Problem(f"spec.recipe.epochs is {epochs!r}")
+        raise Problem(f"spec.recipe.epochs is {quoted(epochs)}")
     skipped = record.data.get("skipped", 0)
     if type(skipped) is not int or skipped < 0:
-        raise Problem(f"data.skipped must be a whole number of 0 or more, got {skipped!r}")
+        raise Problem(f"data.skipped must be a whole number of 0 or more, got {quoted(skipped)}")
     for key in ("macs", "params", "activations", "images_per_second", "wall_seconds"):
         if not 0 <= getattr(record, key) < 1e24:
             raise Problem(f"{key} is {getattr(record, key)}, not a number of 0 to 1e24")
     for key in ("classes", "train", "val"):
         if not isinstance(count := record.data.get(key), int) or count < 1:
-            raise Problem(f"data.{key} must be a whole number of 1 or more, got {count!r}")
+            raise Problem(f"data.{key} must be a whole number of 1 or more, got {quoted(count)}")
     try:
         there = len(base64.b64decode(record.correct, validate=True))
     except ValueError:
@@ -176,27 +242,29 @@ def _check(record: Record) -> None:
 
 
 def read_records(folder: Path) -> Records:
-    """Every record in a folder and below it, one per identity, in the order of their paths.
+    """Read every record in a folder and below it, one per identity, in the order of their paths.
 
-    JSON of other programs may lie beside them: what has nothing of a record is passed over.
+    JSON files of other programs, without any part of a record, are ignored.
     """
-    found, broken = {}, []
+    records: dict[str, Record] = {}
+    broken: list[str] = []
     for path in sorted(folder.rglob("*.json")):
-        if ".aside-" in path.parent.name:  # begun anew since
+        if ".aside-" in path.parent.name:  # moved aside when the run was restarted
             continue
         try:
             record = read_record(path)
         except Problem as problem:
-            if not _of_others(path):
+            if not _is_foreign(path):
                 broken.append(str(problem))
             continue
-        found.setdefault(record.identity.run, record)
-    return Records(tuple(found.values()), tuple(broken))
+        records.setdefault(record.identity.run, record)
+    return Records(tuple(records.values()), tuple(broken))
 
 
-def _of_others(path: Path) -> bool:
+def _is_foreign(path: Path) -> bool:
+    """Return whether a file is JSON of another program."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_text(path, limit=MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return False
-    return not isinstance(found, dict) or not {"identity", "spec"} & set(found)
+    return not isinstance(data, dict) or not {"identity", "spec"} & set(data)

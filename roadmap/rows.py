@@ -1,4 +1,4 @@
-"""A roadmap as a value: rows of specs, each made from a row before it by one or more steps."""
+"""A roadmap as a value: rows of specs, each made from an earlier row by one or more steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from roadmap.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """A step with the parameters of one use."""
+    """One use of a step, with its parameters."""
 
     step: Step
     parameters: Mapping[str, Any]
@@ -25,9 +25,9 @@ class Use:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row: its number (`05`, `08-k5`), the first of its steps, after which it is named, a spec.
+    """One row: its number (`05`, `08-k5`), its first step, which gives the row its name, its spec.
 
-    `uses` are its steps, which made it from the row before; `explanation` is that of all of them.
+    `uses` are the steps that made it from the row `before`; `explanation` explains all of them.
     """
 
     number: str
@@ -41,17 +41,17 @@ class Row:
 
     @property
     def is_branch(self) -> bool:
-        """True for a side branch, whose next row does not start from it."""
+        """True for a side branch: no other row starts from it."""
         return re.match(r"\d+-", self.number) is not None
 
     def again(self, spec: Spec) -> Spec:
-        """Another spec, changed as this row changed the one before; a StepError where it cannot."""
+        """Return `spec` with this row's steps applied; a StepError if a step does not apply."""
         for use in self.uses:
             spec = use.step.apply(spec, **use.parameters)
         return spec
 
     def checked(self) -> Row:
-        """This row, if its network can be built at its recipe's image size; else a Problem."""
+        """Return this row; a Problem if its network does not fit its recipe's image size."""
         try:
             cost(self.spec.network, self.spec.recipe.image_size)
         except Problem as problem:
@@ -63,7 +63,7 @@ class Row:
 class Roadmap:
     """An ordered path of rows; `roadmap["05"]`, `roadmap["width"]` and iteration give rows.
 
-    `paper` names the paper's table to compare with, `data` the data set to train on by default.
+    `paper` names the paper's table to compare with; `data` is the default data set.
     """
 
     name: str
@@ -84,27 +84,26 @@ class Roadmap:
         numbers = [row.number for row in self.rows]
         for number in numbers:
             if number.endswith(f"-{key}"):
-                raise Problem(f"unknown row of roadmap {self.name!r}: {key!r}; it is {number!r}")
-        choices = [*numbers, *names]
-        raise unknown(f"row of roadmap {self.name!r}:", key, choices)
+                raise Problem(f"unknown row of roadmap {self.name!r}: {key!r}; use {number!r}")
+        raise unknown(f"row of roadmap {self.name!r}:", key, [*numbers, *names])
 
     def changed(self, change: Callable[[Spec], Spec]) -> Roadmap:
-        """A copy in which `change` was applied to every row's spec; a Problem names the row."""
-        rows: list[Row] = []
+        """Return a copy with `change` applied to every row's spec; a Problem names the row."""
+        rows: dict[str, Row] = {}
         for row in self.rows:
-            before = rows[self.rows.index(row.before)] if row.before else None
+            before = rows[row.before.number] if row.before else None
             try:
                 spec = change(row.spec)
             except Problem as problem:
                 raise Problem(f"row {row.number} ({row.step}): {problem}") from None
-            rows.append(replace(row, spec=spec, before=before).checked())
-        return replace(self, rows=tuple(rows))
+            rows[row.number] = replace(row, spec=spec, before=before).checked()
+        return replace(self, rows=tuple(rows.values()))
 
     def overridden(self, settings: Mapping[str, Any]) -> Roadmap:
-        """A copy with fields of every row's spec set by dotted key: `{"recipe.epochs": 3}`.
+        """Return a copy with fields of every spec set by dotted key: `{"recipe.epochs": 3}`.
 
-        A row in which a field has no effect stays as it is: SGD's momentum is not AdamW's. A
-        Problem where it has none in any row.
+        A row in which a field has no effect keeps its own: momentum is for SGD and not for AdamW.
+        Raises Problem if a field has no effect in any row.
         """
         if not settings:
             return self
@@ -122,5 +121,5 @@ class Roadmap:
         return changed
 
     def with_classes(self, classes: int) -> Roadmap:
-        """A copy whose classifiers have this many classes."""
+        """Return a copy whose classifiers have this many classes."""
         return self.changed(lambda spec: edit_network(spec, classes=classes))

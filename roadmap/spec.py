@@ -1,15 +1,16 @@
 """The spec: one network and its training recipe, as a frozen value.
 
-A residual block is a tuple of units. A convolution unit is a convolution, then a norm or none, then
-an activation or none; its output is `narrow` (the stage's width), `wide` (`expansion` times it) or
-the `same` width that comes in. Where a block strides, the stride sits on its first convolution with
-a kernel larger than 1 (ResNet "v1.5"), else on its first convolution.
+A residual block is a tuple of units. A convolution unit is a convolution, an optional norm and an
+optional activation. Its output width is one of three: `narrow` (the stage's width), `wide`
+(`expansion` times the stage's width) or `same` (the width that comes in). In a strided block the
+first convolution with a kernel above 1 has the stride (ResNet "v1.5"), or else the first one.
 
     ResNet-50    1×1 narrow → 3×3 narrow → 1×1 wide              each with BatchNorm and ReLU
     ConvNeXt     7×7 depthwise same → 1×1 wide → 1×1 narrow      LayerNorm after the first, GELU
                                                                  after the second
 
-Specs are made by `steps` and read by `plan` (shapes), `cost` and `network` (torch).
+`steps` make specs; `plan` (shapes), `cost` and `network` (torch) read them. Every field has an
+upper limit, far above what anyone trains, so that a wrong number is refused at once.
 """
 
 from __future__ import annotations
@@ -18,44 +19,69 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import pydantic
 from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
-from roadmap.errors import Problem, unknown
+from roadmap.errors import Problem, quoted, shortened, unknown
+from roadmap.kinds import ACTIVATIONS, NORMS
 
 T = TypeVar("T")
-Norm = Literal["batch", "layer"]
-Activation = Literal["relu", "gelu"]
-Width = Literal["narrow", "wide", "same"]
-Positive = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Rate = Annotated[float, Field(ge=0)]
-Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _one_of(choices: Iterable[str]) -> Callable[[str], str]:
+    """Return a check that a word is one of `choices`."""
+    known = tuple(choices)
+
+    def check(word: str) -> str:
+        if word not in known:
+            words = " or ".join(map(repr, known))
+            raise PydanticCustomError("choice", "Input should be {words}", {"words": words})
+        return word
+
+    return check
 
 
 def _policy(text: str) -> str:
     if not re.fullmatch(r"rand(-((m|n|inc|mmax)\d{1,3}|(p|mstd)\d{1,3}(\.\d+)?))*", text):
         parts = "m, n, inc and mmax with a whole number, p and mstd with a fraction"
-        raise ValueError(f"must be written as timm does, as rand-m9-mstd0.5-inc1: {parts}")
+        raise ValueError(f"must be written as timm does, as in rand-m9-mstd0.5-inc1: {parts}")
     return text
+
+
+Norm = Annotated[str, AfterValidator(_one_of(NORMS))]
+Activation = Annotated[str, AfterValidator(_one_of(ACTIVATIONS))]
+Width = Literal["narrow", "wide", "same"]
+Positive = Annotated[int, Field(ge=1)]
+Kernel = Annotated[int, Field(ge=1, le=1023)]
+Channels = Annotated[int, Field(ge=1, le=2**20)]
+Classes = Annotated[int, Field(ge=1, le=10**9)]
+Depth = Annotated[int, Field(ge=1, le=500)]
+Epochs = Annotated[int, Field(ge=1, le=10**6)]
+Batch = Annotated[int, Field(ge=1, le=10**8)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(ge=0, le=10**6)]
+Word = Annotated[str, Field(max_length=1000)]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(Field,))
 def value(cls: type[T]) -> type[T]:
     """Make a class a frozen, validated value: strict types, no unknown keys, finite numbers."""
     config = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-    return pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)(cls)
+    made: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)(cls)
+    return made
 
 
 @value
 class Convolution:
-    """One convolution unit: convolution, norm or none, activation or none."""
+    """One convolution unit: a convolution, an optional norm, an optional activation."""
 
-    kernel: Positive = 1
+    kernel: Kernel = 1
     width: Width
     depthwise: bool = False
     bias: bool = False
@@ -71,14 +97,16 @@ class Convolution:
 class Operation:
     """A user's own operation inside a block: (channels, height, width) in, the same out.
 
-    `build(channels, **parameters)` returns the torch module; `cost(channels, height, width,
+    `build(channels, **parameters)` returns the torch module. `cost(channels, height, width,
     **parameters)` returns a dict with `macs`, `params` and `activations`. `source` fingerprints the
-    code, so that changing it makes a new spec. Loaded from JSON, the two functions are missing.
+    code, so that changed code makes a new spec. A spec loaded from JSON lacks the two functions.
     """
 
-    operation: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    parameters: dict[str, int | float | bool | str] = Field(default_factory=dict)
-    source: str = ""
+    operation: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
+    parameters: Annotated[dict[Word, int | float | bool | Word], Field(max_length=100)] = Field(
+        default_factory=dict
+    )
+    source: Word = ""
     build: Annotated[Callable[..., Any] | None, Field(exclude=True, repr=False)] = None
     cost: Annotated[Callable[..., dict] | None, Field(exclude=True, repr=False)] = None
 
@@ -90,11 +118,11 @@ Unit = Convolution | Operation
 class Block:
     """A residual block: units on the branch, a shortcut, an activation after the addition.
 
-    The shortcut is the identity, or where the shape changes a 1×1 projection with `shortcut_norm`.
+    The shortcut is the identity. If the shape changes, it is a 1×1 projection with `shortcut_norm`.
     """
 
-    units: Annotated[tuple[Unit, ...], Field(min_length=1)]
-    expansion: Positive = 4
+    units: Annotated[tuple[Unit, ...], Field(min_length=1, max_length=100)]
+    expansion: Annotated[int, Field(ge=1, le=1000)] = 4
     shortcut_norm: Norm | None = None
     activation: Activation | None = None
 
@@ -105,19 +133,19 @@ class Block:
 
 @value
 class Stage:
-    """`depth` blocks of one kind at one resolution; `width` is the narrow width in channels."""
+    """`depth` equal blocks at one resolution; `width` is the narrow width in channels."""
 
-    depth: Positive
-    width: Positive
+    depth: Depth
+    width: Channels
     block: Block
 
 
 @value
 class Stem:
-    """The first convolution, as wide as the first stage; `final_norm` closes the stem."""
+    """The first convolution, as wide as the first stage; `final_norm` is the stem's last layer."""
 
-    kernel: Positive
-    stride: Positive
+    kernel: Kernel
+    stride: Kernel
     bias: bool = False
     norm: Norm | None = None
     activation: Activation | None = None
@@ -127,9 +155,9 @@ class Stem:
 
 @value
 class Downsampling:
-    """A norm and a strided convolution of its own before every stage but the first."""
+    """A norm and a strided convolution of their own before every stage except the first."""
 
-    kernel: Positive = 2
+    kernel: Kernel = 2
     norm: Norm | None = "layer"
     bias: bool = True
 
@@ -138,28 +166,28 @@ class Downsampling:
 class Network:
     """A whole network: stem, stages, global average pool, `head_norm`, linear classifier.
 
-    `downsampling` None means that the first block of every later stage strides. `layer_scale` is
-    the initial value of a learned factor per channel at the end of each branch. `drop_path` is the
-    rate of stochastic depth at the last block, growing linearly from 0 at the first.
+    If `downsampling` is None, the first block of every later stage strides. `layer_scale` is the
+    initial value of a learned factor per channel at the end of each branch. `drop_path` is the
+    rate of stochastic depth at the last block; it grows linearly from 0 at the first block.
     """
 
     stem: Stem
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=12)]
     downsampling: Downsampling | None = None
     head_norm: Norm | None = None
     layer_scale: Rate | None = None
-    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    drop_path: BelowOne = 0.0
     initialization: Literal["kaiming_normal", "truncated_normal"] = "kaiming_normal"
-    classes: Positive = 1000
+    classes: Classes = 1000
 
 
 @value
 class Reference:
-    """Any timm model in the place of a network: a reference row (`timm:swin_tiny…`)."""
+    """A timm model in place of a network: a reference row (`timm:swin_tiny…`)."""
 
-    timm: str
-    classes: Positive = 1000
-    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    timm: Word
+    classes: Classes = 1000
+    drop_path: BelowOne = 0.0
 
 
 @value
@@ -167,20 +195,20 @@ class Recipe:
     """How a network is trained. Learning rates are for a batch of `base_batch` images.
 
     The rate in use is `learning_rate × batch / base_batch`. Schedules move at every step. Decay and
-    warm-up are in epochs; `drop_path` and the initialization belong to the network. `ema` is the
-    decay of an average of the weights, which is then what is validated; 0 is none. Images are
-    normalized by the `statistics` of ImageNet or of the training data. Without a `crop_scale`
-    training images are cut as those of the evaluation are: no augmentation but mixup.
+    warm-up are in epochs. `drop_path` and the initialization belong to the network. `ema` is the
+    decay of an average of the weights, which is then what is validated; 0 turns it off. Images are
+    normalized by the `statistics` of ImageNet or of the training data. If `crop_scale` is None,
+    training images are cropped like evaluation images and only mixup and cutmix augment them.
     """
 
-    epochs: Positive
-    image_size: Positive
-    batch: Annotated[int, Field(ge=2)]
+    epochs: Epochs
+    image_size: Annotated[int, Field(ge=1, le=2**16)]
+    batch: Annotated[int, Field(ge=2, le=10**8)]
     optimizer: Literal["sgd", "adamw"]
-    learning_rate: Annotated[float, Field(gt=0)]
-    base_batch: Positive
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    learning_rate: Annotated[float, Field(gt=0, le=1e100)]
+    base_batch: Batch
+    momentum: BelowOne = 0.9
+    betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
     weight_decay: Rate
     decay_norms_and_biases: bool = False
     schedule: Literal["step", "cosine"]
@@ -188,18 +216,18 @@ class Recipe:
     step_factor: Fraction = 0.1
     warmup_epochs: Rate = 0.0
     final_learning_rate: Rate = 0.0
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: BelowOne = 0.0
     mixup: Rate = 0.0
     cutmix: Rate = 0.0
     mixup_switch: Fraction = 0.5
-    randaugment: Annotated[str, AfterValidator(_policy)] | None = None
+    randaugment: Annotated[str, Field(max_length=200), AfterValidator(_policy)] | None = None
     erasing: Fraction = 0.0
     crop_scale: tuple[Fraction, Fraction] | None = (0.08, 1.0)
     flip: Fraction = 0.5
     interpolation: Literal["bilinear", "bicubic"]
     evaluation_crop: Annotated[float, Field(gt=0, le=1)] = 0.875
     statistics: Literal["imagenet", "data"] = "imagenet"
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    ema: BelowOne = 0.0
 
     def __post_init__(self) -> None:
         if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
@@ -221,49 +249,60 @@ class Recipe:
 
 @value
 class Spec:
-    """A network and its recipe: all of a run but its data and its seed."""
+    """A network and its recipe: all of a run except its data and its seed."""
 
     network: Network | Reference
     recipe: Recipe
 
     @cached_property
     def fingerprint(self) -> str:
-        """12 hexadecimal digits that differ wherever any field does."""
+        """12 hexadecimal digits that differ if any field differs."""
         return fingerprint(self)
 
 
 def to_dict(thing: Any) -> dict:
-    """Plain JSON data of a spec or a part of one, fields at their default left out.
+    """Return a spec or a part of one as plain JSON data, without fields at their default.
 
-    Leaving defaults out keeps fingerprints when a later version adds a field.
+    Without defaults, fingerprints stay the same when a later version adds a field.
     """
     return pydantic.TypeAdapter(type(thing)).dump_python(thing, mode="json", exclude_defaults=True)
 
 
 def from_dict(kind: Any, data: Any) -> Any:
-    """A validated `kind` (Spec, Recipe, int, …) from plain data; a Problem names the key."""
+    """Return a validated `kind` (Spec, Recipe, int, …) from plain data; a Problem names the key."""
     try:
-        return pydantic.TypeAdapter(kind).validate_json(json.dumps(data), strict=True)
-    except pydantic.ValidationError as error:
-        raise problem_of(error, kind) from None
+        return from_json(kind, json.dumps(data))
     except (TypeError, ValueError):
-        raise Problem(f"{data!r} is no plain value") from None
+        raise Problem(f"{quoted(data)} is no plain value") from None
+
+
+def from_json(kind: Any, text: str) -> Any:
+    """Return a validated `kind` from JSON text; a Problem names the key.
+
+    Raises ValueError if the text is not JSON.
+    """
+    try:
+        return pydantic.TypeAdapter(kind).validate_json(text, strict=True)
+    except pydantic.ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise ValueError(error.errors()[0]["msg"]) from None
+        raise problem_of(error, kind) from None
 
 
 def fingerprint(thing: Any) -> str:
-    """12 hexadecimal digits over the canonical JSON of any part of a spec, or of plain data."""
+    """Return 12 hexadecimal digits over the canonical JSON of a part of a spec, or plain data."""
     data = to_dict(thing) if dataclasses.is_dataclass(thing) else thing
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def problem_of(error: pydantic.ValidationError, kind: Any) -> Problem:
-    """One line for the first fault of a pydantic error: key, fault, valid keys."""
+    """Return one line for the first fault of a pydantic error: key, fault, valid keys."""
     unexpected = ("unexpected_keyword_argument", "extra_forbidden")
     fault = min(error.errors(), key=lambda fault: fault["type"] not in unexpected)
     unions = ("Network", "Reference", "Convolution", "Operation")
     keys = tuple(part for part in fault["loc"] if part not in unions)
-    key = ".".join(str(part) for part in keys)
+    key = ".".join(shortened(str(part)) for part in keys)
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] in unexpected:
         if dataclasses.is_dataclass(kind) and len(keys) == 1:
@@ -271,10 +310,10 @@ def problem_of(error: pydantic.ValidationError, kind: Any) -> Problem:
         text = f"unknown key {key!r}"
     elif fault["type"] in ("missing", "missing_argument"):
         text, keys = f"key {key!r} is missing", keys[:-1]
-    elif fault["type"] == "value_error":  # ours, of several fields, begin with the offender's name
+    elif fault["type"] == "value_error":  # our own messages begin with the name of the wrong field
         text = f"{key}: {message}" if key else message
         keys = (*keys, message.partition(" ")[0])
     else:
-        text = f"{message[0].lower()}{message[1:]}, got {fault['input']!r}"
+        text = f"{message[0].lower()}{message[1:]}, got {quoted(fault['input'])}"
         text = f"{key}: {text}" if key else text
     return Problem(text, keys=keys)

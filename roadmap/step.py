@@ -1,4 +1,4 @@
-"""What a step is: a named, explained function Spec → Spec whose parameters are checked."""
+"""What a step is: a named, explained function Spec → Spec with typed parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Step:
     """A step's function with its title and its design group in the paper's Figure 2.
 
     The title may name parameters: `kernel size {kernel}`. `source` fingerprints the file of a
-    user's own step, empty for those shipped.
+    user's own step; it is empty for a shipped step.
     """
 
     function: Callable[..., Spec]
@@ -30,7 +30,7 @@ class Step:
 
     @property
     def name(self) -> str:
-        """The slug used in files, on the command line, in tables and figures."""
+        """The name used in files, on the command line, in tables and in figures."""
         return self.function.__name__
 
     @property
@@ -39,30 +39,30 @@ class Step:
         return inspect.getdoc(self.function) or ""
 
     def bind(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The typed parameters of one use, defaults filled in; a Problem names what is wrong."""
+        """Return the typed parameters of one use, with defaults; a Problem names what is wrong."""
         signature = list(inspect.signature(self.function).parameters.values())[1:]
         try:
             hints = typing.get_type_hints(self.function)
         except NameError as error:
             raise Problem(
-                f"step {self.name!r}: its annotations name what is not there: {error}"
+                f"step {self.name!r}: an annotation uses an undefined name: {error}"
             ) from None
-        names = [each.name for each in signature]
+        names = [parameter.name for parameter in signature]
         for name in parameters:
             if name not in names:
                 raise unknown(f"parameter of step {self.name!r}:", name, names)
         bound = {}
-        for each in signature:
-            if each.name in parameters:
-                bound[each.name] = self._typed(each.name, hints.get(each.name, Any), parameters)
-            elif each.default is inspect.Parameter.empty:
-                raise Problem(f"step {self.name!r} needs the parameter {each.name!r}")
+        for parameter in signature:
+            name = parameter.name
+            if name in parameters:
+                bound[name] = self._typed(name, hints.get(name, Any), parameters[name])
+            elif parameter.default is inspect.Parameter.empty:
+                raise Problem(f"step {self.name!r} needs the parameter {name!r}")
             else:
-                bound[each.name] = each.default
+                bound[name] = parameter.default
         return bound
 
-    def _typed(self, name: str, hint: Any, parameters: Mapping[str, Any]) -> Any:
-        given = parameters[name]
+    def _typed(self, name: str, hint: Any, given: Any) -> Any:
         if hint is Any or type(given) is hint:
             return given
         try:
@@ -77,9 +77,9 @@ class Step:
             ) from None
 
     def apply(self, spec: Spec, **parameters: Any) -> Spec:
-        """The spec after this step; `spec` itself is not changed.
+        """Return the spec after this step; `spec` itself is not changed.
 
-        Raises StepError where the step makes no sense for this spec, naming what it needs.
+        Raises StepError if the step makes no sense for this spec, and names what it needs.
         """
         bound = self.bind(parameters)
         try:

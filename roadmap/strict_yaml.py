@@ -1,12 +1,12 @@
-"""YAML read safely and strictly, remembering on which line each key stands.
+"""Read YAML safely and strictly, and keep the line of each key.
 
-PyYAML alone reads `1e-3` as a string and lets a repeated key overwrite the first.
+PyYAML alone reads `1e-3` as a string and lets a repeated key overwrite the first one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -15,17 +15,20 @@ from typing import Any
 
 import yaml
 
-from roadmap.errors import Problem
+from roadmap.errors import Problem, quoted, unknown
+from roadmap.files import read_text
 
 Path_ = tuple[str | int, ...]
-MOST = 10_000  # values in a file; names that stand for lists of themselves can make any number
+MOST = 10_000  # values in a file: YAML aliases can expand without bound
+MOST_BYTES = 1_000_000  # of a file
+_Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """PyYAML's safe loader, with floats as YAML 1.2 writes them and unique keys."""
+class _Loader(_Safe):
+    """PyYAML's safe loader, with numbers as in YAML 1.2 and unique keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
+        seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.MarkedYAMLError(
@@ -34,21 +37,22 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
                 )
             if key.value in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
+                    problem=f"key {quoted(key.value)} is given twice",
+                    problem_mark=key.start_mark,
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 
-# Numbers as YAML 1.2 writes them: 1.1 reads 010 as eight, 1:30 as ninety, and 1e-3 as a word.
+# Numbers as in YAML 1.2. YAML 1.1 reads 010 as eight, 1:30 as ninety, and 1e-3 as a string.
 _NUMBERS = {
     "tag:yaml.org,2002:int": r"[-+]?(0|[1-9]\d*)$",
     "tag:yaml.org,2002:float": r"[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?$"
     r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$",
 }
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if tag not in _NUMBERS]
-    for first, found in _Loader.yaml_implicit_resolvers.items()
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NUMBERS]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
 }
 for _tag, _pattern in _NUMBERS.items():
     _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list("-+0123456789."))
@@ -64,29 +68,29 @@ class Document:
 
     @contextmanager
     def at(self, *keys: str | int) -> Iterator[None]:
-        """Lead a Problem raised inside with `file:line:` of the nearest known key."""
+        """Put `file:line:` of the nearest known key in front of a Problem raised inside."""
         try:
             yield
         except Problem as problem:
             if problem.located:
                 raise
-            found = keys + problem.keys
-            while found not in self.lines:
-                found = found[:-1]
-            message = f"{self.path}:{self.lines[found]}: {problem}"
+            place = keys + problem.keys
+            while place not in self.lines:
+                place = place[:-1]
+            message = f"{self.path}:{self.lines[place]}: {problem}"
             raise type(problem)(message, located=True) from None
 
 
 def read(path: Path) -> Document:
-    """Read a YAML file whose top is a mapping; a Problem names file, line and fault."""
+    """Read a YAML file that is a mapping; a Problem names file, line and fault."""
     try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=_Loader)
-        found = [] if node is None else list(islice(_lines(node, (), ()), MOST + 1))
-        if len(found) > MOST:
+        text = read_text(path, limit=MOST_BYTES)
+        events = sum(1 for _ in islice(yaml.parse(text, Loader=_Loader), 4 * MOST))
+        node = yaml.compose(text, Loader=_Loader) if events < 4 * MOST else None
+        lines = [] if node is None else list(islice(_lines(node, (), ()), MOST + 1))
+        if events == 4 * MOST or len(lines) > MOST:
             raise ValueError(f"more than {MOST:,} values")
         data = yaml.load(text, Loader=_Loader)
-        lines = dict(found)
     except OSError as error:
         raise Problem(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -98,25 +102,39 @@ def read(path: Path) -> Document:
         raise Problem(f"{path}: not readable as YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(data, dict):
         raise Problem(f"{path}:1: a mapping (key: value) is expected, not {type(data).__name__}")
-    return Document(path, data, lines)
+    return Document(path, data, dict(lines))
+
+
+def locate(
+    kind: str, name: str, *, shipped: Path, names: Sequence[str] = (), folder: Path = Path()
+) -> Path:
+    """Return the path of a YAML file: a shipped one by name, or a user's own from `folder`.
+
+    `names` gives the order of the shipped ones in messages, by default that of the alphabet.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return folder / name
+    names = names or sorted(path.stem for path in shipped.glob("*.yaml"))
+    if name not in names:
+        raise unknown(kind, name, [*names, "FILE.yaml"])
+    return shipped / f"{name}.yaml"
 
 
 def scalar(text: str) -> Any:
-    """One value as it would be read from a file: `3`, `1e-3`, `true`, `[2, 2]`, `null`."""
+    """Return one value as in a file: `3`, `1e-3`, `true`, `[2, 2]`, `null`."""
     try:
-        found = yaml.load(text, Loader=_Loader)
-        if isinstance(found, int) and abs(found) >= 2**63:
+        value = yaml.load(text, Loader=_Loader)
+        if isinstance(value, int) and abs(value) >= 2**63:
             raise ValueError("too large")
-        return found
+        return value
     except (yaml.YAMLError, ValueError, RecursionError):
-        shown = text if len(text) <= 80 else f"{text[:80]}…"
-        raise Problem(f"{shown!r} is not readable as a value") from None
+        raise Problem(f"{quoted(text)} is not readable as a value") from None
 
 
 def _lines(
     node: yaml.Node, path: Path_, above: tuple[yaml.Node, ...]
 ) -> Iterator[tuple[Path_, int]]:
-    if any(node is each for each in above):
+    if any(node is outer for outer in above):
         raise yaml.MarkedYAMLError(problem="a value contains itself", problem_mark=node.start_mark)
     yield path, node.start_mark.line + 1
     above = (*above, node)

@@ -1,4 +1,4 @@
-"""Specs for people: one line per fact, and the difference between two specs in those lines."""
+"""Specs as text for people: one line per fact, and the difference of two specs in those lines."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import dataclasses
 import difflib
 from collections.abc import Iterator
 
+from roadmap.override import unused
 from roadmap.spec import Block, Convolution, Network, Recipe, Reference, Spec, Stem, Unit
 
 
 def lines(thing: Spec | Network | Reference | Recipe) -> list[str]:
-    """A spec or a part of one, a line per fact; what says nothing (None, off) is left out."""
+    """Return a spec or a part of one, one line per fact, without what is None or turned off."""
     if isinstance(thing, Spec):
         return lines(thing.network) + lines(thing.recipe)
     if isinstance(thing, Reference):
@@ -19,7 +20,7 @@ def lines(thing: Spec | Network | Reference | Recipe) -> list[str]:
 
 
 def difference(before: Spec, after: Spec) -> list[str]:
-    """The lines in which two specs differ: `- ` as it was before, `+ ` as it is after."""
+    """Return the lines in which two specs differ: `- ` before, `+ ` after."""
     compared = difflib.ndiff(lines(before), lines(after))
     return [line for line in compared if line[0] in "+-"]
 
@@ -75,9 +76,9 @@ def _block(name: str, block: Block) -> Iterator[str]:
 
 
 def describe(unit: Unit) -> str:
-    """One unit in a line: `7×7 depthwise, same width, layer norm, gelu`."""
+    """Return one unit as a line: `7×7 depthwise, same width, layer norm, gelu`."""
     if not isinstance(unit, Convolution):
-        given = ", ".join(f"{name} {each}" for name, each in unit.parameters.items())
+        given = ", ".join(f"{name} {data}" for name, data in unit.parameters.items())
         return f"{unit.operation}" + (f" ({given})" if given else "")
     kind = " depthwise" if unit.depthwise else ""
     return _joined(
@@ -91,35 +92,26 @@ def describe(unit: Unit) -> str:
 
 def _recipe(recipe: Recipe) -> Iterator[str]:
     for field in dataclasses.fields(recipe):
-        found = getattr(recipe, field.name)
-        if found is not None:
-            yield f"recipe.{field.name}: {_shown(found)}"
+        data = getattr(recipe, field.name)
+        if data is not None:
+            yield f"recipe.{field.name}: {_shown(data)}"
 
 
-def _shown(found: object) -> str:
-    """A value as `--set` takes it."""
-    if isinstance(found, bool):
-        return str(found).lower()
-    if isinstance(found, tuple):
-        return f"[{', '.join(map(_shown, found))}]"
-    return f"{found:g}" if isinstance(found, float) else str(found)
+def _shown(data: object) -> str:
+    """Return a value in the form that `--set` takes."""
+    if isinstance(data, bool):
+        return str(data).lower()
+    if isinstance(data, tuple):
+        return f"[{', '.join(map(_shown, data))}]"
+    return f"{data:g}" if isinstance(data, float) else str(data)
 
 
 def meaningful(spec: Spec) -> list[str]:
-    """The lines of a spec without those of the recipe that mean nothing beside the others."""
-    unused = tuple(f"recipe.{name}:" for name in _unused(spec.recipe))
-    return [line for line in lines(spec) if not line.startswith(unused)]
-
-
-def _unused(recipe: Recipe) -> set[str]:
-    unused = {"betas"} if recipe.optimizer == "sgd" else {"momentum"}
-    unused |= (
-        {"final_learning_rate"} if recipe.schedule == "step" else {"step_epochs", "step_factor"}
-    )
-    if not (recipe.mixup and recipe.cutmix):
-        unused.add("mixup_switch")
-    return unused
+    """Return the lines of a spec without fields of the recipe that have no effect."""
+    without = tuple(f"{key}:" for key in unused(spec.recipe))
+    return [line for line in lines(spec) if not line.startswith(without)]
 
 
 def _joined(*parts: str | bool | None) -> str:
-    return ", ".join(part for part in parts if part)
+    """Join those parts that say something with commas."""
+    return ", ".join(part for part in parts if isinstance(part, str))

@@ -1,7 +1,7 @@
-"""Which specs are timm's own networks, and what timm calls their weights. No torch here.
+"""Tell which specs are networks of timm, and translate the names of their weights. No torch here.
 
-ResNet rows (00 and 01) are timm's `resnet50`, `resnet200`, …; rows that end as ConvNeXt (13) its
-`convnext_tiny`, `convnext_base`, …. Rows between have no counterpart.
+ResNet rows (00 and 01) are timm's `resnet50`, `resnet200`, …. ConvNeXt rows (13) are its
+`convnext_tiny`, `convnext_base`, …. The rows between have no counterpart in timm.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from roadmap.errors import Problem
 from roadmap.spec import Network
 from roadmap.text import lines
 
-# What timm's two families are, in the lines of `roadmap.text`; what may differ within a family.
+# timm's two families in the lines of `roadmap.text`; FREE lines may differ within a family.
 FREE = ("depths", "widths", "drop path", "initialization", "classes", "layer scale")
 RESNET_FORM = (
     "stem: 7×7 stride 2, batch norm, relu, max-pool",
@@ -61,13 +61,13 @@ CONVNEXT = (
 
 
 def timm_names(network: Network, ours: Iterable[str] = ()) -> dict[str, str]:
-    """Our parameter and buffer names → timm's; a Problem for a network without a counterpart."""
+    """Return timm's name for each of our parameters; a Problem if timm has no such network."""
     facts = {line for line in lines(network) if not line.startswith(FREE)}
     for form, table in ((RESNET_FORM, RESNET), (CONVNEXT_FORM, CONVNEXT)):
         if facts == set(form):
             return {name: _rename(name, table) for name in ours}
     raise Problem(
-        "this network has no counterpart in timm; those of rows 00, 01 and 13 of the shipped "
+        "this network has no counterpart in timm; only rows 00, 01 and 13 of the shipped "
         "roadmaps have one"
     )
 

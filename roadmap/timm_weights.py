@@ -1,4 +1,4 @@
-"""Weights to and from timm, for the networks that are timm's own (see `timm_names`)."""
+"""Convert weights to and from timm, for networks that timm has too (see `timm_names`)."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from roadmap.timm_names import timm_names
 
 
 def to_timm(network: RoadmapNetwork, *, conv_mlp: bool = True) -> dict[str, Tensor]:
-    """The network's weights under timm's names, for `load_state_dict` of timm's model.
+    """Return the network's weights under timm's names, for `load_state_dict` of timm's model.
 
-    As for a ConvNeXt built with `conv_mlp=True`, whose 1×1 weights have four dimensions; without
-    it they have two, as in timm's default ones.
+    With `conv_mlp` they fit a ConvNeXt built with `conv_mlp=True`, whose 1×1 weights have four
+    dimensions. Without it these weights have two dimensions, as in timm's default ConvNeXt.
     """
-    weights = network.state_dict()
-    names = {theirs: weights[ours] for ours, theirs in timm_names(network.spec, weights).items()}
+    ours = network.state_dict()
+    weights = {theirs: ours[name] for name, theirs in timm_names(network.spec, ours).items()}
     if conv_mlp:
-        return names
+        return weights
     return {
-        name: each.flatten(1) if ".mlp.fc" in name and each.ndim == 4 else each
-        for name, each in names.items()
+        name: weight.flatten(1) if ".mlp.fc" in name and weight.ndim == 4 else weight
+        for name, weight in weights.items()
     }
 
 
 def load_timm(network: RoadmapNetwork, weights: dict[str, Tensor] | Path | str) -> None:
-    """Load timm's weights, from a state dict or a .safetensors or .pth file, into the network.
+    """Load timm's weights into the network, from a state dict or a .safetensors or .pth file.
 
-    Linear weights are taken as 1×1 convolutions. Files are read without executing code. Raises
-    Problem naming what is missing, unexpected or of another shape.
+    Linear weights become 1×1 convolutions. Reading a file executes no code. Raises Problem and
+    names the weights that are missing, unexpected or of another shape.
     """
     if not isinstance(weights, dict):
         if not Path(weights).is_file():
@@ -68,5 +68,5 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise Problem(f"weights file {path} is not readable as weights: {reason}") from None
 
 
-def _first(found: list[str]) -> str:
-    return f" ({found[0]}, …)" if found else ""
+def _first(names: list[str]) -> str:
+    return f" ({names[0]}, …)" if names else ""

@@ -8,8 +8,9 @@ from roadmap.spec import Spec
 def depthwise(spec: Spec) -> Spec:
     """Make the spatial convolution depthwise: one group per channel.
 
-    Mixing positions (depthwise) and mixing channels (1×1) come apart, as in self-attention and
-    ResNeXt taken to its end. It costs accuracy and frees most of the MACs, which `width` spends.
+    This separates mixing positions (depthwise) from mixing channels (1×1), as self-attention does.
+    It is ResNeXt with as many groups as channels. It costs accuracy and saves most of the MACs;
+    `width` spends them.
     """
     if not any(is_spatial(unit) for unit in units(spec)):
         raise StepError("step 'depthwise' needs a convolution with a kernel above 1 in the block")

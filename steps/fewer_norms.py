@@ -8,7 +8,7 @@ from roadmap.spec import Spec, Unit
 def fewer_norms(spec: Spec) -> Spec:
     """Keep one norm per block: the one after the spatial convolution.
 
-    Fewer even than a transformer block has. The norm of a projection shortcut stays.
+    A transformer block has even more norms than that. The norm of a projection shortcut stays.
     """
     if not any(is_spatial(unit) and unit.norm for unit in units(spec)):
         raise StepError("step 'fewer_norms' needs a norm after the block's spatial convolution")

@@ -1,16 +1,17 @@
-"""Row 09: GELU for ReLU (paper, section 2.6)."""
+"""Row 09: GELU instead of ReLU (paper, section 2.6)."""
 
-from roadmap.edit import edit_blocks, edit_network, is_convolution, replace
+from roadmap.edit import edit_blocks, edit_network, is_convolution, network_of, replace
 from roadmap.spec import Block, Spec
 
 
 def gelu(spec: Spec) -> Spec:
-    """Replace every ReLU by GELU, the smoother activation of transformers.
+    """Replace every ReLU with GELU, the smoother activation of transformers.
 
-    Accuracy does not move in the paper; it is done for the sake of the likeness.
+    In the paper the accuracy does not change. The step makes the network more like a transformer.
     """
-    stem = replace(spec.network.stem, activation=_smooth(spec.network.stem.activation))
-    return edit_blocks(edit_network(spec, stem=stem), _smooth_block)
+    stem = network_of(spec).stem
+    smooth = replace(stem, activation=_smooth(stem.activation))
+    return edit_blocks(edit_network(spec, stem=smooth), _smooth_block)
 
 
 def _smooth_block(block: Block) -> Block:

@@ -8,17 +8,17 @@ SWAPPED = {"narrow": "wide", "wide": "narrow", "same": "same"}
 
 
 def inverted_bottleneck(spec: Spec) -> Spec:
-    """Swap narrow and wide: a block's middle is four times as wide as its ends.
+    """Swap narrow and wide, so that the middle of a block is four times as wide as its ends.
 
-    As the MLP of a transformer, and MobileNetV2's block. Shortcuts become narrow, which saves more
-    than the wider depthwise convolution costs.
+    The MLP of a transformer and the block of MobileNetV2 have this shape. Shortcuts become narrow,
+    which saves more than the wider depthwise convolution costs.
     """
     return edit_blocks(spec, _invert)
 
 
 def _invert(block: Block) -> Block:
-    named = [unit.width for unit in block.units if is_convolution(unit) and unit.width != "same"]
-    if not named or named[-1] != "wide" or "narrow" not in named:
+    widths = [unit.width for unit in block.units if is_convolution(unit) and unit.width != "same"]
+    if not widths or widths[-1] != "wide" or "narrow" not in widths:
         raise StepError(
             "step 'inverted_bottleneck' needs a block that narrows inside and ends wide; "
             "this one does not: is it inverted already?"

@@ -1,24 +1,25 @@
-"""Row 12: LayerNorm for BatchNorm (paper, section 2.6)."""
+"""Row 12: LayerNorm instead of BatchNorm (paper, section 2.6)."""
 
-from roadmap.edit import edit_blocks, edit_network, is_convolution, replace
-from roadmap.spec import Block, Norm, Spec, Unit
+from roadmap.edit import edit_blocks, edit_network, is_convolution, network_of, replace
+from roadmap.spec import Block, Spec, Unit
 
 
 def layer_norm(spec: Spec) -> Spec:
-    """Replace every BatchNorm by LayerNorm: per position, over channels, epsilon 1e-6.
+    """Replace every BatchNorm with LayerNorm: per position, over channels, epsilon 1e-6.
 
-    It frees the network from the batch's statistics. Convolutions of stem and branch get a bias,
-    which BatchNorm had made pointless; the shortcut's projection has none in the paper's network.
+    The network no longer depends on the statistics of the batch. Convolutions of stem and branch
+    get a bias, which had no effect before a BatchNorm. The projection of the shortcut has no bias
+    in the paper's network.
     """
-    network = spec.network
-    stem = replace(
-        network.stem, norm=_layer(network.stem.norm), final_norm=_layer(network.stem.final_norm),
-        bias=True,
-    )  # fmt: skip
-    spec = edit_network(spec, stem=stem, head_norm=_layer(network.head_norm))
-    if network.downsampling:
-        between = replace(network.downsampling, norm=_layer(network.downsampling.norm))
-        spec = edit_network(spec, downsampling=between)
+    network = network_of(spec)
+    stem, between = network.stem, network.downsampling
+    norms = {"norm": _layer(stem.norm), "final_norm": _layer(stem.final_norm)}
+    spec = edit_network(
+        spec,
+        stem=replace(stem, **norms, bias=True),
+        head_norm=_layer(network.head_norm),
+        downsampling=between and replace(between, norm=_layer(between.norm)),
+    )
     return edit_blocks(spec, _layer_block)
 
 
@@ -28,10 +29,8 @@ def _layer_block(block: Block) -> Block:
 
 
 def _layer_unit(unit: Unit) -> Unit:
-    if not is_convolution(unit):
-        return unit
-    return replace(unit, norm=_layer(unit.norm), bias=True)
+    return replace(unit, norm=_layer(unit.norm), bias=True) if is_convolution(unit) else unit
 
 
-def _layer(norm: Norm | None) -> Norm | None:
+def _layer(norm: str | None) -> str | None:
     return "layer" if norm else None

@@ -5,10 +5,10 @@ from roadmap.spec import Spec
 
 
 def layer_scale(spec: Spec, initial: float = 1e-6) -> Spec:
-    """Layer scale: a learned factor per channel on each branch, starting at `initial`.
+    """Multiply each branch by a learned factor per channel that starts at `initial`.
 
-    Touvron et al., "Going deeper with image transformers", start it near zero. It is in the paper's
-    recipe table and in the released ConvNeXt (1e-6), but was off by default in the code at
-    submission; whether the paper's rows had it is unsettled. So it is a step of its own here.
+    Touvron et al., "Going deeper with image transformers", start layer scale near zero. The paper's
+    recipe table and the released ConvNeXt have it (1e-6). The code at submission turned it off by
+    default, so it is unknown whether the paper's rows had it. Therefore it is a separate step.
     """
     return edit_network(spec, layer_scale=initial)

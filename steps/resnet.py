@@ -1,4 +1,4 @@
-"""Row 00: where every roadmap starts, ResNet with bottleneck blocks (v1.5)."""
+"""Row 00: the start of every roadmap, a ResNet with bottleneck blocks (v1.5)."""
 
 from roadmap.spec import Block, Convolution, Network, Recipe, Spec, Stage, Stem
 
@@ -16,11 +16,12 @@ BOTTLENECK = Block(
 def resnet(
     recipe: Recipe, *, depths: tuple[int, ...], width: int = 64, classes: int = 1000
 ) -> Spec:
-    """The starting point: a ResNet under the old recipe.
+    """Start from a ResNet with the old recipe.
 
-    He et al., "Deep residual learning", in the version whose 3×3 convolution carries the stride.
-    A 7×7 stride-2 convolution and a max-pool lead into stages of bottleneck blocks (1×1 narrow, 3×3
-    narrow, 1×1 wide, each with BatchNorm and ReLU); the width doubles from stage to stage.
+    He et al., "Deep residual learning for image recognition", in the version with the stride on the
+    3×3 convolution. The stem is a 7×7 stride-2 convolution and a max-pool. The stages have
+    bottleneck blocks: 1×1 narrow, 3×3 narrow, 1×1 wide, each with BatchNorm and ReLU. The width
+    doubles from stage to stage.
     """
     stages = (
         Stage(depth=depth, width=width * 2**index, block=BOTTLENECK)

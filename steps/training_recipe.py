@@ -1,4 +1,4 @@
-"""Row 01: train with today's recipe (paper, section 2.1)."""
+"""Row 01: train with a modern recipe (paper, section 2.1)."""
 
 from roadmap.edit import edit_network, replace
 from roadmap.spec import Recipe, Spec
@@ -12,10 +12,10 @@ def training_recipe(
 ) -> Spec:
     """Train the same network with the enhanced recipe.
 
-    AdamW, a cosine schedule with warm-up, mixup, cutmix, RandAugment, random erasing, label
-    smoothing and stochastic depth, as for vision transformers: much of what was put down to
-    architecture is training. In the paper weights start from a truncated normal, an item of the
-    same recipe.
+    The recipe is that of vision transformers: AdamW, a cosine schedule with warm-up, mixup, cutmix,
+    RandAugment, random erasing, label smoothing and stochastic depth. Much of the gain that was
+    credited to architecture comes from training. The paper's recipe also includes a truncated
+    normal initialization.
     """
     spec = edit_network(spec, drop_path=drop_path, initialization=initialization)
     return replace(spec, recipe=recipe)

@@ -1,33 +1,34 @@
-"""What a roadmap figure shows, from the paper's numbers or from a table of our own runs."""
+"""What a roadmap figure shows: a bar for each row, with what its caption says."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from analysis.figures.sheet.units import mac_unit
+from analysis.measures import Measure
 from analysis.notes import sentences
 from analysis.selection import REFERENCE
 from analysis.tables.cells import notes as remarks
 from analysis.tables.table import Table
-from roadmap.paper import RECIPE, PaperRow, paper_rows
-from steps.roadmaps.load import load_roadmap
 
 FEW = 8  # rows with another number of runs that a caption names
-PAPER = 'Liu et al., "A ConvNet for the 2020s", arXiv 2201.03545v2'
+WIDE = 0.4  # of the largest value: differences of that range are visible from zero
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One row of a roadmap: top-1 in percent with its standard deviation over n runs, and GMACs.
+    """One row of a roadmap: the mean of a measure with its standard deviation, and GMACs.
 
-    `top1`, `std` and `gmacs` are None where missing; `number` is empty for a reference.
+    `value`, `std` and `gmacs` are None if missing. `n` counts runs. `number` is empty for a
+    reference.
     """
 
     number: str
     title: str
     group: str
     branch: bool = False
-    top1: float | None = None
+    value: float | None = None
     std: float | None = None
     n: int = 0
     gmacs: float | None = None
@@ -35,16 +36,17 @@ class Bar:
 
     @property
     def is_reference(self) -> bool:
-        """True for a model that is no row of the roadmap."""
+        """True for a model that is not a row of the roadmap."""
         return self.group == "reference"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bars:
-    """All bars of one figure from top to bottom, and what its caption has to say."""
+    """All bars of one figure from top to bottom, and the facts for its caption."""
 
     bars: tuple[Bar, ...]
     title: str
+    measure: Measure
     data: str
     recipe: str
     source: str
@@ -52,22 +54,60 @@ class Bars:
     notes: tuple[str, ...] = ()
 
     @property
-    def reference(self) -> Bar | None:
-        """The reference to compare with: the best where there are several."""
-        known = [bar for bar in self.bars if bar.is_reference and bar.top1 is not None]
-        return max(known, key=lambda bar: bar.top1, default=None)
+    def ends(self) -> tuple[tuple[float, float], ...]:
+        """The low and the high end of each value with its standard deviation."""
+        return tuple(
+            (bar.value - (bar.std or 0), bar.value + (bar.std or 0))
+            for bar in self.bars
+            if bar.value is not None
+        )
+
+    @property
+    def from_zero(self) -> bool:
+        """Whether the differences are visible on an axis that starts at zero."""
+        if not self.ends:
+            return True
+        low, high = min(low for low, _ in self.ends), max(high for _, high in self.ends)
+        return low >= 0 and (len(self.ends) == 1 or high - low > WIDE * high)
+
+    @property
+    def reference(self) -> tuple[str, float] | None:
+        """Title and value of the reference to compare with, the best if there are several."""
+        known = [(bar.title, bar.value) for bar in self.bars
+                 if bar.is_reference and bar.value is not None]  # fmt: skip
+        best = max if self.measure.better == "higher" else min
+        return best(known, key=lambda pair: pair[1], default=None)
+
+    @property
+    def mac_unit(self) -> tuple[str, float]:
+        """Name and size of the unit of cost."""
+        return mac_unit(1e9 * bar.gmacs for bar in self.bars if bar.gmacs is not None)
+
+    @property
+    def summary(self) -> str:
+        """What the figure shows, and from how many runs."""
+        shown = f"{self.measure.words} on {self.data} and cost" if self.ends else "cost"
+        runs = f" n = {_counts(self.bars)}."
+        return f"{self.title}: {shown} of every row of the roadmap; {self.source}.{runs}"
 
     @property
     def caption(self) -> str:
-        """What the figure shows, with n, data and recipe."""
+        """Summary and details."""
+        return f"{self.summary} {self.details}"
+
+    @property
+    def details(self) -> str:
+        """How to read the figure, recipe and notes."""
+        unit, size = self.mac_unit
+        spread = any(bar.std is not None for bar in self.bars)
         parts = [
-            f"{self.title}: top-1 accuracy on {self.data} and cost (GMACs, 1e9 multiply-accumulates"
-            f" per image) of every row of the roadmap; {self.source}.",
-            f"n = {_counts(self.bars)}.",
-            "Error bars: one standard deviation over runs; none where there is one run."
-            if any(bar.std is not None for bar in self.bars)
+            f"Cost: {unit}, 1e{len(str(int(size))) - 1} multiply-accumulates per image.",
+            "" if self.from_zero else "The axis does not start at zero.",
+            "Error bars: one standard deviation over runs; none for a row with one run."
+            if spread
             else "No error bars, since no row has two runs.",
-            "Hatched: side branches of the row whose number they bear, from the row before it."
+            f"{'Hatched' if self.from_zero else 'Hollow'}: side branches. They start from the row "
+            "before the one whose number they have."
             if any(bar.branch for bar in self.bars)
             else "",
             f"Recipe: {self.recipe}." if self.recipe else "",
@@ -76,44 +116,15 @@ class Bars:
         return " ".join(part for part in parts if part)
 
 
-def paper_bars(table: str) -> Bars:
-    """The paper's own roadmap, `resnet50` (its Table 10) or `resnet200` (Table 11)."""
-    roadmap, printed = load_roadmap(table), paper_rows(table)
-    name = {"resnet50": "Swin-T", "resnet200": "Swin-B"}[table]
-    bars = [_paper_bar(printed[row.number], row.number, row.title, row.group) for row in roadmap]
-    return Bars(
-        bars=(*bars, _paper_bar(printed["swin"], "", name, "reference")),
-        title=roadmap.title,
-        data="ImageNet-1K",
-        recipe=RECIPE,
-        source=f"printed in {PAPER}, Table {10 if table == 'resnet50' else 11}",
-        decimals=2,
-        notes=tuple(f"row {row.row}: {row.note}" for row in printed.values() if row.note),
-    )
-
-
-def _paper_bar(row: PaperRow, number: str, title: str, group: str) -> Bar:
-    return Bar(
-        number=number,
-        title=title,
-        group=group,
-        branch="-" in number,
-        top1=row.top1,
-        std=row.std,
-        n=row.n,
-        gmacs=row.gflops,
-    )
-
-
 def table_bars(table: Table) -> Bars:
-    """The bars of our own runs."""
+    """Return the bars of our own runs."""
     bars = [
         Bar(
             number="" if row.group == "reference" else row.row,
             title=row.row.removeprefix(REFERENCE) if row.group == "reference" else row.title,
             group=row.group,
             branch=row.branch,
-            top1=row.top1,
+            value=row.mean,
             std=row.std,
             n=row.n,
             gmacs=row.gmacs,
@@ -124,6 +135,7 @@ def table_bars(table: Table) -> Bars:
     return Bars(
         bars=tuple(bars),
         title=table.title,
+        measure=table.measure,
         data=(table.data or "no data yet") + (f" ({table.sizes})" if table.sizes else ""),
         recipe=table.recipe,
         source="our own runs, last epoch",
@@ -133,9 +145,9 @@ def table_bars(table: Table) -> Bars:
 
 
 def aligned(left: Bars, right: Bars) -> tuple[Bars, Bars]:
-    """Both with the same rows, so that they can stand side by side; what one lacks is missing.
+    """Return both with the same rows; a row that one side lacks is missing there.
 
-    Rows are the same where number and title are; references stand at the end.
+    Rows are the same if number and title are. References are at the end.
     """
     keys = [_key(bar) for bar in left.bars]
     position = 0
@@ -147,19 +159,21 @@ def aligned(left: Bars, right: Bars) -> tuple[Bars, Bars]:
             position = len(keys) if bar.is_reference else position
             keys.insert(position, key)
         position += 1
-    return tuple(
-        replace(each, bars=tuple(known.get(key) or _absent(key, left, right) for key in keys))
-        for each, known in ((each, {_key(bar): bar for bar in each.bars}) for each in (left, right))
-    )
+    either = {_key(bar): bar for bar in (*right.bars, *left.bars)}
+
+    def with_all(side: Bars) -> Bars:
+        own = {_key(bar): bar for bar in side.bars}
+        return replace(side, bars=tuple(own.get(key) or _absent(either[key]) for key in keys))
+
+    return with_all(left), with_all(right)
 
 
 def _key(bar: Bar) -> tuple[str, str]:
     return bar.number, bar.title
 
 
-def _absent(key: tuple[str, str], left: Bars, right: Bars) -> Bar:
-    known = next(bar for bar in (*left.bars, *right.bars) if _key(bar) == key)
-    return replace(known, top1=None, std=None, n=0, gmacs=None, diverged=0)
+def _absent(bar: Bar) -> Bar:
+    return replace(bar, value=None, std=None, n=0, gmacs=None, diverged=0)
 
 
 def _counts(bars: tuple[Bar, ...]) -> str:

@@ -1,13 +1,12 @@
-"""Block diagrams in the manner of the paper's Figures 3 and 4, drawn from a row's spec.
+"""Block diagrams like the paper's Figures 3 and 4, drawn from a row's spec.
 
-On the left the whole network from stem to head, on the right its residual block: boxes are
-convolutions, wider where more channels come out; right under them lie their norm and activation.
-What is new against the row before has a thick outline, what is gone is dashed.
+The whole network is on the left, from stem to head; its residual block is on the right. Boxes are
+convolutions, wider for more output channels; their norm and activation are right below them. What
+is new compared with the row before has a thick outline, what is gone is dashed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,15 +15,18 @@ from matplotlib.figure import Figure
 
 from analysis.colours import colour
 from analysis.figures.boxes import FLAT, GAP, SIZE, Scale, canvas, column, height, line, plus
-from analysis.figures.diagram import BlockDiagram, Box, Diagram, diagram, plain
+from analysis.figures.diagram import BlockDiagram, Diagram, diagram, plain
+from analysis.figures.layer_boxes import Box
 from analysis.figures.sheet.layout import heading
 from analysis.figures.sheet.style import FAINT, Drawing, applied, width_of
+from analysis.figures.strip import strip_drawing
+from analysis.subject import Subject
 from roadmap.rows import Row
 
 EDGE, ABOVE, BELOW, BAND = 0.06, 0.32, 0.12, 0.2  # inches; BAND is a column's heading
 NETWORK = {"one-column": 1.55, "two-column": 2.3}  # the column of the whole network
-PROJECTION = 0.5  # more room, where the residual path has a convolution
-LEAST = 1.75  # the room of a block
+PROJECTION = 0.5  # more room if the residual path has a convolution
+LEAST = 1.75  # the least room for a block
 ENDS = 0.2  # the line and the words above and below a block
 BLOCK, PARTS = Scale(), Scale(tall=0.26, flat=0.13, gap=0.045, size=6.0, shaped=False)
 
@@ -38,16 +40,16 @@ class Column:
 
 
 def draw_block(row: Row, *, width: str = "one-column") -> Figure:
-    """The diagram of one row; over two columns the block of the row before stands beside its own.
+    """Draw the diagram of one row; over two columns also the block of the row before.
 
-    Raises Problem for another width, or where a layer does not fit.
+    Raises Problem for an unknown width, or if a layer does not fit the image.
     """
     sheet = width_of(width)
     own, first = diagram(row), NETWORK[width]
     columns = _columns(row, own, beside=width == "two-column")
     across = min(len(columns), int((sheet - first) / LEAST))
     lines = [columns[start : start + across] for start in range(0, len(columns), across)]
-    talls = [BAND + max(_tall(each.block) for each in line) for line in lines]
+    talls = [BAND + max(_tall(shown.block) for shown in line) for line in lines]
     tall = max(BAND + height(own.parts, PARTS), sum(talls))
     with applied():
         figure = Figure(figsize=(sheet, ABOVE + tall + BELOW))
@@ -58,20 +60,20 @@ def draw_block(row: Row, *, width: str = "one-column") -> Figure:
         room = (sheet - first) / across
         for place, line in enumerate(lines):
             top = ABOVE + sum(talls[:place])
-            for number, each in enumerate(line):
+            for number, shown in enumerate(line):
                 middle = first + (number + 0.5) * room
-                _heading(axes, each.heading, middle, top)
-                _block(axes, each.block, (middle, top + BAND), room, ink)
+                _heading(axes, shown.heading, middle, top)
+                _block(axes, shown.block, (middle, top + BAND), room, ink)
     return figure
 
 
 def _columns(row: Row, own: Diagram, *, beside: bool) -> list[Column]:
-    """The row's different blocks, with room for it after the one of the row before."""
+    """Return the row's different blocks; with `beside`, the one of the row before comes first."""
     if len(own.blocks) > 1:
-        return [Column(heading=f"block of {each.where}", block=each) for each in own.blocks]
+        return [Column(heading=f"block of {block.where}", block=block) for block in own.blocks]
     (block,) = own.blocks
     before = plain(row.before.spec).blocks if row.before and beside else ()
-    if len(before) != 1:
+    if row.before is None or len(before) != 1:
         return [Column(heading="block", block=block)]
     return [
         Column(heading=f"block of row {row.before.number}", block=before[0]),
@@ -90,7 +92,7 @@ def _tall(block: BlockDiagram) -> float:
 def _block(
     axes: Axes, block: BlockDiagram, place: tuple[float, float], room: float, ink: str
 ) -> None:
-    """The branch, the residual path on its right, their sum and what comes after it.
+    """Draw the branch, the residual path on its right, their sum and what follows.
 
     `place` is the middle of its room, and the top.
     """
@@ -118,29 +120,37 @@ def _block(
 
 
 def _projection(axes: Axes, boxes: tuple[Box, ...], side: float, middle: float, ink: str) -> None:
-    """The boxes on the residual path, where it is not the identity."""
+    """Draw the boxes on the residual path, if it is not the identity."""
     scale = Scale(size=SIZE - 1)
     column(axes, boxes, side, middle - height(boxes, scale) / 2, PROJECTION + 0.1, ink, scale)
 
 
-def block_drawings(rows: Iterable[Row]) -> list[Drawing]:
-    """A diagram for each row, as `block-NUMBER`."""
-    return [
-        Drawing(name=f"block-{row.number}", caption=_caption(row), draw=partial(draw_block, row))
-        for row in rows
-    ]
+def block_drawings(subject: Subject) -> list[Drawing]:
+    """Return `blocks`, the blocks of all rows, and a diagram of each row as `block-NUMBER`.
+
+    If the subject has a row, returns its diagram alone.
+    """
+    if subject.row is not None:
+        return [row_drawing(subject.fitted[subject.row])]
+    return [strip_drawing(subject.fitted), *map(row_drawing, subject.fitted)]
 
 
-def _caption(row: Row) -> str:
-    recipe = row.spec.recipe
-    against = f" against row {row.before.number}" if row.before else ""
+def row_drawing(row: Row) -> Drawing:
+    """Return the diagram of a row, as `block-NUMBER`."""
+    compared = f" compared with row {row.before.number}" if row.before else ""
     parts = [
-        f"Row {row.number}, {row.title}: its network from stem to head, and its residual block. "
-        f"Drawn from the spec, for images of {recipe.image_size} pixels; nothing was trained.",
-        "Boxes are convolutions with kernel, channels in → out and groups, wider where more "
-        "channels come out; below them lie their norm and activation. Of a stage with several "
-        "blocks the last is shown; the first may stride, and then has a 1×1 convolution on its "
-        "residual path.",
-        f"Thick outline: new{against}; dashed: gone." if against else "",
+        f"Drawn from the spec, for images of {row.spec.recipe.image_size} pixels; nothing was "
+        "trained.",
+        "Boxes are convolutions with kernel, channels in → out and groups, wider for more output "
+        "channels; their norm and activation are below them. Of a stage with several blocks, the "
+        "last is shown. The first one may stride, and then has a 1×1 convolution on its residual "
+        "path.",
+        f"Thick outline: new{compared}; dashed: gone." if compared else "",
     ]
-    return " ".join(part for part in parts if part)
+    return Drawing(
+        name=f"block-{row.number}",
+        summary=f"Row {row.number}, {row.title}: its network from stem to head, and its residual "
+        "block.",
+        details=" ".join(part for part in parts if part),
+        draw=partial(draw_block, row),
+    )

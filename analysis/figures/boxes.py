@@ -1,19 +1,20 @@
-"""Boxes and lines of block diagrams; lengths in inches from the top left corner, type in points."""
+"""Draw boxes and lines of block diagrams; lengths in inches from the top left, type in points."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
 
 from analysis.colours import PAPER
-from analysis.figures.diagram import Box
+from analysis.figures.layer_boxes import Box
 from analysis.figures.sheet.kinds import KINDS
-from analysis.figures.sheet.layout import LETTER, short
 from analysis.figures.sheet.style import FAINT, INK
+from analysis.figures.sheet.text import fitted
 
 # A convolution's box; a norm's or activation's; the gap above a convolution; type.
 TALL, FLAT, GAP, SIZE = 0.28, 0.14, 0.09, 6.5
@@ -24,7 +25,7 @@ FILLS = KINDS | {
     "activation": PAPER,
     "part": PAPER,
 }
-# Type on a filled box, which stays as it is where the paper is dark.
+# Type on a filled box, which has the same colour on dark paper.
 ON_FILL, ON_DARK_FILL = "#212121", "#FEFEFE"
 
 
@@ -32,7 +33,8 @@ ON_FILL, ON_DARK_FILL = "#212121", "#FEFEFE"
 class Scale:
     """How boxes are drawn: heights of tall and flat ones, the gap above tall ones, type.
 
-    `groups` are shown beside the channels; `shaped` makes boxes wider where more channels come out.
+    With `groups` they are written after the channels. With `shaped`, boxes with more output
+    channels are wider.
     """
 
     tall: float = TALL
@@ -44,7 +46,7 @@ class Scale:
 
 
 def canvas(figure: Figure) -> Axes:
-    """Axes over a whole figure, in inches from its top left corner."""
+    """Return axes over a whole figure, in inches from its top left corner."""
     width, height = figure.get_size_inches()
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
@@ -53,21 +55,22 @@ def canvas(figure: Figure) -> Axes:
 
 
 def is_flat(box: Box) -> bool:
-    """Whether a box lies right under the one above: norms, activations, pools."""
+    """Whether a box touches the one above it: norms, activations, pools."""
     return box.kind in ("norm", "activation")
 
 
 def height(boxes: Sequence[Box], scale: Scale) -> float:
-    """How tall a column of boxes is."""
+    """Return the height of a column of boxes."""
     return sum(scale.flat if is_flat(box) else scale.tall + scale.gap for box in boxes)
 
 
 def column(
     axes: Axes, boxes: Sequence[Box], middle: float, top: float, wide: float, ink: str, scale: Scale
 ) -> float:
-    """Boxes from top to bottom, joined by lines; `wide` is the widest. Returns where it ends.
+    """Draw boxes from top to bottom, joined by lines; return where they end.
 
-    New boxes have a thick outline in the colour `ink`, those that are gone are dashed.
+    `wide` is the width of the widest. New boxes have a thick outline in the colour `ink`; those
+    that are gone are dashed.
     """
     most = max((box.channels for box in boxes), default=0) if scale.shaped else 0
     last = wide
@@ -88,7 +91,7 @@ def column(
 def draw(
     axes: Axes, box: Box, place: tuple[float, float, float, float], ink: str, scale: Scale
 ) -> None:
-    """One box; `place` is its middle, top, width and height."""
+    """Draw one box; `place` is its middle, top, width and height."""
     middle, top, wide, tall = place
     inset = 0.01 if is_flat(box) else 0.0
     gone = box.change == "gone"
@@ -102,8 +105,8 @@ def draw(
             linestyle=(0, (2.5, 1.8)) if gone else "solid", zorder=4 if box.change == "new" else 3,
         )
     )  # fmt: skip
-    text = {"ha": "center", "va": "center", "zorder": 5}
-    text["color"] = FAINT if gone else _type_on(fill)
+    ink_on = FAINT if gone else _type_on(fill)
+    text: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 5, "color": ink_on}
     bold = box.change == "new"
     weight = "bold" if bold else "normal"
     if is_flat(box) or not box.detail:
@@ -125,15 +128,12 @@ def _type_on(fill: str) -> str:
 
 
 def _fitted(text: str, size: float, wide: float, bold: bool) -> tuple[str, float]:
-    """The text and the size at which it fits a box: up to a quarter smaller, beyond that cut."""
-    letter = LETTER * (1.12 if bold else 1.0)
-    room = (wide - 0.05) / letter
-    size = min(size, max(room / max(len(text), 1), 0.72 * size))
-    return short(text, int(room / size + 1e-6)), size
+    """Return a text and the size at which it fits a box."""
+    return fitted(text, size, (wide - 0.05) / (1.12 if bold else 1.0))
 
 
 def line(axes: Axes, points: Sequence[tuple[float, float]], *, arrow: bool = False) -> None:
-    """A line through points, with a head at its end."""
+    """Draw a line through points, with `arrow` a head at its end."""
     xs, ys = zip(*points, strict=True)
     axes.plot(xs, ys, color=INK, linewidth=0.8, zorder=2, solid_joinstyle="round")
     if arrow:
@@ -141,7 +141,7 @@ def line(axes: Axes, points: Sequence[tuple[float, float]], *, arrow: bool = Fal
 
 
 def plus(axes: Axes, x: float, y: float) -> None:
-    """The sign of an addition."""
+    """Draw the sign of an addition."""
     axes.add_patch(Circle((x, y), 0.062, facecolor=PAPER, edgecolor=INK, linewidth=0.8, zorder=4))
     for dx, dy in ((0.038, 0), (0, 0.038)):
         axes.plot([x - dx, x + dx], [y - dy, y + dy], color=INK, linewidth=0.8, zorder=5)

@@ -1,9 +1,9 @@
-"""All figures by name, and which of them a report shows."""
+"""All figures, in order. A new figure is one file and one line in FIGURES."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from analysis.figures.block import block_drawings
 from analysis.figures.cost import cost_drawings
@@ -12,90 +12,49 @@ from analysis.figures.effects import effect_drawings
 from analysis.figures.receptive_field import field_drawings
 from analysis.figures.roadmap import roadmap_drawings
 from analysis.figures.sheet.style import Drawing
-from analysis.figures.strip import strip_drawing
 from analysis.figures.trade_off import trade_off_drawings
 from analysis.subject import Subject
-from analysis.verdicts.paper import judge_paper
-from analysis.verdicts.study import judge_study
 from roadmap.errors import unknown
-from steps.studies.load import load_study
-
-OF_STEPS = ("leave_one_out", "one_at_a_time", "orders")  # designs that ask what each step is worth
 
 
-def _roadmap(shown: Subject) -> list[Drawing]:
-    return roadmap_drawings(shown.table, shown.roadmap.paper if shown.is_path else None)
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of figure: its name, what it needs in words, and the function that draws it.
+
+    `draw` returns no drawing of our own runs if what it `needs` is missing. `of_runs` says whether
+    runs can change it.
+    """
+
+    name: str
+    needs: str
+    draw: Callable[[Subject], list[Drawing]]
+    of_runs: bool = True
 
 
-def _block(shown: Subject) -> list[Drawing]:
-    if shown.row is not None:
-        return block_drawings([shown.fitted[shown.row]])
-    return [strip_drawing(shown.fitted), *block_drawings(shown.fitted)]
+_KINDS = (
+    Kind(name="roadmap", needs="a roadmap", draw=roadmap_drawings),
+    Kind(name="effects", needs="finished runs of two rows", draw=effect_drawings),
+    Kind(name="trade-off", needs="finished runs", draw=trade_off_drawings),
+    Kind(name="block", needs="a roadmap", draw=block_drawings, of_runs=False),
+    Kind(name="cost", needs="a roadmap", draw=cost_drawings, of_runs=False),
+    Kind(name="curves", needs="finished runs with a history", draw=curve_drawings),
+    Kind(name="receptive-field", needs="a run with a receptive field", draw=field_drawings),
+)
+FIGURES = {kind.name: kind for kind in _KINDS}
+NEED_NO_RUNS = {kind.name for kind in _KINDS if not kind.of_runs}
 
 
-def _effects(shown: Subject) -> list[Drawing]:
-    study, paper = shown.study, shown.study.roadmap.paper
-    if shown.is_path:
-        theirs = judge_paper(load_study("path", roadmap=paper), paper) if paper else None
-        return effect_drawings(shown.judged, paper=theirs)
-    if study.design not in OF_STEPS:
-        return effect_drawings(shown.judged)
-    path = judge_study(study.path, shown.records, shown.data)
-    asked = {each.step for each in study.contrasts} | set(study.left_out)  # no side branches
-    same = tuple(each for each in path.verdicts if each.step in asked)
-    known = any(each.difference is not None for each in same)
-    return effect_drawings(shown.judged, path=replace(path, verdicts=same) if known else None)
+def drawings(figure: str, subject: Subject) -> list[Drawing]:
+    """Return the drawings of one of FIGURES; a study other than a path adds its name to theirs.
 
-
-def _trade_off(shown: Subject) -> list[Drawing]:
-    return trade_off_drawings(shown.table, shown.roadmap.paper if shown.is_path else None)
-
-
-def _cost(shown: Subject) -> list[Drawing]:
-    return cost_drawings(shown.fitted)
-
-
-def _curves(shown: Subject) -> list[Drawing]:
-    return curve_drawings(shown.fitted, shown.chosen)
-
-
-def _receptive_field(shown: Subject) -> list[Drawing]:
-    return field_drawings(shown.fitted, shown.chosen)
-
-
-_MAKERS: dict[str, Callable[[Subject], list[Drawing]]] = {
-    "roadmap": _roadmap,
-    "effects": _effects,
-    "trade-off": _trade_off,
-    "block": _block,
-    "cost": _cost,
-    "curves": _curves,
-    "receptive-field": _receptive_field,
-}
-
-
-FIGURES = tuple(_MAKERS)
-
-
-NEED_NO_RUNS = {"block", "cost"}
-
-
-def nothing_to_show(shown: Subject) -> set[str]:
-    """The figures that would be empty, for want of runs or of what runs have recorded."""
-    runs = any(row.n for row in shown.table.rows)
-    measured = any(run.receptive_field for each in shown.chosen.rows.values() for run in each)
-    return ({"trade-off", "curves"} if not runs else set()) | (
-        set() if measured else {"receptive-field"}
-    )
-
-
-def drawings(figure: str, shown: Subject) -> list[Drawing]:
-    """The drawings of one of FIGURES; those of a study other than a path bear its name."""
-    if figure not in _MAKERS:
+    The list is empty if there is nothing to draw. Raises Problem for an unknown figure.
+    """
+    if figure not in FIGURES:
         raise unknown("figure", figure, FIGURES)
-    source = shown.specs if figure in NEED_NO_RUNS else f"{shown.specs}, {shown.runs}"
-    suffix = "" if shown.is_path else f"-{shown.study.name}"
+    kind = FIGURES[figure]
+    source = f"{subject.specs}, {subject.runs}" if kind.of_runs else subject.specs
+    suffix = "" if subject.is_path else f"-{subject.study.name}"
     return [
-        replace(each, name=each.name + suffix, source=each.source or source)
-        for each in _MAKERS[figure](shown)
+        replace(drawing, name=drawing.name + suffix, source=drawing.source or source)
+        for drawing in kind.draw(subject)
     ]

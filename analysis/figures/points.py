@@ -1,25 +1,24 @@
-"""What a trade-off figure shows: rows as points of accuracy and cost, and the Pareto front."""
+"""What a trade-off figure shows: rows as points of a measure and of cost, and the Pareto front."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.figures.bars import PAPER, paper_bars
+from analysis.figures.sheet.units import mac_unit
+from analysis.measures import Measure
 from analysis.notes import sentences
 from analysis.selection import REFERENCE
 from analysis.tables.cells import notes, span
-from analysis.tables.table import Table
-from roadmap.cost import cost
-from steps.roadmaps.load import load_roadmap
+from analysis.tables.table import Table, TableRow
 
 AREAS = (12.0, 80.0)  # of the smallest and the largest bubble, in square points
-CROWD = 30  # points; of more the front and the references alone are labelled
+CROWD = 30  # points; of more, only the front and the references are labelled
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
-    """What accuracy is set against; `size` is the other measure that bubbles show."""
+class Axis:
+    """A cost that the measure is set against; `size` is the other cost, which bubbles show."""
 
     title: str
     unit: float
@@ -27,146 +26,143 @@ class Measure:
     more_is_better: bool = False
 
 
-MEASURES = {
-    "macs": Measure(title="GMACs", unit=1e9, size="params"),
-    "params": Measure(title="parameters, M", unit=1e6, size="macs"),
-    "speed": Measure(title="training images/s", unit=1.0, size="params", more_is_better=True),
-}
-SIZES = {"params": ("parameters", 1e6, "M"), "macs": ("MACs", 1e9, "G")}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One row or reference: top-1 and its standard deviation in percent, and its measures."""
+    """One row or reference: the mean of the measure with its standard deviation, and its costs."""
 
     label: str
     group: str
-    top1: float
+    value: float
     std: float | None
-    measures: Mapping[str, float]
+    costs: Mapping[str, float]
     branch: bool = False
+    n: int = 0
 
     @property
     def is_reference(self) -> bool:
-        """Whether it is a model that is no row."""
+        """Whether it is a model that is not a row."""
         return self.group == "reference"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TradeOff:
-    """The points of one figure, its title, and what its caption says of them."""
+    """The points of one figure, its title, what it is about, and notes for its caption."""
 
     title: str
+    measure: Measure
     points: tuple[Point, ...]
-    caption: str
+    about: str = ""
+    notes: str = ""
 
     @property
-    def shown(self) -> list[str]:
-        """The measures that any point has."""
-        return [name for name in MEASURES if any(name in each.measures for each in self.points)]
+    def axes(self) -> dict[str, Axis]:
+        """The costs that any point has, by key; not the measure itself."""
+        name, unit = mac_unit(point.costs["macs"] for point in self.points if "macs" in point.costs)
+        axes = {
+            "macs": Axis(title=name, unit=unit, size="params"),
+            "params": Axis(title="parameters, M", unit=1e6, size="macs"),
+            "speed": Axis(title="training images/s", unit=1.0, size="params", more_is_better=True),
+        }
+        if self.measure.key == "images_per_second":
+            del axes["speed"]
+        return {
+            key: axis
+            for key, axis in axes.items()
+            if any(key in point.costs for point in self.points)
+        }
+
+    def front(self, key: str) -> list[Point]:
+        """Return the points to which none is both cheaper and better, the cheapest first.
+
+        Of points that are equal in both, the first counts.
+        """
+        dear = -1 if self.axes[key].more_is_better else 1
+        good = 1 if self.measure.better == "higher" else -1
+        known = [point for point in self.points if key in point.costs]
+        ahead: list[Point] = []
+        for point in sorted(known, key=lambda p: (dear * p.costs[key], -good * p.value)):
+            if not ahead or good * point.value > good * ahead[-1].value:
+                ahead.append(point)
+        return ahead
+
+    def size(self, key: str, number: float) -> str:
+        """Return a cost that bubbles show, in words."""
+        name, unit = {"macs": mac_unit([number]), "params": ("M", 1e6)}[key]
+        return f"{number / unit:.2g} {name}"
+
+    @property
+    def summary(self) -> str:
+        """What the figure shows, and from how many runs."""
+        return f"{self.title}: {self.about}. n = {span(point.n for point in self.points)}."
+
+    @property
+    def details(self) -> str:
+        """What marks, line and labels mean, and notes."""
+        points = self.points
+        sizes = []
+        for key, title in {"params": "parameters", "macs": "multiply-accumulates"}.items():
+            counts = [point.costs[key] for point in points if key in point.costs]
+            if counts:
+                ends = (self.size(key, min(counts)), self.size(key, max(counts)))
+                sizes.append(f"{title} ({ends[0]} to {ends[1]})")
+        references = [point for point in points if point.is_reference]
+        unknown = [point.label for point in references if {"params", "macs"} - set(point.costs)]
+        parts = [
+            f"Areas of bubbles: {' or '.join(sizes)}, none below "
+            f"{100 * AREAS[0] / AREAS[1]:.0f} % of the largest.",
+            "Line: Pareto front, the points to which none is both better and cheaper (faster).",
+            "Hollow: side branches." if any(point.branch for point in points) else "",
+            "Diamonds: reference models." if references else "",
+            f"Of unknown size, drawn smallest: {', '.join(unknown)}." if unknown else "",
+            "−: without that step." if any(point.label[0] == "−" for point in points) else "",
+            f"Labelled: the front{' and references' * bool(references)}, of {len(points)} points."
+            if len(points) > CROWD
+            else "",
+            "Error bars: one standard deviation over runs; a bubble hides one that is shorter."
+            if any(point.std is not None for point in points)
+            else "No error bars, since no row has two runs.",
+            self.notes,
+        ]
+        return " ".join(part for part in parts if part)
 
 
-def front(points: Sequence[Point], name: str) -> list[Point]:
-    """The points to which none is both cheaper and more accurate, the cheapest first.
-
-    Of points that are equal in both the first counts.
-    """
-    sign = -1 if MEASURES[name].more_is_better else 1
-    known = [each for each in points if name in each.measures]
-    found: list[Point] = []
-    for each in sorted(known, key=lambda each: (sign * each.measures[name], -each.top1)):
-        if not found or each.top1 > found[-1].top1:
-            found.append(each)
-    return found
-
-
-def of_table(table: Table) -> TradeOff:
-    """The trade-off of our own runs."""
-    known = [row for row in table.rows if row.top1 is not None]
-    points = [
-        Point(
-            label=_called(row.row),
-            group=row.group,
-            top1=row.top1,
-            std=row.std,
-            measures={"macs": row.gmacs * 1e9, "params": float(row.params)}
-            | ({"speed": row.images_per_second} if row.images_per_second else {}),
-            branch=row.branch,
-        )
-        for row in known
-    ]
-    missing = [row.row for row in table.rows if row.top1 is None]
-    slow = [row.row for row in known if not row.images_per_second]
+def table_points(table: Table) -> TradeOff:
+    """Return the trade-off of our own runs."""
+    missing = [row.row for row in table.rows if row.mean is None]
+    slow = [row.row for row in table.rows if row.mean is not None and not row.images_per_second]
     data = (table.data or "no data yet") + (f" ({table.sizes})" if table.sizes else "")
-    parts = [
-        f"{table.title}: top-1 accuracy on {data} against multiply-accumulates and parameters, "
-        "counted, and training images per second, the median of what was measured, whatever else "
-        f"the machine did; our own runs, last epoch. n = {span(row.n for row in known)}.",
-        _legend(points),
+    remarks = [
+        "Speed: the median over runs of what was measured in training. It includes whatever else "
+        "the machine did.",
         f"Without finished runs: {', '.join(missing)}." if missing else "",
         f"Without a measured speed: {', '.join(slow)}." if slow else "",
         f"Recipe: {table.recipe}." if table.recipe else "",
         sentences(notes(table)),
     ]
-    return TradeOff(title=table.title, points=tuple(points), caption=" ".join(filter(None, parts)))
+    return TradeOff(
+        title=table.title,
+        measure=table.measure,
+        points=tuple(_point(row, row.mean) for row in table.rows if row.mean is not None),
+        about=f"{table.measure.words} on {data} against multiply-accumulates, parameters and "
+        "training speed; our own runs, last epoch",
+        notes=" ".join(remark for remark in remarks if remark),
+    )
+
+
+def _point(row: TableRow, value: float) -> Point:
+    speed = {"speed": row.images_per_second} if row.images_per_second else {}
+    return Point(
+        label=_called(row.row),
+        group=row.group,
+        value=value,
+        std=row.std,
+        costs={"macs": row.gmacs * 1e9, "params": float(row.params), **speed},
+        branch=row.branch,
+        n=row.n,
+    )
 
 
 def _called(number: str) -> str:
-    """A row's label: its number; `−gelu` is what a study calls `without-gelu`."""
+    """Return the label of a row: its number, or `−gelu` for the variant `without-gelu`."""
     text = number.removeprefix(REFERENCE)
     return "−" + text.removeprefix("without-") if text.startswith("without-") else text
-
-
-def of_paper(name: str) -> TradeOff:
-    """The trade-off of the paper's printed accuracies and GFLOPs, with our count of parameters."""
-    printed, path = paper_bars(name), load_roadmap(name)
-    params = {row.number: cost(row.spec.network, 224).params for row in path}
-    points = tuple(
-        Point(
-            label=bar.number or bar.title,
-            group=bar.group,
-            top1=bar.top1,
-            std=bar.std,
-            measures={"macs": bar.gmacs * 1e9}
-            | ({"params": float(params[bar.number])} if bar.number in params else {}),
-            branch=bar.branch,
-        )
-        for bar in printed.bars
-        if bar.top1 is not None and bar.gmacs is not None
-    )
-    n = span(bar.n for bar in printed.bars)
-    caption = (
-        f"{printed.title}: top-1 accuracy on {printed.data} against multiply-accumulates, both "
-        f"printed in {PAPER}, and parameters, counted from our specs. n = {n}. "
-        f"{_legend(points)} Recipe: {printed.recipe}. {sentences(printed.notes)}"
-    )
-    return TradeOff(title=f"the paper: {printed.title}", points=points, caption=caption)
-
-
-def _legend(points: Sequence[Point]) -> str:
-    """What marks, line and labels mean, of what is there; nothing without points."""
-    if not points:
-        return ""
-    sizes = [
-        f"{title} ({min(found) / unit:.2g} {letter} to {max(found) / unit:.2g} {letter})"
-        for name, (title, unit, letter) in SIZES.items()
-        if (found := [each.measures[name] for each in points if name in each.measures])
-    ]
-    references = [each for each in points if each.is_reference]
-    unknown = [each.label for each in references if set(SIZES) - set(each.measures)]
-    parts = [
-        f"Areas of bubbles: {' or '.join(sizes)}, none below "
-        f"{100 * AREAS[0] / AREAS[1]:.0f} % of the largest.",
-        "Line: Pareto front, the points to which none is both more accurate and cheaper (faster).",
-        "Hollow: side branches." if any(each.branch for each in points) else "",
-        "Diamonds: reference models." if references else "",
-        f"Of unknown size, drawn smallest: {', '.join(unknown)}." if unknown else "",
-        "−: without that step." if any(each.label.startswith("−") for each in points) else "",
-        f"Labelled: the front{' and references' * bool(references)}, of {len(points)} points."
-        if len(points) > CROWD
-        else "",
-        "Error bars: one standard deviation over runs; a bubble hides one that is shorter."
-        if any(each.std is not None for each in points)
-        else "No error bars, since no row has two runs.",
-    ]
-    return " ".join(filter(None, parts))

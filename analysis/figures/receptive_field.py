@@ -1,10 +1,11 @@
-"""Effective receptive fields: a small picture for every row, around the square that holds half.
+"""Effective receptive fields: a small picture for every row, and the square that holds half.
 
 All rows share one scale of colours and one of pixels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from math import ceil
 from textwrap import wrap
@@ -15,20 +16,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from analysis.figures.receptive_field_sides import draw_sides
-from analysis.figures.receptive_fields import HALF, NOTHING, Field, fields, lacking
-from analysis.figures.sheet.layout import (
-    EDGE,
-    LETTER,
-    called,
-    heading,
-    inches,
-    placed,
-    short,
-    type_of,
-)
-from analysis.figures.sheet.style import FAINT, TYPE, WIDTHS, Drawing, applied
+from analysis.figures.receptive_fields import HALF, Field, fields, lacking
+from analysis.figures.sheet.layout import EDGE, LETTER, heading, inches, placed, type_of
+from analysis.figures.sheet.style import FAINT, TYPE, Drawing, applied, width_of
+from analysis.figures.sheet.text import called, short
 from analysis.notes import recipes, sentences
-from analysis.selection import Selection
+from analysis.subject import Subject
 from analysis.tables.cells import counts
 from roadmap.rows import Roadmap, Row
 
@@ -38,30 +31,29 @@ DECADES = 3  # of colours
 MEASURED = (
     "Measured after training, on the weights that were validated: the absolute gradient of the "
     "last stage's features at one position, summed over channels, with respect to 16 validation "
-    "images (all, if fewer), summed over colours and averaged (Luo et al. 2016); the images are "
+    "images (all, if fewer), summed over colours and averaged (Luo et al. 2016). The images are "
     "mirrored on all sides to a square of three times their size or more. Weights of kernels that "
-    "meet nothing but padding in images of the training size are left out: nothing trained them."
+    "meet only padding in images of the training size are left out: nothing trained them."
 )
 
 
-def draw_fields(roadmap: Roadmap, chosen: Selection, *, width: str = "two-column") -> Figure:
-    """Pictures of the rows that have a field on record."""
-    found = fields(chosen)
-    rows = [row for row in roadmap if row.number in found]
-    deep = max(ceil(len(rows) / COLUMNS[width]), 1)
+def draw_fields(
+    roadmap: Roadmap, measured: Mapping[str, Field], *, width: str = "two-column"
+) -> Figure:
+    """Draw pictures of the rows that have a field. Raises Problem for an unknown width."""
+    rows = [row for row in roadmap if row.number in measured]
+    deep = ceil(len(rows) / COLUMNS[width])
+    densest = max(float(field.shares.max()) / field.pixels**2 for field in measured.values())
+    side = max(field.side for field in measured.values())
     with applied():
-        figure = Figure(figsize=(WIDTHS[width], ABOVE + deep * TALL + BELOW))
-        what = "effective receptive fields" if width == "two-column" else "receptive fields"
-        heading(figure, f"{roadmap.title}: {what}" if width == "two-column" else what, EDGE)
-        if not rows:
-            figure.text(0.5, 0.4, NOTHING, color=FAINT, ha="center", fontsize=TYPE[width])
-            return figure
-        densest = max(float(each.shares.max()) / each.pixels**2 for each in found.values())
+        figure = Figure(figsize=(width_of(width), ABOVE + deep * TALL + BELOW))
+        wide = width == "two-column"
+        heading(figure, f"{roadmap.title}: effective receptive fields" if wide
+                else "receptive fields", EDGE)  # fmt: skip
         colours = LogNorm(densest / 10**DECADES, densest, clip=True)
-        side = max(each.side for each in found.values())
         for place, row in enumerate(rows):
             axes = _cell(figure, place, len(rows), COLUMNS[width], side)
-            _picture(axes, row, found[row.number], colours)
+            _picture(axes, row, measured[row.number], colours)
         _scale(figure, axes)
         low = 0.05 / figure.get_figheight()
         figure.text(0.5, low, "pixels from the middle", fontsize=TYPE[width], ha="center")
@@ -69,13 +61,11 @@ def draw_fields(roadmap: Roadmap, chosen: Selection, *, width: str = "two-column
 
 
 def _cell(figure: Figure, place: int, count: int, columns: int, side: int) -> Axes:
-    """The panel at a place, row by row; ticks are named at the left and below the last ones."""
-    width = figure.get_figwidth()
+    """Return the panel at a place, row by row; ticks have numbers at the left and at the bottom."""
     across, down = place % columns, place // columns
-    pitch = (width - SIDE) / columns
+    pitch = (figure.get_figwidth() - SIDE) / columns
     square = min(pitch - 0.1, TALL - TITLE - 0.08)
-    left, top = SIDE + across * pitch, ABOVE + down * TALL + TITLE
-    axes = placed(figure, left, top, square, square)
+    axes = placed(figure, SIDE + across * pitch, ABOVE + down * TALL + TITLE, square, square)
     axes.set_xlim(-side / 2, side / 2)
     axes.set_ylim(side / 2, -side / 2)
     ticks = [-side // 4, 0, side // 4]
@@ -87,10 +77,9 @@ def _cell(figure: Figure, place: int, count: int, columns: int, side: int) -> Ax
 
 
 def _picture(axes: Axes, row: Row, field: Field, colours: LogNorm) -> None:
-    reach, size = field.side / 2, type_of(axes.figure) - 0.5
-    axes.set_title(
-        _title(row, int(inches(axes) / (LETTER * size))), fontsize=size, loc="left", pad=3
-    )
+    reach, size = field.side / 2, type_of(axes) - 0.5
+    title = _title(row, int(inches(axes) / (LETTER * size)))
+    axes.set_title(title, fontsize=size, loc="left", pad=3)
     axes.imshow(field.shares / field.pixels**2, cmap="magma", norm=colours, interpolation="none",
                 extent=(-reach, reach, reach, -reach))  # fmt: skip
     half = field.square(HALF)
@@ -101,13 +90,13 @@ def _picture(axes: Axes, row: Row, field: Field, colours: LogNorm) -> None:
 
 
 def _title(row: Row, letters: int) -> str:
-    """Number and title in at most two lines."""
-    first, *rest = wrap(called(row.number, row.title), letters)
+    """Return number and title in at most two lines."""
+    first, *rest = wrap(called(row.number, row.title), letters) or [""]
     return "\n".join([first, short(" ".join(rest), letters)])
 
 
 def _scale(figure: Figure, axes: Axes) -> None:
-    """The scale of colours, above on the right."""
+    """Draw the scale of colours, above on the right."""
     bar = placed(figure, figure.get_figwidth() - 1.55, 0.16, 1.4, 0.08)
     figure.colorbar(axes.images[0], cax=bar, orientation="horizontal")
     bar.tick_params(labelsize=type_of(figure) - 1, pad=1, length=2)
@@ -116,33 +105,33 @@ def _scale(figure: Figure, axes: Axes) -> None:
     bar.set_title("share of the gradient, per pixel", fontsize=type_of(figure) - 1, pad=2)
 
 
-def field_drawings(roadmap: Roadmap, chosen: Selection) -> list[Drawing]:
-    """The pictures, as `receptive-field`, and how far they reach, as `receptive-field-sides`."""
-    runs = {number: each.n for number, each in fields(chosen).items()}
-    shared = (
-        f"on {chosen.data or 'no data yet'}{f' ({chosen.sizes})' if chosen.sizes else ''}. "
-        f"{MEASURED} n = {counts(runs)}. Recipe: {recipes(roadmap)}."
+def field_drawings(subject: Subject) -> list[Drawing]:
+    """Return `receptive-field`, the pictures, and `receptive-field-sides`, how far they reach.
+
+    Returns none if no run has a field on record.
+    """
+    selection, roadmap = subject.selection, subject.fitted
+    measured = fields(selection)
+    if not measured:
+        return []
+    sizes = f" ({selection.sizes})" if selection.sizes else ""
+    runs = counts({number: field.n for number, field in measured.items()})
+    where = f"on {selection.data or 'no data yet'}{sizes}. n = {runs}."
+    notes = sentences([*selection.notes, *lacking(selection)])
+    shared = f"{MEASURED} Recipe: {recipes(roadmap)}. {notes}"
+    pictures = Drawing(
+        name="receptive-field",
+        summary=f"{roadmap.title}: effective receptive fields of the trained networks {where}",
+        details="Colours: mean over runs, on one logarithmic scale; square: the smallest around "
+        f"the middle that holds half. {shared}",
+        draw=partial(draw_fields, roadmap, measured),
     )
-    notes = sentences([*chosen.notes, *lacking(chosen)])
-    pictures = (
-        f"{roadmap.title}: effective receptive fields of the trained networks {shared} Colours: "
-        "mean over runs, on one logarithmic scale; square: the smallest around the middle that "
-        f"holds half. {notes}"
+    sides = Drawing(
+        name="receptive-field-sides",
+        summary=f"{roadmap.title}: sides of the smallest squares around the middle that hold half "
+        f"and nine tenths of the effective receptive field {where}",
+        details="Dots: of the mean over runs; strokes: of single runs; dotted: the size of the "
+        f"training images. {shared}",
+        draw=partial(draw_sides, roadmap, measured),
     )
-    sides = (
-        f"{roadmap.title}: sides of the smallest squares around the middle that hold half and nine "
-        f"tenths of the effective receptive field {shared} Dots: of the mean over runs; strokes: "
-        f"of single runs; dotted: the size of the training images. {notes}"
-    )
-    return [
-        Drawing(
-            name="receptive-field",
-            caption=pictures,
-            draw=partial(draw_fields, roadmap, chosen),
-        ),
-        Drawing(
-            name="receptive-field-sides",
-            caption=sides,
-            draw=partial(draw_sides, roadmap, chosen),
-        ),
-    ]
+    return [pictures, sides]

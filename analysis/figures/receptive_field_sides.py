@@ -10,62 +10,61 @@ from matplotlib.lines import Line2D
 
 from analysis.colours import colour
 from analysis.figures.panels import BOX
-from analysis.figures.receptive_fields import HALF, MOST, NOTHING, Field, fields
+from analysis.figures.receptive_fields import HALF, MOST, Field
 from analysis.figures.sheet.layout import (
     EDGE,
     GAP,
     LABELS,
-    Label,
     heading,
-    labelled,
     panel,
     sheet,
     stacked,
     type_of,
 )
+from analysis.figures.sheet.legend import dot, legend
+from analysis.figures.sheet.row_labels import Label, labelled
 from analysis.figures.sheet.style import FAINT, INK, TYPE, WIDTHS, applied
-from analysis.selection import Selection
 from roadmap.rows import Roadmap, Row
 
 
-def draw_sides(roadmap: Roadmap, chosen: Selection, *, width: str = "two-column") -> Figure:
-    """The sides of the squares that hold half and nine tenths, row by row.
+def draw_sides(
+    roadmap: Roadmap, measured: Mapping[str, Field], *, width: str = "two-column"
+) -> Figure:
+    """Draw the sides of the squares that hold half and nine tenths, row by row.
 
-    Single runs are thin strokes, the size of the training images is dotted.
+    Single runs are thin strokes; the size of the training images is dotted. Raises Problem for an
+    unknown width.
     """
-    found, rows = fields(chosen), list(roadmap)
+    rows = list(roadmap)
     lines = stacked([row.group for row in rows])
     with applied():
         figure = sheet(lines, width)
         left = EDGE + LABELS[width]
         axes = panel(figure, left, WIDTHS[width] - left - GAP, lines, "side of the square, pixels")
-        labels = [Label(number=row.number, title=row.title, missing=row.number not in found)
+        labels = [Label(number=row.number, title=row.title, missing=row.number not in measured)
                   for row in rows]  # fmt: skip
         labelled(axes, lines, labels, LABELS[width])
         what = "effective receptive fields"
         heading(figure, f"{roadmap.title}: {what}" if width == "two-column" else what, EDGE)
-        most = max(_sizes(rows, found))
+        most = max(_sizes(rows, measured))
         axes.set_xlim(-0.07 * most, 1.1 * most)
         for y, row in zip(lines.rows, rows, strict=True):
-            if row.number in found:
-                _sides(axes, y, row, found[row.number])
+            if row.number in measured:
+                _sides(axes, y, row, measured[row.number])
             else:
                 axes.text(0, y, " –", fontsize=TYPE[width] - 0.5, color=FAINT, va="center")
-        _legend(figure, left if width == "two-column" else EDGE)
-        if not found:
-            axes.text(0.5, 0.5, NOTHING, transform=axes.transAxes, color=FAINT, ha="center",
-                      fontsize=TYPE[width])  # fmt: skip
+        legend(figure, _marks(), left if width == "two-column" else EDGE, 0.25, columns=4)
     return figure
 
 
-def _sizes(rows: Sequence[Row], found: Mapping[str, Field]) -> list[float]:
-    """All that the axis must hold, in pixels."""
+def _sizes(rows: Sequence[Row], measured: Mapping[str, Field]) -> list[float]:
+    """Return everything that the axis must hold, in pixels."""
     images = [float(row.spec.recipe.image_size) for row in rows]
-    return images + [side for each in found.values() for side in each.squares(MOST)]
+    return images + [side for field in measured.values() for side in field.squares(MOST)]
 
 
 def _sides(axes: Axes, y: float, row: Row, field: Field) -> None:
-    fill, size = colour(row.group), type_of(axes.figure) - 0.5
+    fill, size = colour(row.group), type_of(axes) - 0.5
     sides = {share: field.square(share) for share in (HALF, MOST)}
     axes.plot(list(sides.values()), [y, y], color=fill, linewidth=1.1, zorder=2)
     pixels = row.spec.recipe.image_size
@@ -75,23 +74,16 @@ def _sides(axes: Axes, y: float, row: Row, field: Field) -> None:
         axes.plot(runs, [y] * len(runs), "|", color=INK, markersize=6.5, markeredgewidth=0.7)
         axes.plot(sides[share], y, "o", markersize=4.2, markeredgewidth=1.1, zorder=4,
                   markeredgecolor=fill, markerfacecolor=inside)  # fmt: skip
-        end = beside * max([beside * each for each in (sides[share], *runs)])
+        end = beside * max([beside * side for side in (sides[share], *runs)])
         axes.annotate(f"{sides[share]:.0f}", (end, y), xytext=(5 * beside, 0), va="center_baseline",
                       textcoords="offset points", ha="left" if beside > 0 else "right",
                       fontsize=size, bbox=BOX)  # fmt: skip
 
 
-def _legend(figure: Figure, left: float) -> None:
-    width, height = figure.get_size_inches()
-    style = {"linestyle": "", "color": INK, "markeredgewidth": 1.1, "markersize": 4.2}
-    handles = [
-        Line2D([], [], marker="o", label="half", **style),
-        Line2D([], [], marker="o", label="nine tenths", **style | {"markerfacecolor": "white"}),
-        Line2D([], [], marker="|", label="a run", **style | {"markeredgewidth": 0.7}),
+def _marks() -> list[Line2D]:
+    return [
+        dot("half", fill=INK, edge=INK, size=4.2, edge_width=1.1),
+        dot("nine tenths", fill="white", edge=INK, size=4.2, edge_width=1.1),
+        dot("a run", fill=INK, edge=INK, size=4.2, edge_width=0.7, marker="|"),
         Line2D([], [], linestyle=":", linewidth=0.8, color=INK, label="training images"),
     ]
-    figure.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(left / width, 1 - 0.25 / height),
-        ncols=4, frameon=False, fontsize=type_of(figure) - 0.5, handlelength=1.2,
-        handletextpad=0.4, columnspacing=1.2, borderpad=0, borderaxespad=0,
-    )  # fmt: skip

@@ -1,108 +1,126 @@
-"""The paper's Figure 2: accuracy and cost of every row of a roadmap, from top to bottom.
+"""The paper's Figure 2: a measure and the cost of every row of a roadmap, from top to bottom.
 
-Rows stand in their order under the name of their design group, in its colour; side branches are
-hatched.
+Rows are in their order under the name of their design group, in its colour.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.bars import PAPER, Bars, aligned, paper_bars, table_bars
-from analysis.figures.panels import accuracy_panel, cost_panel
+from analysis.figures.bars import Bar, Bars, aligned, table_bars
+from analysis.figures.panels import cost_panel, value_panel
+from analysis.figures.paper import PAPER, paper_bars
 from analysis.figures.sheet.layout import (
     EDGE,
     GAP,
     LABELS,
-    Label,
     Lines,
     heading,
-    labelled,
     panel,
     sheet,
     stacked,
+    top_of,
+    width_name,
 )
-from analysis.figures.sheet.style import WIDTHS, Drawing, applied
-from analysis.tables.table import Table
+from analysis.figures.sheet.row_labels import Label, labelled
+from analysis.figures.sheet.style import Drawing, applied
+from analysis.subject import Subject
+
+SHARED = 1.75  # inches for labels that serve two sides
 
 
 def draw(bars: Bars, *, title: str | None = None, width: str = "two-column") -> Figure:
-    """One roadmap, for one column or two of a paper; raises Problem for another width."""
+    """Draw one roadmap. Raises Problem for an unknown width."""
     lines = stacked([bar.group for bar in bars.bars])
     with applied():
         figure = sheet(lines, width)
-        left = EDGE + LABELS[width]
-        room = WIDTHS[width] - left - GAP - 0.06
-        panels = _panels(figure, bars, lines, left, room, spread=width == "two-column")
-        labelled(panels[0], lines, _labels(bars), LABELS[width])
-        heading(figure, bars.title if title is None else title, EDGE)
+        _whole(figure, bars, lines, title or bars.title, spread=width == "two-column")
     return figure
 
 
-def side_by_side(left: Bars, right: Bars, *, titles: tuple[str, str] | None = None) -> Figure:
-    """Two roadmaps with common labels, say the paper's and ours; each with axes of its own."""
+def side_by_side(left: Bars, right: Bars, *, titles: tuple[str, str], width: str) -> Figure:
+    """Draw two roadmaps with the same rows; in one column, one above the other.
+
+    Each side has axes of its own. Raises Problem for an unknown width.
+    """
     left, right = aligned(left, right)
-    names = titles or (left.title, right.title)
-    lines, labels = stacked([bar.group for bar in left.bars]), 1.75
+    lines = stacked([bar.group for bar in left.bars])
     with applied():
-        figure = sheet(lines, "two-column")
-        room = (figure.get_figwidth() - EDGE - labels - 2 * GAP - 0.1) / 2 - GAP / 2
+        if width == "one-column":
+            figure = sheet(lines, width, blocks=2)
+            for block, bars in enumerate((left, right)):
+                _whole(figure, bars, lines, titles[block], spread=False, block=block)
+            return figure
+        figure = sheet(lines, width)
+        room = (figure.get_figwidth() - EDGE - SHARED - 2 * GAP - 0.1) / 2 - GAP / 2
+        pairs = zip(left.bars, right.bars, strict=True)
+        labels = [_label(one if one.value is not None else other) for one, other in pairs]
         for side, bars in enumerate((left, right)):
-            start = EDGE + labels + side * (room + 2 * GAP)
-            panels = _panels(figure, bars, lines, start, room, spread=False)
-            if side == 0:
-                labelled(panels[0], lines, _labels(_common(left, right)), labels)
-            heading(figure, names[side], start, room + GAP, names[1 - side])
+            start = EDGE + SHARED + side * (room + 2 * GAP)
+            _panels(figure, bars, lines, start, room, labels=() if side else labels)
+            heading(figure, titles[side], start, room, beside=titles[1 - side])
     return figure
 
 
-def _common(left: Bars, right: Bars) -> Bars:
-    """The bars whose labels serve both sides: known where one of them is."""
-    pairs = zip(left.bars, right.bars, strict=True)
-    shared = (one if one.top1 is not None else other for one, other in pairs)
-    return replace(left, bars=tuple(shared))
+def _whole(
+    figure: Figure, bars: Bars, lines: Lines, title: str, *, spread: bool, block: int = 0
+) -> None:
+    """Draw labels, panels and title of one roadmap over the whole width of a sheet."""
+    left = EDGE + LABELS[width_name(figure)]
+    room = figure.get_figwidth() - left - GAP - 0.06
+    labels = [_label(bar) for bar in bars.bars]
+    _panels(figure, bars, lines, left, room, labels=labels, spread=spread, block=block)
+    heading(figure, title, EDGE, top=top_of(lines, figure, block))
 
 
-def _labels(bars: Bars) -> list[Label]:
-    return [
-        Label(number=bar.number, title=bar.title, missing=bar.top1 is None) for bar in bars.bars
-    ]
+def _label(bar: Bar) -> Label:
+    return Label(number=bar.number, title=bar.title, missing=bar.value is None)
 
 
 def _panels(
-    figure: Figure, bars: Bars, lines: Lines, left: float, room: float, *, spread: bool
-) -> tuple[Axes, Axes]:
-    """Accuracy and cost beside one another."""
-    share = 0.68 * room
-    accuracies = panel(figure, left, share, lines, "top-1, %")
-    costs = panel(figure, left + share + GAP, room - share, lines, "GMACs")
-    accuracy_panel(accuracies, bars, lines, spread=spread)
+    figure: Figure, bars: Bars, lines: Lines, left: float, room: float, *,
+    labels: Sequence[Label], spread: bool = False, block: int = 0,
+) -> None:  # fmt: skip
+    """Draw measure and cost next to each other; cost alone if no row has a value."""
+    share = 0.68 * room if bars.ends else 0.0
+    first = None
+    if bars.ends:
+        first = panel(figure, left, share, lines, "", block=block)
+        value_panel(first, bars, lines, spread=spread)
+        share += GAP
+    costs = panel(figure, left + share, room - share, lines, "", block=block)
     cost_panel(costs, bars, lines)
-    return accuracies, costs
+    if labels:
+        labelled(first or costs, lines, labels, left - EDGE)
 
 
-def roadmap_drawings(table: Table, paper: str | None) -> list[Drawing]:
-    """The figure of a table, the paper's own, and where there is one both side by side."""
-    ours = table_bars(table)
-    own = Drawing(name="roadmap", caption=ours.caption, draw=partial(draw, ours))
-    if paper is None:
+def roadmap_drawings(subject: Subject) -> list[Drawing]:
+    """Return the roadmap's figure, the paper's own, and both side by side if there is a paper."""
+    ours = table_bars(subject.table)
+    own = Drawing(
+        name="roadmap", summary=ours.summary, details=ours.details, draw=partial(draw, ours)
+    )
+    if subject.paper is None:
         return [own]
-    printed = paper_bars(paper)
+    printed = paper_bars(subject.paper.base)
     title = f"the paper: {printed.title}"
     theirs = Drawing(
-        name=f"paper-{paper}",
+        name=f"paper-{subject.paper.base.name}",
         source=PAPER,
-        caption=printed.caption,
+        summary=printed.summary,
+        details=printed.details,
         draw=partial(draw, printed, title=title),
     )
+    if not ours.ends:
+        return [own, theirs]
     both = Drawing(
         name="roadmap-beside-paper",
-        caption=f"Left: {printed.caption}\n\nRight: {ours.caption}",
-        draw=lambda width: side_by_side(printed, ours, titles=(title, ours.title)),
-        widths=("two-column",),
+        summary=f"Left (above in one column): {printed.summary}\n\nRight (below): {ours.summary}",
+        details=f"\n\nLeft: {printed.details}\n\nRight: {ours.details}",
+        draw=partial(side_by_side, printed, ours, titles=(title, ours.title)),
+        compares=True,
     )
     return [own, theirs, both]

@@ -1,1 +1,1 @@
-"""The report: one HTML file that explains itself, with tables for papers beside it."""
+"""The report: one HTML file that explains itself, with tables for papers next to it."""

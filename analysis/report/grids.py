@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from analysis.measures import Measure
 from analysis.report.contents import Run
-from analysis.tables import verdict_table
+from analysis.tables import render, verdict_table
 from analysis.tables.cells import cells
-from analysis.tables.render import HEADINGS
 from analysis.tables.table import Table
 from analysis.verdicts.verdict import Judged
 from roadmap.record import Record
@@ -16,9 +16,9 @@ from roadmap.record import Record
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One cell; `value` is what it is sorted by where that is not its text.
+    """One cell; `value` is what it is sorted by, if that is not its text.
 
-    `link` is the anchor that it leads to, `anchor` of a row's first cell the row's own.
+    `link` is the anchor that it leads to. `anchor`, in the first cell of a row, is the row's own.
     """
 
     text: str
@@ -30,7 +30,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """A table with a name, the headings of its columns and its rows; `notes` stand below."""
+    """A table with a name, the headings of its columns, its rows, and notes below."""
 
     name: str
     caption: str
@@ -43,22 +43,20 @@ WORDS = ("row", "step", "verdict", "group")
 
 
 def table_grid(table: Table, notes: Iterable[str]) -> Grid:
-    """The roadmap's table; rows link to their parts of the page, accuracies to their runs."""
-    names = list(cells(table)[0]) if table.rows else list(HEADINGS)
-    values = {"top1": "top1", "change": "change", "paper_top1": "paper_top1", "gmacs": "gmacs",
-              "paper_gflops": "paper_gflops", "params": "params",
-              "images_per_second": "images_per_second"}  # fmt: skip
+    """Return the roadmap's table; rows link to their parts of the page, results to their runs."""
+    headings = render.headings(table.measure)
+    names = list(cells(table)[0]) if table.rows else list(headings)
     rows = []
     for row, cell in zip(table.rows, cells(table), strict=True):
         own = row.group != "reference"
         links = {"row": f"#row-{row.row}", "step": f"#row-{row.row}"} if own else {}
         if own and (row.n or row.diverged):
-            links["top1"] = f"#runs-{row.row}"
+            links["mean"] = f"#runs-{row.row}"
         rows.append(
             tuple(
                 Cell(
                     text=cell[name],
-                    value=getattr(row, values[name]) if name in values else cell[name],
+                    value=cell[name] if name in WORDS else getattr(row, name),
                     link=links.get(name, ""),
                     numeric=name not in WORDS,
                 )
@@ -67,28 +65,29 @@ def table_grid(table: Table, notes: Iterable[str]) -> Grid:
         )
     return Grid(
         name="table",
-        caption=f"{table.title}: accuracy and cost of every row",
-        headings=tuple(HEADINGS[name] for name in names),
+        caption=f"{table.title}: {table.measure.words} and cost of every row",
+        headings=tuple(headings[name] for name in names),
         rows=tuple(rows),
         notes=tuple(notes),
     )
 
 
 def verdict_grid(judged: Judged, name: str, links: Mapping[str, str]) -> Grid:
-    """Verdicts; steps link to where `links` says."""
+    """Return verdicts with the titles of their steps; `links` are anchors by step."""
     shown = verdict_table.cells(judged)
-    headings = verdict_table.HEADINGS | {"order": "varies over orders"}
-    names = list(shown[0]) if shown else list(verdict_table.HEADINGS)
-    values = {"n": "n", "difference": "difference", "interval": "low", "images": "images_low",
-              "p": "p", "better": "better", "smallest": "smallest", "needed": "needed",
-              "order": "order_std"}  # fmt: skip
+    headings = verdict_table.headings(judged)
+    names = list(shown[0]) if shown else list(headings)
+    fields = {"interval": "low", "images": "images_low", "order": "order_std"}
+    titles = [verdict.title for verdict in judged.verdicts]
     rows = []
     for verdict, cell in zip(judged.verdicts, shown, strict=True):
+        if titles.count(verdict.title) == 1:
+            cell["step"] = verdict.title
         rows.append(
             tuple(
                 Cell(
                     text=cell[key],
-                    value=getattr(verdict, values[key]) if key in values else cell[key],
+                    value=cell[key] if key in WORDS else getattr(verdict, fields.get(key, key)),
                     link=links.get(verdict.step, "") if key == "step" else "",
                     numeric=key not in WORDS,
                 )
@@ -104,22 +103,24 @@ def verdict_grid(judged: Judged, name: str, links: Mapping[str, str]) -> Grid:
     )
 
 
-def runs_grid(runs: Mapping[str, Run]) -> Grid:
-    """Every run that was used, with what it came from; letters are those of `circumstances`."""
+def runs_grid(runs: Mapping[str, Run], measure: Measure) -> Grid:
+    """Return every run that was used, with its provenance; letters are those of `circumstances`."""
     letters = {text: letter for letter, text in circumstances(runs)}
-    headings = ("run", "study", "seed", "top-1 %", "epochs", "train img/s", "minutes", "finished",
-                "commit", "made with", "identity", "spec", "data", "command")  # fmt: skip
+    headings = ("run", "study", "seed", measure.title, "epochs", "train img/s", "minutes",
+                "finished", "commit", "made with", "identity", "spec", "data",
+                "command")  # fmt: skip
     rows = []
     for key, run in runs.items():
         record = run.record
         made, letter = record.provenance, letters[_circumstances(record)]
-        top1 = record.status if record.top1 is None else f"{record.top1:.2f}"
+        number = measure.read(record) if record.status == "finished" else None
+        result = record.status if number is None else f"{number:.{measure.decimals + 1}f}"
         rows.append(
             (
                 Cell(text=run.name.rpartition("-seed")[0], anchor=f"run-{key}"),
                 Cell(text=run.study or "path"),
                 _number(record.identity.seed, 0),
-                Cell(text=top1, value=record.top1, numeric=True),
+                Cell(text=result, value=number, numeric=True),
                 _number(record.spec["recipe"]["epochs"], 0),
                 _number(record.images_per_second, 0),
                 _number(record.wall_seconds / 60, 1),
@@ -134,17 +135,17 @@ def runs_grid(runs: Mapping[str, Run]) -> Grid:
         )  # fmt: skip
     return Grid(
         name="runs",
-        caption="Every run that was used, and what it came from; times are UTC, identity is the "
-        "name of the run's folder",
+        caption="Every run that was used, and what it came from. Times are UTC; identity is the "
+        "name of the run's folder.",
         headings=headings,
         rows=tuple(rows),
     )
 
 
 def circumstances(runs: Mapping[str, Run]) -> list[tuple[str, str]]:
-    """The different machines and versions that runs were made with, under letters."""
-    found = dict.fromkeys(_circumstances(run.record) for run in runs.values())
-    return [(_letter(place), text) for place, text in enumerate(found)]
+    """Return the different machines and versions of the runs, under letters."""
+    different = dict.fromkeys(_circumstances(run.record) for run in runs.values())
+    return [(_letter(place), text) for place, text in enumerate(different)]
 
 
 def _circumstances(run: Record) -> str:
@@ -155,7 +156,7 @@ def _circumstances(run: Record) -> str:
 
 
 def _letter(place: int) -> str:
-    """A, B, …, Z, AA, AB, …"""
+    """Return A, B, …, Z, AA, AB, …"""
     return ("" if place < 26 else _letter(place // 26 - 1)) + chr(ord("A") + place % 26)
 
 

@@ -1,4 +1,4 @@
-"""Figures as SVG within a page: ids of their own, and colours that follow the page's theme."""
+"""Figures as SVG within a page: with ids of their own, and colours that follow its theme."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from analysis.colours import ON_DARK_PAPER
-from analysis.figures.sheet.style import applied
+from analysis.figures.sheet.style import applied, cleaned
+from analysis.report.contents import slug
 
 _NAMED = {colour.upper(): f"--c{colour[1:].upper()}" for colour in ON_DARK_PAPER}
 _FONTS = "'DejaVu Sans',Verdana,'Bitstream Vera Sans',Arial,sans-serif"
 
 
 def inline(figure: Figure, name: str, title: str, *, most: float = 1.0) -> Markup:
-    """The figure as an `<svg>` as wide as its place, at most `most` times as wide as it was drawn.
+    """Return the figure as an `<svg>`, as wide as its place, at most `most` times its own width.
 
-    `name` goes before its ids, so that figures of one page do not share them; `title` is what is
-    read aloud. Text stays text, to be searched and copied, in the figure's font or where that is
-    missing in one as wide or narrower.
+    `name` is a prefix of its ids, so that the figures of one page do not share them. A screen
+    reader reads `title`. Text stays text, to be searched and copied, in the figure's font or in a
+    font that is not wider.
     """
     drawn = io.StringIO()
     with applied(), rc_context({"svg.fonttype": "none"}):
-        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+        cleaned(figure).savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+    prefix = slug(name)
     text = drawn.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # the page's own says it once
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # page.css has it once
     text = re.sub(r'<g id="[^"]*"', "<g", text)
-    text = re.sub(r'\bid="', f'id="{name}-', text)
-    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", text)
     text = re.sub(r"#[0-9a-fA-F]{6}\b", _variable, text)
     text = text.replace("'DejaVu Sans'", _FONTS)
     text = re.sub(r'="[^"]*"', _rounded, text)
@@ -47,25 +49,25 @@ def inline(figure: Figure, name: str, title: str, *, most: float = 1.0) -> Marku
     return Markup(re.sub(r"<svg.*?>", lambda _: head, text, count=1, flags=re.DOTALL).strip())
 
 
-def _rounded(attribute: re.Match) -> str:
-    """Coordinates to a hundredth of a point, which nobody sees, for a smaller page."""
+def _rounded(attribute: re.Match[str]) -> str:
+    """Round coordinates to a hundredth of a point, for a smaller page."""
     return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", attribute[0])
 
 
-def _variable(match: re.Match) -> str:
-    """A colour by its name in the page's style, where it has one."""
+def _variable(match: re.Match[str]) -> str:
+    """Return a colour by its name in the style of the page, if it has one."""
     colour = match[0].upper()
     return f"var({_NAMED[colour]})" if colour in _NAMED else match[0]
 
 
 def themed(colour: str) -> str:
-    """A colour for the page's style, following its theme."""
+    """Return a colour for the style of the page, following its theme."""
     name = _NAMED.get(colour.upper())
     return f"var({name})" if name else colour
 
 
 def variables() -> tuple[str, str]:
-    """The page's colours in CSS, for light and for dark."""
+    """Return the colours of the page in CSS, for light and for dark."""
     light = "".join(f"{name}:{colour};" for colour, name in _NAMED.items())
     dark = "".join(f"{_NAMED[colour.upper()]}:{other};" for colour, other in ON_DARK_PAPER.items())
     return light, dark

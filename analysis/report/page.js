@@ -3,17 +3,40 @@
 const root = document.documentElement;
 root.classList.add("js");
 
-// What is wider than its place can be scrolled by keyboard; the rest is no stop.
-const reach = () => {
-  for (const each of document.querySelectorAll(".scroll")) {
-    if (each.scrollWidth > each.clientWidth + 1) each.tabIndex = 0;
-    else each.removeAttribute("tabindex");
+// The keyboard stops only at regions that scroll.
+const updateStops = () => {
+  for (const region of document.querySelectorAll(".scroll")) {
+    if (region.scrollWidth > region.clientWidth + 1) region.tabIndex = 0;
+    else region.removeAttribute("tabindex");
   }
 };
-reach();
-window.addEventListener("resize", reach);
+updateStops();
+window.addEventListener("resize", updateStops);
+document.addEventListener("toggle", updateStops, true);
 
-// A minus as it is typed finds the minus that is shown.
+// A link opens the folded parts that its target is in, and the target itself.
+const openTarget = () => {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target) return;
+  for (let part = target; part; part = part.parentElement) {
+    if (part.tagName === "DETAILS") part.open = true;
+  }
+  if (target.tagName === "ARTICLE") target.querySelector("details").open = true;
+  target.scrollIntoView();
+};
+openTarget();
+window.addEventListener("hashchange", openTarget);
+// A second click on the same link does not change the hash.
+document.addEventListener("click", (event) => {
+  if (event.target.closest(`a[href="${CSS.escape(location.hash)}"]`)) openTarget();
+});
+
+// Everything is printed.
+window.addEventListener("beforeprint", () => {
+  for (const part of document.querySelectorAll("details")) part.open = true;
+});
+
+// A hyphen from the keyboard also finds the minus sign that the page shows.
 const plain = (text) => text.toLowerCase().replaceAll("−", "-");
 
 const number = (cell) => {
@@ -21,7 +44,7 @@ const number = (cell) => {
   return value === undefined || value === "" || isNaN(value) ? NaN : Number(value);
 };
 
-// Missing values stay at the end, whichever way a column is sorted.
+// Missing values stay at the end for both directions.
 function compare(one, other, column, sign) {
   const [a, b] = [one.cells[column], other.cells[column]];
   const numeric = a.classList.contains("number") || b.classList.contains("number");
@@ -39,7 +62,7 @@ for (const grid of document.querySelectorAll(".grid")) {
     heading.querySelector("button").addEventListener("click", () => {
       const was = heading.getAttribute("aria-sort");
       const now = { null: "ascending", ascending: "descending", descending: null }[was];
-      headings.forEach((each) => each.removeAttribute("aria-sort"));
+      headings.forEach((other) => other.removeAttribute("aria-sort"));
       if (now) heading.setAttribute("aria-sort", now);
       const sign = now === "descending" ? -1 : 1;
       const sorted = now ? [...rows].sort((a, b) => compare(a, b, column, sign)) : rows;
@@ -71,9 +94,9 @@ const show = () => {
 button.hidden = false;
 button.addEventListener("click", () => {
   root.dataset.theme = isDark() ? "light" : "dark";
-  try { localStorage.setItem("theme", root.dataset.theme); } catch { /* not kept */ }
+  try { localStorage.setItem("theme", root.dataset.theme); } catch { /* no storage: the choice lasts until the page is closed */ }
   show();
 });
 prefersDark.addEventListener("change", show);
-try { const kept = localStorage.getItem("theme"); if (kept) root.dataset.theme = kept; } catch { /* none */ }
+try { const kept = localStorage.getItem("theme"); if (kept) root.dataset.theme = kept; } catch { /* no storage */ }
 show();

@@ -1,4 +1,4 @@
-"""The report row by row: what a row is, what it changes, what it costs and what it brought."""
+"""The report row by row: what a row is, what it changes, what it costs, and its results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from roadmap.rows import Row
 
 @dataclass(frozen=True, kw_only=True)
 class RowPart:
-    """A row's share of the page; texts are plain, `block` and `curves` are SVG or nothing."""
+    """The part of the page for one row; texts are plain, `block` and `curves` are SVG or empty."""
 
     number: str
     title: str
@@ -39,11 +39,12 @@ class RowPart:
 
 
 def row_parts(contents: Contents) -> Iterator[RowPart]:
-    """Each row's, in order."""
-    rows = list(contents.subject.fitted)
-    costs = {each["row"]: each for each in cost_rows(contents.subject.fitted)}
+    """Yield the part of each row, in order."""
+    subject = contents.subject
+    rows = list(subject.fitted)
+    costs = {row["row"]: row for row in cost_rows(subject.fitted)}
     for place, row in enumerate(rows):
-        curves = draw_row_curves(row, contents.subject.chosen)
+        curves = draw_row_curves(row, subject.selection, subject.measure)
         heading, changed = changes(row)
         name = f"row {row.number}"
         yield RowPart(
@@ -51,9 +52,9 @@ def row_parts(contents: Contents) -> Iterator[RowPart]:
             title=row.title,
             group=row.group,
             colour=themed(colour(row.group)),
-            explanation=tuple(" ".join(each.split()) for each in row.explanation.split("\n\n")),
+            explanation=tuple(" ".join(text.split()) for text in row.explanation.split("\n\n")),
             result=_result(contents, row),
-            paper=paper_words(costs, row),
+            paper=paper_words(costs, row) if subject.paper else "",
             heading=heading,
             changes=tuple(changed),
             before=row.before.number if row.before else "",
@@ -67,26 +68,31 @@ def row_parts(contents: Contents) -> Iterator[RowPart]:
 
 
 def _result(contents: Contents, row: Row) -> str:
-    """What its runs brought, and what was made of it."""
-    found = next(each for each in contents.subject.table.rows if each.row == row.number)
-    if found.top1 is None:
-        return f"{found.diverged} runs diverged." if found.diverged else "No finished runs yet."
-    decimals = contents.subject.table.decimals
-    text = f"Ours: {accuracy(found.top1, found.std, decimals=decimals)} % top-1"
-    text += f" over {found.n} runs" if found.n > 1 else " in one run"
-    if found.change is None:
+    """Return the result of a row's runs, and the verdict."""
+    table, measure = contents.subject.table, contents.subject.measure
+    shown = next(line for line in table.rows if line.row == row.number)
+    if shown.mean is None:
+        return f"{shown.diverged} runs diverged." if shown.diverged else "No finished runs yet."
+    number = accuracy(shown.mean, shown.std, decimals=table.decimals)
+    text = " ".join(word for word in ("Ours:", number, measure.unit, measure.label) if word)
+    text += f" over {shown.n} runs" if shown.n > 1 else " in one run"
+    if shown.change is None or row.before is None:
         return f"{text}."
-    text += f", {signed(found.change, decimals)} from row {row.before.number}"
+    text += f", {signed(shown.change, table.decimals)} from row {row.before.number}"
     names = (row.number,) if row.is_branch else (row.step, f"{row.step}-{row.number}")
-    verdicts = [each.verdict for each in contents.subject.judged.verdicts if each.step in names]
+    verdicts = [one.verdict for one in contents.subject.judged.verdicts if one.step in names]
     return f"{text}: {verdicts[0]}." if verdicts else f"{text}."
 
 
 def _runs(contents: Contents, row: Row) -> Iterator[tuple[str, str]]:
-    """What identifies a row's runs, each with how it is called in a list."""
-    mine = {run.identity.run for run in contents.subject.chosen.rows.get(row.number, ())}
+    """Yield the identity of each of a row's runs, with its name in a list."""
+    measure = contents.subject.measure
+    own = {run.identity.run for run in contents.subject.selection.rows.get(row.number, ())}
     for key, run in contents.runs.items():
-        if key in mine:
+        if key in own:
             record = run.record
-            result = record.status if record.top1 is None else f"{record.top1:.1f} %"
+            number = measure.read(record) if record.status == "finished" else None
+            result: str = record.status
+            if number is not None:
+                result = f"{number:.{measure.decimals}f} {measure.unit}".strip()
             yield key, f"seed {record.identity.seed} {result}"

@@ -1,4 +1,4 @@
-"""Numbers as people read them, the same in every table and figure; an en dash is missing."""
+"""Format numbers for every table and figure; an en dash stands for a missing number."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from analysis.tables.table import Table, TableRow
 MISSING = "–"
 
 
-def accuracy(top1: float, std: float | None = None, n: int | None = None, decimals: int = 1) -> str:
-    """`82.1 ± 0.3 (3)`: percent, sample standard deviation where there is one, number of runs."""
-    text = f"{top1:.{decimals}f}"
+def accuracy(mean: float, std: float | None = None, n: int | None = None, decimals: int = 1) -> str:
+    """Return `82.1 ± 0.3 (3)`: mean, sample standard deviation if known, number of runs."""
+    text = f"{mean:.{decimals}f}"
     if std is not None:
         text += f" ± {std:.{decimals}f}"
     return text if n is None else f"{text} ({n})"
 
 
-def top1(row: TableRow, decimals: int) -> str:
-    """A row's accuracy over its finished runs, or how many diverged where none finished."""
-    if row.top1 is None:
+def result(row: TableRow, decimals: int) -> str:
+    """Return a row's mean over finished runs, or how many diverged if none finished."""
+    if row.mean is None:
         return f"diverged ({row.diverged})" if row.diverged else MISSING
-    return accuracy(row.top1, row.std, row.n, decimals)
+    return accuracy(row.mean, row.std, row.n, decimals)
 
 
 def counts(runs: Mapping[str, int]) -> str:
-    """`3`, or where rows differ `00: 3, 01: 5`: how many runs each row has."""
+    """Return how many runs each row has: `3`, or if rows differ `00: 3, 01: 5`."""
     usual = sorted(set(runs.values()))
     if len(usual) < 2:
         return str(usual[0]) if usual else "0"
@@ -35,29 +35,31 @@ def counts(runs: Mapping[str, int]) -> str:
 
 
 def span(runs: Iterable[int]) -> str:
-    """`3`, or where they differ `3 to 5`: the fewest and the most runs of several rows."""
-    found = sorted(set(runs))
-    if len(found) < 2:
-        return str(found[0]) if found else "0"
-    return f"{found[0]} to {found[-1]}"
+    """Return the fewest and the most runs of several rows: `3`, or `3 to 5`."""
+    numbers = sorted(set(runs))
+    if len(numbers) < 2:
+        return str(numbers[0]) if numbers else "0"
+    return f"{numbers[0]} to {numbers[-1]}"
 
 
 def signed(number: float | None, decimals: int) -> str:
-    """`+0.5`, `−1.2`, `0.0`: a difference with its sign."""
+    """Return a difference with its sign: `+0.5`, `−1.2`, `0.0`."""
     if number is None:
         return MISSING
-    exact = Decimal(repr(round(number, 9)))  # −7.65 is the same text however it was come by
+    exact = Decimal(
+        repr(round(number, 9))
+    )  # equal differences get equal text, whatever their floating-point error
     text = f"{exact:+.{decimals}f}".replace("-", "−")
     return text if text.strip("+−0.") else text[1:]
 
 
 def fixed(number: float | None, decimals: int) -> str:
-    """A number with that many decimals."""
+    """Return a number with that many decimals."""
     return MISSING if number is None else f"{number:.{decimals}f}"
 
 
 def rate(images_per_second: float | None) -> str:
-    """Images per second in at most four characters: `940`, `12k`."""
+    """Return images per second in at most four characters: `940`, `12k`."""
     if images_per_second is None:
         return MISSING
     thousands = round(images_per_second / 1000)
@@ -65,13 +67,13 @@ def rate(images_per_second: float | None) -> str:
 
 
 def cost_decimals(gmacs: list[float]) -> int:
-    """Decimals of a column of GMACs: two as in the paper, more for networks below 1 GMACs."""
+    """Return the decimals of a column of GMACs: two as in the paper, more below 1 GMACs."""
     middle = median(gmacs) if gmacs else 1.0
     return 2 if middle >= 1 else 3 if middle >= 0.1 else 4
 
 
 def cells(table: Table) -> list[dict[str, str]]:
-    """Every row of a table as text by column; columns of the paper only where it has the rows."""
+    """Return every row of a table as text by column, without empty columns of the paper."""
     decimals = table.decimals
     gmacs = cost_decimals([row.gmacs for row in table.rows])
     params = 1 if max((row.params for row in table.rows), default=0) >= 1e7 else 2
@@ -80,32 +82,34 @@ def cells(table: Table) -> list[dict[str, str]]:
         cell = {
             "row": row.row,
             "step": _step(row),
-            "top1": top1(row, decimals),
+            "mean": result(row, decimals),
             "change": signed(row.change, decimals),
-            "paper_top1": fixed(row.paper_top1, 2),
+            "paper_mean": fixed(row.paper_mean, 2),
             "gmacs": fixed(row.gmacs, gmacs),
             "paper_gflops": fixed(row.paper_gflops, 2),
             "params": fixed(row.params / 1e6, params),
             "images_per_second": rate(row.images_per_second),
         }
-        if not has_paper(table):
-            cell = {key: text for key, text in cell.items() if not key.startswith("paper")}
-        rows.append(cell)
+        rows.append({key: text for key, text in cell.items() if key not in left_out(table)})
     return rows
 
 
 def _step(row: TableRow) -> str:
-    """A row's title; a dagger says that some of its runs diverged while others finished."""
+    """Return a row's title, with a dagger if some of its runs diverged while others finished."""
     title = "" if row.row.endswith(row.title) else row.title
     return f"{title} †".lstrip() if row.diverged and row.n else title
 
 
-def has_paper(table: Table) -> bool:
-    """Whether the paper has numbers for any row."""
-    return any(row.paper_top1 is not None for row in table.rows)
+def left_out(table: Table) -> set[str]:
+    """Return the columns of the paper's numbers that would be empty."""
+    filled = {
+        "paper_mean": any(row.paper_mean is not None for row in table.rows),
+        "paper_gflops": any(row.paper_gflops is not None for row in table.rows),
+    }
+    return {name for name, known in filled.items() if not known}
 
 
 def notes(table: Table) -> tuple[str, ...]:
-    """A table's notes, the diverged runs first."""
+    """Return a table's notes, the diverged runs first."""
     diverged = ", ".join(f"{row.row} ({row.diverged})" for row in table.rows if row.diverged)
     return (*([f"† diverged, not averaged: {diverged}"] if diverged else []), *table.notes)

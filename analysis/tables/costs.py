@@ -1,4 +1,4 @@
-"""The cost of every row of a roadmap beside the paper's figures."""
+"""The cost of every row of a roadmap, next to the paper's figures."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 from roadmap.cost import cost
 from roadmap.paper import CLASSES, IMAGE_SIZE, TABLES, UNREACHABLE, printed
 from roadmap.rows import Roadmap, Row
+from roadmap.visible import visible
 
 
 def cost_rows(roadmap: Roadmap, image_size: int | None = None) -> list[dict[str, Any]]:
-    """One object per row: MACs (`gmacs` = 1e9), parameters, activations, the paper's figures.
+    """Return one object per row: MACs (`gmacs` = 1e9), parameters, activations, the paper's.
 
     `image_size` is in pixels, by default the recipe's. `matches_paper` says whether the GMACs equal
-    the paper's to its two decimals; None where the row is no network of the paper's table, or not
+    the paper's to its two decimals. It is None for a row that is not in the paper's table, or not
     at the paper's 224 pixels and 1000 classes.
     """
     return [_cost_row(roadmap, row, image_size or row.spec.recipe.image_size) for row in roadmap]
@@ -22,32 +23,29 @@ def cost_rows(roadmap: Roadmap, image_size: int | None = None) -> list[dict[str,
 
 def _cost_row(roadmap: Roadmap, row: Row, image_size: int) -> dict[str, Any]:
     network = row.spec.network
-    found = cost(network, image_size)
+    own = cost(network, image_size)
     paper = printed(roadmap.paper, row.number, row.step)
-    comparable = (
-        paper is not None
-        and roadmap.name in TABLES
-        and (image_size, network.classes) == (IMAGE_SIZE, CLASSES)
-    )
+    paper_size = (image_size, network.classes) == (IMAGE_SIZE, CLASSES)
+    comparable = roadmap.name in TABLES and paper_size
     exempt = (roadmap.paper, row.number) in UNREACHABLE
     return {
         "row": row.number,
         "step": row.step,
         "title": row.title,
         "group": row.group,
-        "macs": found.macs,
-        "gmacs": found.gmacs,
-        "params": found.params,
-        "activations": found.activations,
+        "macs": own.macs,
+        "gmacs": own.gmacs,
+        "params": own.params,
+        "activations": own.activations,
         "paper_gflops": paper.gflops if paper else None,
         "paper_top1": paper.top1 if paper else None,
-        "matches_paper": paper.agrees(found.gmacs) if comparable else None,
+        "matches_paper": paper.agrees(own.gmacs) if paper and comparable else None,
         "note": paper.note if paper and (comparable or not exempt) else "",
     }
 
 
 def cost_table(rows: list[dict[str, Any]], roadmap: Roadmap, image_size: int | None = None) -> str:
-    """The same as a table of at most 80 columns."""
+    """Return the same as a table of at most 80 columns."""
     spec = roadmap.rows[-1].spec
     image_size, classes = image_size or spec.recipe.image_size, spec.network.classes
     small = max(row["gmacs"] for row in rows) < 1
@@ -71,11 +69,11 @@ def cost_table(rows: list[dict[str, Any]], roadmap: Roadmap, image_size: int | N
         lines += [f"  {row['row']}: {row['note']}" for row in rows if row["matches_paper"] is False]
     elif any(row["paper_gflops"] for row in rows):
         lines.append("paper: its own, larger network at 224 px with 1000 classes.")
-    return "\n".join(_folded(line) for line in lines)
+    return "\n".join(_folded(visible(line)) for line in lines)
 
 
 def _folded(line: str) -> str:
-    """A line broken at spaces where it passes 80 columns."""
-    return (
-        "\n".join(textwrap.wrap(line, 80, subsequent_indent="      ")) if len(line) > 80 else line
-    )
+    """Break a line that is longer than 80 columns at spaces."""
+    if len(line) <= 80:
+        return line
+    return "\n".join(textwrap.wrap(line, 80, subsequent_indent="      "))

@@ -8,13 +8,14 @@ from analysis.tables.cells import signed
 from analysis.tables.costs import cost_rows
 from roadmap.rows import Roadmap, Row
 from roadmap.text import difference, meaningful
+from roadmap.visible import visible
 
 WIDTH = 80
 
 
 def explain(roadmap: Roadmap, row: Row) -> str:
-    """A row of a roadmap, explained in at most 80 columns."""
-    costs = {each["row"]: each for each in cost_rows(roadmap)}
+    """Return the explanation of a row of a roadmap, in at most 80 columns."""
+    costs = {row_costs["row"]: row_costs for row_costs in cost_rows(roadmap)}
     parts = [
         f"{row.number} {row.step}: {row.title} ({row.group}), roadmap {roadmap.name}",
         _paragraphs(row.explanation),
@@ -22,22 +23,23 @@ def explain(roadmap: Roadmap, row: Row) -> str:
         _changes(row),
         _costs(costs, row),
     ]
-    return "\n\n".join(part for part in parts if part)
+    text = "\n\n".join(part for part in parts if part)
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def _paragraphs(text: str) -> str:
-    paragraphs = (textwrap.fill(" ".join(each.split()), WIDTH) for each in text.split("\n\n"))
-    return "\n\n".join(paragraphs)
+    paragraphs = (" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+    return "\n\n".join(textwrap.fill(paragraph, WIDTH) for paragraph in paragraphs)
 
 
 def paper_words(costs: dict, row: Row) -> str:
-    """What the paper prints of this row, in words; nothing where it has no such row."""
+    """Say what the paper prints for this row; empty if it has no such row."""
     own = costs[row.number]
     if own["paper_top1"] is None:
         return ""
     text = f"The paper's: {own['paper_top1']:.2f} % top-1 on ImageNet-1K"
     before = costs[row.before.number]["paper_top1"] if row.before else None
-    if before is not None:
+    if row.before and before is not None:
         text += f" ({signed(own['paper_top1'] - before, 2)} from row {row.before.number})"
     text += f", {own['paper_gflops']:.2f} GFLOPs."
     if own["note"]:
@@ -46,7 +48,7 @@ def paper_words(costs: dict, row: Row) -> str:
 
 
 def changes(row: Row) -> tuple[str, list[str]]:
-    """What is new and gone in a row's spec, as lines under a heading; of the base the whole."""
+    """Return a heading and the changed lines of a row's spec; for the base, all lines."""
     if row.before is None:
         return "Spec", ["  " + line for line in meaningful(row.spec)]
     changed = difference(row.before.spec, row.spec) or [
@@ -56,10 +58,11 @@ def changes(row: Row) -> tuple[str, list[str]]:
 
 
 def cost_lines(costs: dict, row: Row) -> list[tuple[str, ...]]:
-    """MACs, parameters, activations: of this row, of the row before, the change in percent."""
-    own, lines = costs[row.number], []
+    """Return MACs, parameters and activations of this row, of the row before, and the change."""
+    own = costs[row.number]
+    lines: list[tuple[str, ...]] = []
     for name, key in (("MACs", "macs"), ("parameters", "params"), ("activations", "activations")):
-        line = (name, f"{own[key]:,}")
+        line: tuple[str, ...] = (name, f"{own[key]:,}")
         if row.before:
             before = costs[row.before.number][key]
             line += (f"{before:,}", f"{signed(100 * (own[key] / before - 1), 1)} %")
@@ -68,8 +71,8 @@ def cost_lines(costs: dict, row: Row) -> list[tuple[str, ...]]:
 
 
 def _changes(row: Row) -> str:
-    heading, found = changes(row)
-    wrapped = [textwrap.fill(line, WIDTH, subsequent_indent="      ") for line in found]
+    heading, changed = changes(row)
+    wrapped = [textwrap.fill(line, WIDTH, subsequent_indent="      ") for line in changed]
     return "\n".join([f"{heading}:", *wrapped])
 
 

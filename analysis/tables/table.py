@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
+from analysis.measures import TOP1, Measure
 from analysis.notes import finished, mixtures, recipes, skipped
-from analysis.selection import select
+from analysis.selection import Selection, select
 from roadmap.cost import cost
 from roadmap.paper import printed
 from roadmap.record import Record
-from roadmap.rows import Roadmap
+from roadmap.rows import Roadmap, Row
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableRow:
-    """One row; accuracies are percentages of the last epoch, None is missing.
+    """One row; `mean` is the measure's over `n` finished runs, in the last epoch; None is missing.
 
-    `std` is the sample standard deviation over `n` finished runs, None below two. `change` is the
-    difference of means from the row this one starts from. `gmacs` (1e9 multiply-accumulates) and
-    `params` are the network's own, `images_per_second` is the median and counts training images.
+    `std` is the sample standard deviation, None below two runs. `change` is the difference of means
+    from the row this one starts from. `paper_mean` and `paper_std` are the paper's numbers for the
+    same measure. `gmacs` (1e9 multiply-accumulates) and `params` are the network's own.
+    `images_per_second` is the median and counts training images.
     """
 
     row: str
@@ -29,11 +31,11 @@ class TableRow:
     title: str
     group: str
     branch: bool
-    top1: float | None
+    mean: float | None
     std: float | None
     n: int
     change: float | None
-    paper_top1: float | None
+    paper_mean: float | None
     paper_std: float | None
     paper_gflops: float | None
     gmacs: float
@@ -56,97 +58,112 @@ class Table:
     sizes: str = ""
     recipe: str = ""
     legend: str = ""
+    measure: Measure = TOP1
 
     @property
     def decimals(self) -> int:
-        """Decimals of an accuracy that the spread allows: two where it is mostly below 0.15."""
+        """Decimals of the measure; one more if most rows spread by less than 1.5 of the last."""
         spreads = [row.std for row in self.rows if row.std is not None]
-        return 2 if spreads and median(spreads) < 0.15 else 1
+        decimals = self.measure.decimals
+        return decimals + 1 if spreads and median(spreads) < 1.5 / 10**decimals else decimals
 
 
-def tabulate(roadmap: Roadmap, records: Sequence[Record], *, data: str | None = None) -> Table:
-    """The table of a roadmap from the records of its runs on one data set.
+def tabulate(
+    roadmap: Roadmap,
+    runs: Selection | Sequence[Record],
+    *,
+    data: str | None = None,
+    measure: Measure = TOP1,
+) -> Table:
+    """Return the table of a roadmap from a selection of its runs, or from records.
 
-    `data` is the data set's name (or fingerprint), by default the roadmap's own, else the only one
-    there is. Raises Problem naming the data sets where the choice is open.
+    `data` is the data set's name or fingerprint. The default is the roadmap's own, else the only
+    one in the records. Raises Problem naming the data sets if the choice is open.
     """
-    chosen = select(roadmap, records, data)
-    if chosen.classes is not None:
-        roadmap = roadmap.with_classes(chosen.classes)
+    selection = select(roadmap, runs, data)
     rows: dict[str, TableRow] = {}
-    for row in roadmap:
-        runs = chosen.rows.get(row.number, ())
-        own = cost(row.spec.network, row.spec.recipe.image_size)
-        before = rows[row.before.number].top1 if row.before else None
-        paper = printed(roadmap.paper, row.number, row.step)
-        mean = _mean(run.top1 for run in finished(runs))
-        rows[row.number] = TableRow(
-            row=row.number,
-            step=row.step,
-            title=row.title,
-            group=row.group,
-            branch=row.is_branch,
-            change=None if mean is None or before is None else mean - before,
-            paper_top1=paper.top1 if paper else None,
-            paper_std=paper.std if paper else None,
-            paper_gflops=paper.gflops if paper else None,
-            gmacs=own.gmacs,
-            params=own.params,
-            **_statistics(runs),
-        )
-    references = tuple(_reference(runs) for runs in chosen.references.values())
-    runs = [run for group in (chosen.rows, chosen.references) for each in group.values()
-            for run in each]  # fmt: skip
+    for row in selection.roadmap:
+        before = rows[row.before.number].mean if row.before else None
+        chosen = selection.rows.get(row.number, ())
+        rows[row.number] = _row(selection.roadmap, row, chosen, before, measure)
+    references = tuple(_reference(runs, measure) for runs in selection.references.values())
+    notes = (*_twice(references), *skipped(selection.runs), *mixtures(finished(selection.runs)))
     return Table(
         rows=(*rows.values(), *references),
-        notes=(*chosen.notes, *_twice(references), *skipped(runs), *mixtures(finished(runs))),
-        legend=_legend(roadmap),
+        notes=(*selection.notes, *notes),
+        legend=_legend(selection.roadmap),
         title=roadmap.title,
-        data=chosen.data,
-        sizes=chosen.sizes,
-        recipe=recipes(roadmap),
+        data=selection.data,
+        sizes=selection.sizes,
+        recipe=recipes(selection.roadmap),
+        measure=measure,
     )
 
 
-def _reference(runs: Sequence[Record]) -> TableRow:
-    label = runs[0].label
+def _row(
+    roadmap: Roadmap, row: Row, runs: Sequence[Record], before: float | None, measure: Measure
+) -> TableRow:
+    own = cost(row.spec.network, row.spec.recipe.image_size)
+    paper = printed(roadmap.paper, row.number, row.step)
+    same = paper if measure.in_paper else None
+    numbers = measure.values(runs)
+    return TableRow(
+        row=row.number,
+        step=row.step,
+        title=row.title,
+        group=row.group,
+        branch=row.is_branch,
+        mean=_mean(numbers),
+        std=_std(numbers),
+        n=len(numbers),
+        change=None if before is None or not numbers else fmean(numbers) - before,
+        paper_mean=same.top1 if same else None,
+        paper_std=same.std if same else None,
+        paper_gflops=paper.gflops if paper else None,
+        gmacs=own.gmacs,
+        params=own.params,
+        images_per_second=_speed(runs),
+        diverged=_diverged(runs),
+    )
+
+
+def _reference(runs: Sequence[Record], measure: Measure) -> TableRow:
+    label, numbers = runs[0].label, measure.values(runs)
     return TableRow(
         row=label.row,
         step=label.step,
         title=label.title,
         group="reference",
         branch=False,
+        mean=_mean(numbers),
+        std=_std(numbers),
+        n=len(numbers),
         change=None,
-        paper_top1=None,
+        paper_mean=None,
         paper_std=None,
         paper_gflops=None,
         gmacs=runs[0].macs / 1e9,
         params=runs[0].params,
-        **_statistics(runs),
+        images_per_second=_speed(runs),
+        diverged=_diverged(runs),
     )
 
 
-def _statistics(runs: Sequence[Record]) -> dict:
-    """What the runs of one row say together; diverged ones are counted, never averaged."""
-    averaged = finished(runs)
-    top1 = [run.top1 for run in averaged]
-    return {
-        "top1": _mean(top1),
-        "std": stdev(top1) if len(top1) > 1 else None,
-        "n": len(top1),
-        "images_per_second": _median(run.images_per_second for run in averaged),
-        "diverged": len(runs) - len(averaged),
-    }
-
-
-def _median(numbers) -> float | None:
-    numbers = list(numbers)
-    return median(numbers) if numbers else None
-
-
-def _mean(numbers) -> float | None:
-    numbers = list(numbers)
+def _mean(numbers: Sequence[float]) -> float | None:
     return fmean(numbers) if numbers else None
+
+
+def _std(numbers: Sequence[float]) -> float | None:
+    return stdev(numbers) if len(numbers) > 1 else None
+
+
+def _speed(runs: Iterable[Record]) -> float | None:
+    speeds = [run.images_per_second for run in runs if run.status == "finished"]
+    return median(speeds) if speeds else None
+
+
+def _diverged(runs: Iterable[Record]) -> int:
+    return sum(run.status == "diverged" for run in runs)
 
 
 def _twice(references: Sequence[TableRow]) -> list[str]:
@@ -159,7 +176,7 @@ def _twice(references: Sequence[TableRow]) -> list[str]:
 
 
 def _legend(roadmap: Roadmap) -> str:
-    """What the columns count, in a line or two."""
+    """Explain the columns in a line or two."""
     last = roadmap.rows[-1].spec
     size, classes = last.recipe.image_size, last.network.classes
     text = (

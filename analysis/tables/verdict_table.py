@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -11,52 +13,84 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from analysis.measures import Measure
 from analysis.tables.cells import MISSING, signed
-from analysis.tables.latex import finished, plain, tabular
+from analysis.tables.latex import tabular
 from analysis.tables.render import DATA_FORMATS, LEFT, as_csv, as_json, as_markdown, check_format
 from analysis.tables.terminal import WIDTH
 from analysis.verdicts.verdict import Judged, Verdict
+from roadmap.visible import visible
 
-HEADINGS = {
-    "step": "step",
-    "n": "n",
-    "difference": "difference",
-    "interval": "95 % interval",
-    "images": "over images",
-    "p": "p (Holm)",
-    "better": "P>0",
-    "smallest": "sees",
-    "needed": "needs",
-    "verdict": "verdict",
-}
 LEGEND = (
-    "Points of top-1. n: runs of a variant, of that with fewest; 95 % interval over {over}; p "
-    "adjusted by Holm over all steps of the study; P>0: the probability that the true difference "
-    "is above zero; sees: the smallest true difference that these runs would decide in four of "
-    "five studies; needs: runs of each variant that the difference seen would take (–: decided, "
-    "no spread, or above 1,000)."
+    "{unit}. n: the smallest number of runs of a variant. 95 % interval over {over}. p is adjusted "
+    "by Holm over all steps of the study. {sign}: probability that the true difference is {side} "
+    "zero. MDE: minimum detectable effect, the smallest true difference that these runs decide "
+    "with 80 % power. Runs needed: runs per variant to decide an effect of the observed size "
+    "(–: decided, no spread, or above 1,000)."
 )
 
 
+def headings(judged: Judged) -> dict[str, str]:
+    """Return the heading of each column."""
+    return {
+        "step": "step",
+        "n": "n",
+        "difference": "difference",
+        "interval": "95 % interval",
+        "images": "over images",
+        "p": "p (Holm)",
+        "better": _sign(judged.measure),
+        "smallest": "MDE",
+        "needed": "runs needed",
+        "verdict": "verdict",
+        "order": "varies over orders",
+    }
+
+
+def _sign(measure: Measure) -> str:
+    return "P>0" if measure.better == "higher" else "P<0"
+
+
+def _legend(judged: Judged) -> str:
+    measure = judged.measure
+    unit = f"{measure.difference} of {measure.label}" if measure.difference else measure.label
+    return LEGEND.format(
+        unit=f"{unit[:1].upper()}{unit[1:]}",
+        over="orders and seeds" if judged.by_order else "seeds (Welch)",
+        sign=_sign(measure),
+        side="above" if measure.better == "higher" else "below",
+    )
+
+
 def render_verdicts(judged: Judged, format: str) -> str:
-    """Verdicts in one of FORMATS, without a newline at its end; raises Problem for another."""
+    """Return verdicts in one of FORMATS, without a final newline; raises Problem for another."""
     check_format(format)
     return FORMATS[format](judged).rstrip("\n")
 
 
 def verdicts_apart(judged: Judged, format: str) -> Sequence[str]:
-    """What there is to say beside verdicts in a format that has no place for it."""
+    """Return the notes on verdicts that a table in this format has no place for."""
     return _findings(judged) if format in DATA_FORMATS else ()
 
 
 def cells(judged: Judged) -> list[dict[str, str]]:
-    """Every verdict as text by column; an en dash is what the runs cannot tell."""
-    known = [abs(each.high - each.low) for each in judged.verdicts if each.low is not None]
-    decimals = 2 if known and min(known) < 0.5 else 1
-    rows = [_cell(each, decimals) for each in judged.verdicts]
-    if not any(each.order_std is not None for each in judged.verdicts):
+    """Return every verdict as text by column; an en dash is what the runs cannot tell."""
+    decimals = decimals_of(judged)
+    rows = [_cell(verdict, decimals) for verdict in judged.verdicts]
+    if not any(verdict.order_std is not None for verdict in judged.verdicts):
         rows = [{key: text for key, text in row.items() if key != "order"} for row in rows]
     return rows
+
+
+def decimals_of(judged: Judged) -> int:
+    """Return the measure's decimals, or one more if an interval is narrower than 5 of the last."""
+    widths = [
+        verdict.high - verdict.low
+        for verdict in judged.verdicts
+        if verdict.low is not None and verdict.high is not None
+    ]
+    decimals = judged.measure.decimals
+    return decimals + 1 if widths and min(widths) < 5 / 10**decimals else decimals
 
 
 def _cell(verdict: Verdict, decimals: int) -> dict[str, str]:
@@ -90,19 +124,30 @@ def _order(verdict: Verdict, decimals: int) -> str:
 
 
 def _terminal(judged: Judged) -> str:
-    """At most 80 columns."""
-    console = Console(file=io.StringIO(), width=WIDTH, highlight=False, legacy_windows=False)
-    console.print(Text(" · ".join(each for each in (judged.title, judged.data) if each)))
+    """Return verdicts in at most 80 columns."""
+    screen_text = io.StringIO()
+    console = Console(file=screen_text, width=WIDTH, highlight=False, legacy_windows=False)
+    title = " · ".join(part for part in (judged.title, judged.data) if part)
+    console.print(Text(visible(title)))
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
-    short = {"step": ("", "step"), "n": ("", "n"), "difference": ("", "diff."),
-             "interval": ("95 %", "interval"), "p": ("p", "Holm"), "better": ("", "P>0"),
-             "smallest": ("", "sees"), "needed": ("", "needs"),
-             "verdict": ("", "verdict")}  # fmt: skip
-    longest = max((len(word) for each in judged.verdicts for word in each.step.split()), default=4)
+    short = {
+        "step": "\nstep",
+        "n": "\nn",
+        "difference": "\ndiff.",
+        "interval": "95 %\ninterval",
+        "p": "p\nHolm",
+        "better": f"\n{_sign(judged.measure)}",
+        "smallest": "\nMDE",
+        "needed": "runs\nneeded",
+        "verdict": "\nverdict",
+    }
+    longest = max(
+        (len(word) for verdict in judged.verdicts for word in verdict.step.split()), default=4
+    )
     for name, words in short.items():
         left = name in ("step", "verdict")
         grid.add_column(
-            Text("\n".join(words), justify="left" if left else "right"),
+            Text(words, justify="left" if left else "right"),
             justify="left" if left else "right",
             no_wrap=not left,
             overflow="fold",
@@ -110,60 +155,59 @@ def _terminal(judged: Judged) -> str:
             max_width=21 if name == "step" else None,
         )
     for row in cells(judged):
-        grid.add_row(*(Text(row[name]) for name in short))
-    asks, *rest = remarks(judged)
+        grid.add_row(*(Text(visible(row[name])) for name in short))
+    asks, *rest = map(visible, remarks(judged))
     console.print(Text(asks))
     console.print(grid)
-    if any(each.images_low is not None for each in judged.verdicts):
+    if any(verdict.images_low is not None for verdict in judged.verdicts):
         rest.append("Intervals over validation images: the other formats (--format md) have them.")
     for line in rest:
         console.print(Text(line))
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+    return "\n".join(line.rstrip() for line in screen_text.getvalue().splitlines())
 
 
 def remarks(judged: Judged) -> list[str]:
-    """What is subtracted from what, what there is to say of verdicts, what their columns are."""
-    over = "orders and seeds" if judged.by_order else "seeds (Welch)"
-    return [f"Difference: {judged.asks}", *_findings(judged), LEGEND.format(over=over)]
+    """Say what is subtracted from what, then the findings and what the columns are."""
+    return [f"Difference: {judged.asks}", *_findings(judged), _legend(judged)]
 
 
 def _findings(judged: Judged) -> list[str]:
     agreements = [
-        f"Agreement with the paper, {each.of}: Spearman {signed(each.correlation, 2)} "
-        f"({_interval(each.low, each.high, 2)}, {each.pairs} pairs)"
-        for each in judged.agreements
+        f"Agreement with the paper, {agreement.of}: Spearman {signed(agreement.correlation, 2)} "
+        f"({_interval(agreement.low, agreement.high, 2)}, {agreement.pairs} pairs)"
+        for agreement in judged.agreements
     ]
     orders = [
-        f"{each.step}: its worth varies by {_order(each, 1)} over orders beyond what seeds explain"
-        for each in judged.verdicts
-        if each.order_p is not None and each.order_p < 0.05
+        f"{verdict.step}: its worth varies by {_order(verdict, judged.measure.decimals)} over "
+        "orders beyond what seeds explain"
+        for verdict in judged.verdicts
+        if verdict.order_p is not None and verdict.order_p < 0.05
     ]
     return [*orders, *agreements, *judged.notes]
 
 
 def _markdown(judged: Judged) -> str:
-    headings = HEADINGS | {"order": "varies over orders"}
-    return as_markdown(cells(judged), headings, remarks(judged))
+    return as_markdown(cells(judged), headings(judged), remarks(judged))
 
 
 def _latex(judged: Judged) -> str:
     frame = pd.DataFrame(cells(judged))
     sides = "".join("l" if name in LEFT else "r" for name in frame.columns)
-    frame = frame.rename(columns=HEADINGS | {"order": "orders"})
     where = f" on {judged.data}" if judged.data else ""
-    caption = f"{judged.title}: what each step is worth{where}. {'. '.join(remarks(judged))}"
-    options = {
-        "environment": "table*",
-        "caption": plain(caption),
-        "label": f"tab:verdicts-{judged.name}",
-    }
-    return finished(tabular(frame, column_format=sides, **options))
+    return tabular(
+        frame.rename(columns=headings(judged) | {"order": "orders"}),
+        column_format=sides,
+        environment="table*",
+        caption=f"{judged.title}: what each step is worth{where}. {'. '.join(remarks(judged))}",
+        label=f"tab:verdicts-{re.sub(r'[^A-Za-z0-9.-]', '-', judged.name)}",
+    )
 
 
+COLUMNS = {field.name: field.name for field in dataclasses.fields(Verdict)}
 FORMATS = {
     "terminal": _terminal,
     "md": _markdown,
-    "csv": lambda judged: as_csv(judged.verdicts, Verdict),
+    "csv": lambda judged: as_csv(judged.verdicts, COLUMNS),
     "latex": _latex,
-    "json": lambda judged: as_json(judged.verdicts),
+    "json": lambda judged: as_json(judged.verdicts, COLUMNS),
 }

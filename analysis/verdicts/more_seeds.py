@@ -1,13 +1,14 @@
-"""Which runs to add where a verdict is open."""
+"""Choose the runs to add for verdicts that are still open."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from analysis.selection import select
-from analysis.verdicts.judge import judge
-from analysis.verdicts.runs import cells_of, count_looks, finished_runs
+from analysis.measures import TOP1, Measure
+from analysis.selection import Selection, select
+from analysis.verdicts.judge import judge, margin_of
+from analysis.verdicts.runs import count_looks, measured_runs, samples_of
 from analysis.verdicts.verdict import UNDECIDED
 from roadmap.errors import Problem
 from roadmap.record import Record
@@ -16,49 +17,54 @@ from steps.studies.study import Study
 
 def next_runs(
     study: Study,
-    records: Sequence[Record],
+    records: Selection | Sequence[Record],
     *,
     most: int,
     runs: int,
     data: str | None = None,
     tried: Collection[tuple[str, int]] = (),
+    measure: Measure = TOP1,
 ) -> list[tuple[str, int]]:
-    """Where to spend the next `runs`: variants and seeds, of the verdicts that are still open.
+    """Return the next runs (row and seed) for verdicts that are open, about `runs` of them.
 
-    For each open verdict, those first that need fewest seeds, a run of each of its variants; none
-    beyond `most` seeds and none of those `tried`. (Of the noisier variant alone would be cheaper,
-    but choosing by spreads that were themselves estimated from these runs makes false verdicts
-    three times as frequent.) Verdicts are served whole, so that there may be a few runs more. Empty
-    where all is decided, or no more may be had. Raises Problem for orders, which more seeds do not
-    decide.
+    Verdicts that need the fewest seeds come first. Each gets one run of each of its variants, so
+    that there may be a few runs more than `runs`. No seed is `most` or above, and no run is one
+    of `tried`. Empty if all is decided or no seed is left. Raises Problem for a study of orders,
+    which more seeds do not decide.
+
+    Adding runs of the noisier variant only would be cheaper. But its spread is estimated from the
+    same runs, and choosing by it makes false verdicts three times as frequent.
     """
     if study.design == "orders":
         raise Problem("a study of orders is decided by more samples, not by more seeds")
-    chosen = select(study.roadmap, records, data)
-    seeds = defaultdict(set)
+    selection = select(study.roadmap, records, data)
+    seeds: dict[str, set[int]] = defaultdict(set)
     for number, seed in tried:
         seeds[number].add(seed)
-    for number, found in chosen.rows.items():
-        seeds[number] |= {run.identity.seed for run in found}
-    done = finished_runs(chosen)
-    cells, looks = cells_of(done), max(count_looks(study, done), most - study.seeds + 1)
-    judged = zip(
-        study.contrasts, judge(study.contrasts, cells, study.margin, looks=looks), strict=True
+    for number, group in selection.rows.items():
+        seeds[number] |= {run.identity.seed for run in group}
+    measured = measured_runs(selection, measure)
+    verdicts = judge(
+        study.contrasts,
+        samples_of(measured, measure),
+        margin_of(study, measure),
+        looks=max(count_looks(study, measured), most - study.seeds + 1),
+        measure=measure,
     )
     waiting = sorted(
         (
             (verdict.needed or most + 1, contrast.weights)
-            for contrast, verdict in judged
+            for contrast, verdict in zip(study.contrasts, verdicts, strict=True)
             if verdict.verdict.startswith(UNDECIDED)
         ),
-        key=lambda each: each[0],
+        key=lambda pair: pair[0],
     )
-    next_ones: dict[str, int] = {}
+    following: dict[str, int] = {}
     for _, weights in waiting:
-        if len(next_ones) >= runs:
+        if len(following) >= runs:
             break
         for number in weights:
             free = set(range(most)) - seeds[number]
-            if free and number not in next_ones:
-                next_ones[number] = min(free)
-    return list(next_ones.items())
+            if free and number not in following:
+                following[number] = min(free)
+    return list(following.items())

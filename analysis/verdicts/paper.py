@@ -1,4 +1,4 @@
-"""The same from the paper's printed numbers."""
+"""Judge the paper's own table, from its printed numbers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from analysis.verdicts.judge import judge, verdict_words
-from analysis.verdicts.statistics import (
-    Cell,
-    Estimate,
-    difference,
-    holm,
-)
+from analysis.verdicts.statistics import Estimate, Sample, difference, holm
 from analysis.verdicts.verdict import Judged
 from roadmap.paper import RECIPE, paper_rows
 from steps.studies.contrast import Contrast
@@ -21,13 +16,13 @@ HALF_A_DIGIT = 0.005  # of the paper's printed numbers
 
 
 def judge_paper(study: Study, table: str) -> Judged:
-    """The same of the paper's own printed means and standard deviations."""
-    cells = paper_cells(table)
-    verdicts = judge(study.contrasts, cells, study.margin)
-    told = any(cell.std is not None for cell in cells.values())
-    printed_as = "means and standard deviations" if told else "means of one run each"
+    """Return the verdicts of the paper's printed means and standard deviations."""
+    samples = paper_samples(table)
+    verdicts = judge(study.contrasts, samples, study.margin)
+    has_spread = any(sample.std is not None for sample in samples.values())
+    printed_as = "means and standard deviations" if has_spread else "means of one run each"
     notes = [f"from printed {printed_as}, rounded to two decimals"]
-    if unsure := _hang_on_rounding(study.contrasts, cells, study.margin):
+    if unsure := _sensitive_to_rounding(study.contrasts, samples, study.margin):
         notes.append(f"may change with the digits that rounding lost: {', '.join(unsure)}")
     return Judged(
         name=f"paper-{table}",
@@ -41,38 +36,39 @@ def judge_paper(study: Study, table: str) -> Judged:
     )
 
 
-def _hang_on_rounding(
-    contrasts: Sequence[Contrast], cells: Mapping[str, Cell], margin: float
+def _sensitive_to_rounding(
+    contrasts: Sequence[Contrast], samples: Mapping[str, Sample], margin: float
 ) -> list[str]:
-    """The steps whose verdict is not the same at both ends of what the printed numbers allow."""
+    """Return the steps whose verdict differs between the two ends of the rounding."""
     ends = []
     for clearer in (HALF_A_DIGIT, -HALF_A_DIGIT):
-        estimates = [_shifted(cells, contrast.weights, clearer) for contrast in contrasts]
-        ps = holm([each.p for each in estimates], len(contrasts))
+        estimates = [_shifted(samples, contrast.weights, clearer) for contrast in contrasts]
+        ps = holm([estimate.p for estimate in estimates], len(contrasts))
         ends.append(
-            [verdict_words(each, p, margin, looks=1) for each, p in zip(estimates, ps, strict=True)]
+            [
+                verdict_words(estimate, p, margin, looks=1)
+                for estimate, p in zip(estimates, ps, strict=True)
+            ]
         )
-    found = zip(contrasts, *ends, strict=True)
-    return [contrast.step for contrast, clearest, vaguest in found if clearest != vaguest]
+    rows = zip(contrasts, *ends, strict=True)
+    return [contrast.step for contrast, clearest, vaguest in rows if clearest != vaguest]
 
 
-def _shifted(cells: Mapping[str, Cell], weights: Mapping[str, float], by: float) -> Estimate:
-    """The difference with every mean `by` points clearer, and every spread as much smaller."""
-    sign = 1 if difference(cells, weights).value > 0 else -1
-    moved = {
-        name: replace(
-            cells[name],
-            mean=cells[name].mean + (by * sign if weight > 0 else -by * sign),
-            std=None if cells[name].std is None else max(0.0, cells[name].std - by),
-        )
-        for name, weight in weights.items()
-    }
+def _shifted(samples: Mapping[str, Sample], weights: Mapping[str, float], by: float) -> Estimate:
+    """Return the difference with every mean `by` points clearer, every spread as much smaller."""
+    sign = 1 if difference(samples, weights).value > 0 else -1
+    moved = {}
+    for name, weight in weights.items():
+        sample = samples[name]
+        mean = sample.mean + (by * sign if weight > 0 else -by * sign)
+        std = None if sample.std is None else max(0.0, sample.std - by)
+        moved[name] = replace(sample, mean=mean, std=std)
     return difference(moved, weights)
 
 
-def paper_cells(table: str) -> dict[str, Cell]:
+def paper_samples(table: str) -> dict[str, Sample]:
     """Return the printed mean, std and n of each row of one of the paper's tables."""
     return {
-        number: Cell(mean=row.top1, std=row.std, n=row.n)
+        number: Sample(mean=row.top1, std=row.std, n=row.n)
         for number, row in paper_rows(table).items()
     }

@@ -1,4 +1,4 @@
-"""From records to the numbers that are judged."""
+"""From the runs of a selection to the numbers that are judged."""
 
 from __future__ import annotations
 
@@ -6,53 +6,60 @@ from collections.abc import Mapping, Sequence
 
 import numpy
 
-from analysis.notes import finished
+from analysis.measures import Measure
 from analysis.selection import Selection
-from analysis.verdicts.statistics import (
-    Cell,
-    right,
-)
+from analysis.verdicts.images import right
+from analysis.verdicts.statistics import Sample
 from roadmap.record import Record
 from steps.studies.study import Study
 
-ADAPTIVE, MOST_SEEDS = "--until-decided", 8  # in the command of runs that were added so
+MOST_SEEDS = 8  # of a command that adds seeds until decided and names no number
 
 
 def count_looks(study: Study, runs: Mapping[str, Sequence[Record]]) -> int:
-    """How often verdicts were to be looked at; more than once where seeds were added until decided.
+    """Return how often verdicts are looked at while seeds are added until all is decided.
 
-    From the commands of the runs: once for each number of seeds, from the fewest that any command
-    began with to the most that any allowed.
+    There is one look for each number of seeds, from the fewest that any command started with to the
+    most that any allowed; one look if no command added seeds so.
     """
-    commands = {run.provenance.command for found in runs.values() for run in found}
-    first, last = [], []
-    for words in (command.replace("=", " ").split() for command in commands):
-        if ADAPTIVE in words:
-            first.append(_number(words, "--seeds", study.seeds))
-            last.append(_number(words, "--max-seeds", MOST_SEEDS))
-    return max(1, max(last) - min(first) + 1) if first else 1
+    asked = [run.asked for group in runs.values() for run in group if run.asked]
+    adaptive = [command for command in asked if command.until_decided]
+    if not adaptive:
+        return 1
+    first = min(_given(command.first_seeds, study.seeds) for command in adaptive)
+    most = max(_given(command.most_seeds, MOST_SEEDS) for command in adaptive)
+    return max(1, most - first + 1)
 
 
-def _number(words: Sequence[str], option: str, default: int) -> int:
-    given = words[words.index(option) + 1] if option in words[:-1] else ""
-    return int(given) if given.isdecimal() and len(given) < 7 else default
+def _given(number: int | None, default: int) -> int:
+    return default if number is None else number
 
 
-def right_images(runs: Mapping[str, Sequence[Record]]) -> dict[str, list[numpy.ndarray]]:
-    """Which images each run has right, of the variants all of whose runs tell it."""
-    return {
-        number: [right(run.correct)[: run.data["val"]] for run in each]
-        for number, each in runs.items()
-        if all(run.correct for run in each)
+def measured_runs(selection: Selection, measure: Measure) -> dict[str, list[Record]]:
+    """Return the finished runs of each row that have the measure, without rows that have none."""
+    runs = {
+        number: [run for run in group if measure.values([run])]
+        for number, group in selection.rows.items()
     }
+    return {number: group for number, group in runs.items() if group}
 
 
-def finished_runs(chosen: Selection) -> dict[str, list[Record]]:
-    """Return the finished runs of each row, without rows that have none."""
-    found = {number: finished(runs) for number, runs in chosen.rows.items()}
-    return {number: runs for number, runs in found.items() if runs}
-
-
-def cells_of(runs: Mapping[str, Sequence[Record]]) -> dict[str, Cell]:
+def samples_of(runs: Mapping[str, Sequence[Record]], measure: Measure) -> dict[str, Sample]:
     """Return mean, std and n of the runs of each row."""
-    return {number: Cell.of([run.top1 for run in found]) for number, found in runs.items()}
+    return {number: Sample.of(measure.values(group)) for number, group in runs.items()}
+
+
+def right_images(
+    runs: Mapping[str, Sequence[Record]], measure: Measure
+) -> dict[str, list[numpy.ndarray]]:
+    """Return which images each run has right, of the rows all of whose runs have recorded it.
+
+    Empty for a measure that is no proportion of images.
+    """
+    if not measure.of_images:
+        return {}
+    return {
+        number: [right(run.correct)[: run.data["val"]] for run in group]
+        for number, group in runs.items()
+        if all(run.correct for run in group)
+    }

@@ -1,71 +1,92 @@
-"""What each step of a study is worth, judged: difference, interval, verdict in words."""
+"""Judge what each step of a study is worth: difference, interval, verdict in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.measures import TOP1, Measure
 from analysis.notes import mixtures, recipes
 from analysis.selection import Selection, data_name, select
 from analysis.verdicts.agreement import find_agreements
-from analysis.verdicts.judge import by_order, judge
-from analysis.verdicts.runs import cells_of, count_looks, finished_runs, right_images
+from analysis.verdicts.judge import by_order, judge, margin_of
+from analysis.verdicts.runs import count_looks, measured_runs, right_images, samples_of
 from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.record import Record
 from steps.studies.study import Study
 
 
-def judge_study(study: Study, records: Sequence[Record], data: str | None = None) -> Judged:
-    """The verdicts of a study from the records of its runs."""
-    chosen = select(study.roadmap, records, data)
-    runs = finished_runs(chosen)
-    cells = cells_of(runs)
-    looks = count_looks(study, runs)
-    verdicts = judge(study.contrasts, cells, study.margin, right_images(runs), looks)
-    missing = [row.number for row in study.roadmap if row.number not in cells]
+def judge_study(
+    study: Study,
+    runs: Selection | Sequence[Record],
+    data: str | None = None,
+    *,
+    measure: Measure = TOP1,
+) -> Judged:
+    """Return the verdicts of a study from a selection of its runs, or from records."""
+    selection = select(study.roadmap, runs, data)
+    measured = measured_runs(selection, measure)
+    samples = samples_of(measured, measure)
+    margin = margin_of(study, measure)
+    looks = count_looks(study, measured)
+    verdicts = judge(
+        study.contrasts,
+        samples,
+        margin,
+        right_images(measured, measure),
+        looks,
+        measure=measure,
+    )
+    missing = [row.number for row in study.roadmap if row.number not in samples]
     notes = [
         *(f"{step}: {why}" for step, why in study.left_out.items()),
         *_missing(missing),
-        *_diverged(chosen),
+        *_diverged(selection),
         *[f"seeds were added until decided: p counts {looks} looks at the runs"] * (looks > 1),
         *_order_unknown(study, verdicts),
-        *mixtures([run for found in runs.values() for run in found]),
-        *chosen.notes,
+        *[f"no margin is set for {measure.label}: a small difference stays undecided"]
+        * (not margin),
+        *mixtures([run for group in measured.values() for run in group]),
+        *selection.notes,
     ]
-    agreements = find_agreements(study, cells, verdicts) if study.design == "path" else ()
+    compared = study.design == "path" and measure.in_paper
     return Judged(
         name=study.name,
         title=study.roadmap.title,
-        data=data_name(next(iter(runs.values()))[0]) if runs else chosen.data,
-        margin=study.margin,
+        data=data_name(next(iter(measured.values()))[0]) if measured else selection.data,
+        margin=margin,
         asks=study.asks,
         verdicts=verdicts,
-        agreements=agreements,
+        agreements=find_agreements(study, samples, verdicts) if compared else (),
         notes=tuple(notes),
         recipe=recipes(study.roadmap),
-        by_order=by_order(study, cells) if study.design == "orders" else {},
+        measure=measure,
+        by_order=by_order(study, samples) if study.design == "orders" else {},
     )
 
 
 def _missing(numbers: Sequence[str], most: int = 8) -> list[str]:
     if not numbers:
         return []
-    named = ", ".join(numbers[:most]) + (", …" if len(numbers) > most else "")
-    return [f"no finished runs of {len(numbers)} variants: {named}"]
+    listed = ", ".join(numbers[:most]) + (", …" if len(numbers) > most else "")
+    return [f"no finished runs of {len(numbers)} variants: {listed}"]
 
 
 def _order_unknown(study: Study, verdicts: Sequence[Verdict]) -> list[str]:
-    """Why nothing is said of how steps depend on their order, where it is not."""
-    judged = [each for each in verdicts if each.difference is not None]
-    if study.design != "orders" or not judged or any(each.order_std is not None for each in judged):
+    """Say why a study of orders does not tell how much steps depend on their order."""
+    judged = [verdict for verdict in verdicts if verdict.difference is not None]
+    known = any(verdict.order_std is not None for verdict in judged)
+    if study.design != "orders" or not judged or known:
         return []
-    return ["how much steps depend on their order needs two seeds of most variants (--seeds 2): "
-            "with one, order and noise cannot be told apart"]  # fmt: skip
+    return [
+        "how much steps depend on their order needs two seeds of most variants (--seeds 2): "
+        "with one, order and noise cannot be told apart"
+    ]
 
 
-def _diverged(chosen: Selection) -> list[str]:
-    found = {
+def _diverged(selection: Selection) -> list[str]:
+    counts = {
         number: sum(run.status == "diverged" for run in runs)
-        for number, runs in chosen.rows.items()
+        for number, runs in selection.rows.items()
     }
-    named = ", ".join(f"{number} ({count})" for number, count in found.items() if count)
-    return [f"diverged, not averaged: {named}"] if named else []
+    listed = ", ".join(f"{number} ({count})" for number, count in counts.items() if count)
+    return [f"diverged, not averaged: {listed}"] if listed else []

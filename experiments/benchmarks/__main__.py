@@ -12,11 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from experiments.benchmarks import commands, costs, peer, step, training
-from experiments.benchmarks.measure import Found
+from experiments.benchmarks.measure import Measurement
 from experiments.host.machine import Machine, cores
 from experiments.training.provenance import describe_machine
 
-SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[Found]]]] = {
+SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[Measurement]]]] = {
     "loop": ("The runner against a bare loop", training.against_a_bare_loop),
     "augmentation": ("Augmentation beside timm's", training.augmentation_beside_timms),
     "cost": ("Costs against fvcore", costs.costs),
@@ -37,7 +37,7 @@ def main() -> None:
             "Whole runs against timm's train.py",
             lambda trials: peer.against_timm(options.peer.resolve(), trials),
         )
-    machine = Machine(threads=cores(), workers=0)
+    machine = Machine(threads=cores(), workers=0, precision="32", compile=False)
     command = shlex.join(["python", "-m", "experiments.benchmarks", *sys.argv[1:]])
     about = describe_machine(machine, images="", command=command, started="", finished="")
     found: dict[str, list[dict]] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy
 from PIL import Image
 
-from experiments.benchmarks.measure import Found, in_turn, ratio, timed
+from experiments.benchmarks.measure import Measurement, in_turn, ratio, timed
 from experiments.host.machine import cores
 from roadmap.record import read_records, write_record
 
@@ -22,7 +22,7 @@ COMMANDS = {
 }
 
 
-def commands(trials: int) -> Iterator[Found]:
+def commands(trials: int) -> Iterator[Measurement]:
     """Seconds and peak memory of commands that train nothing."""
     for name, (command, aim) in COMMANDS.items():
         yield from _both(name, [timed("-m", "roadmap", *command) for _ in range(trials)], aim)
@@ -36,13 +36,13 @@ def commands(trials: int) -> Iterator[Found]:
         yield from _both("roadmap run, nothing to do", found, "aim < 3 s")
 
 
-def _both(name: str, found: list[tuple[float, float]], aim: str = "") -> Iterator[Found]:
+def _both(name: str, found: list[tuple[float, float]], aim: str = "") -> Iterator[Measurement]:
     seconds, memory = zip(*found, strict=True)
-    yield Found(name=name, unit="s", trials=seconds, aim=aim)
-    yield Found(name=f"{name}: peak memory", unit="MB", trials=memory)
+    yield Measurement(name=name, unit="s", trials=seconds, aim=aim)
+    yield Measurement(name=f"{name}: peak memory", unit="MB", trials=memory)
 
 
-def growth() -> Iterator[Found]:
+def growth() -> Iterator[Measurement]:
     """Seconds of a path over 1, 2 and 4 rows of like cost, and 1, 2 and 4 seeds, one at a time."""
     with tempfile.TemporaryDirectory() as folder:
         _images(Path(folder, "images"))
@@ -55,12 +55,12 @@ def growth() -> Iterator[Found]:
             yield from _both(name, [timed(*command)])
 
 
-def side_by_side(trials: int) -> Iterator[Found]:
+def side_by_side(trials: int) -> Iterator[Measurement]:
     """Two runs of two epochs: one thread each at a time, or one after the other with all cores."""
     ways = (("--jobs", "2", "--threads", "1"), ("--jobs", "1", "--threads", str(cores())))
     beside, after = in_turn(trials, *(partial(_two_runs, each) for each in ways))
-    yield Found(name="two runs side by side, 1 thread each", unit="s", trials=tuple(beside))
-    yield Found(name="one after the other, all threads", unit="s", trials=tuple(after))
+    yield Measurement(name="two runs side by side, 1 thread each", unit="s", trials=tuple(beside))
+    yield Measurement(name="one after the other, all threads", unit="s", trials=tuple(after))
     yield ratio("two runs: in turn / side by side", after, beside)
 
 

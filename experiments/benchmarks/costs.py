@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
-from experiments.benchmarks.measure import Found, in_turn, ratio, timed
+from experiments.benchmarks.measure import Measurement, in_turn, ratio, timed
 from roadmap.cost import walk
 from roadmap.network import build
 from roadmap.rows import Row
@@ -28,23 +28,25 @@ for path in ("resnet50", "resnet200"):
 THEIRS = "from experiments.benchmarks import costs; costs.fvcore(costs.rows())"
 
 
-def costs(trials: int) -> Iterator[Found]:
+def costs(trials: int) -> Iterator[Measurement]:
     """Seconds for 34 rows, ours and fvcore's on one image: as processes, and as calls."""
     empty, whole = in_turn(trials, lambda: timed("-c", FLOOR), lambda: timed("-c", PROCESS))
     seconds = tuple(each for each, _ in whole)
-    yield Found(name="cost of 34 rows, a process", unit="s", trials=seconds, aim="aim < 0.5 s")
-    yield Found(
+    yield Measurement(
+        name="cost of 34 rows, a process", unit="s", trials=seconds, aim="aim < 0.5 s"
+    )
+    yield Measurement(
         name="of which Python, pydantic, PyYAML", unit="s", trials=tuple(each for each, _ in empty)
     )
-    yield Found(name="its peak memory", unit="MB", trials=tuple(each for _, each in whole))
+    yield Measurement(name="its peak memory", unit="MB", trials=tuple(each for _, each in whole))
     theirs, memory = timed("-c", THEIRS)
-    yield Found(name="fvcore, a process that builds them", unit="s", trials=(theirs,))
-    yield Found(name="its peak memory (fvcore)", unit="MB", trials=(memory,))
+    yield Measurement(name="fvcore, a process that builds them", unit="s", trials=(theirs,))
+    yield Measurement(name="its peak memory (fvcore)", unit="MB", trials=(memory,))
     yield ratio("fvcore / ours, processes", [theirs] * trials, seconds, "aim ≥ 100")
     read = rows()
     ours, theirs = tuple(_ours(read) for _ in range(trials)), fvcore(read)
-    yield Found(name="cost of 34 rows, a call", unit="s", trials=ours)
-    yield Found(name="fvcore on 34 networks, built before", unit="s", trials=(theirs,))
+    yield Measurement(name="cost of 34 rows, a call", unit="s", trials=ours)
+    yield Measurement(name="fvcore on 34 networks, built before", unit="s", trials=(theirs,))
     yield ratio("fvcore / ours, calls", [theirs] * trials, ours, "aim ≥ 100")
 
 

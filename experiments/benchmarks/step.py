@@ -11,7 +11,7 @@ from unittest.mock import patch
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from experiments.benchmarks.measure import Found, in_turn, ratio
+from experiments.benchmarks.measure import Measurement, in_turn, ratio
 from experiments.training.optimizer import make_optimizer
 from roadmap.cost import cost
 from roadmap.layers import DepthwiseConvolution
@@ -27,12 +27,12 @@ KINDS = {  # by the words in an operator's name; the first that fits
 }
 
 
-def where_the_time_goes(steps: int) -> Iterator[Found]:
+def where_the_time_goes(steps: int) -> Iterator[Measurement]:
     """Milliseconds a step by kind of operator, on one thread, and the floors beside them."""
     torch.set_num_threads(1)
     multiplied, copied = _matrix_rate(), _copy_rate()
-    yield Found(name="matrix product, float32", unit="GMAC/s", trials=(multiplied / 1e9,))
-    yield Found(name="memory, read and written", unit="GB/s", trials=(copied / 1e9,))
+    yield Measurement(name="matrix product, float32", unit="GMAC/s", trials=(multiplied / 1e9,))
+    yield Measurement(name="memory, read and written", unit="GB/s", trials=(copied / 1e9,))
     for row in ("01", "08", "13"):
         spec = load_roadmap("tiny")[row].spec
         step = _step(spec)
@@ -45,7 +45,9 @@ def where_the_time_goes(steps: int) -> Iterator[Found]:
         total = sum(found.values())
         for kind, seconds in sorted(found.items(), key=lambda each: -each[1]):
             share = f"{100 * seconds / total:.0f} %"
-            yield Found(name=f"row {row}: {kind}", unit="ms", trials=(1000 * seconds,), aim=share)
+            yield Measurement(
+                name=f"row {row}: {kind}", unit="ms", trials=(1000 * seconds,), aim=share
+            )
         walked = cost(spec.network, size)
         by_macs = 3 * batch * walked.macs / multiplied  # forward, and backward twice as much
         # a convolution's, its norm's and its activation's output, each written and read once, twice
@@ -53,7 +55,7 @@ def where_the_time_goes(steps: int) -> Iterator[Found]:
         floors = (("of MACs", by_macs), ("of bytes", by_bytes))
         for name, floor in floors:
             share = f"{100 * floor / total:.0f} % of {1000 * total:.0f} ms"
-            yield Found(
+            yield Measurement(
                 name=f"row {row}: floor {name}", unit="ms", trials=(1000 * floor,), aim=share
             )
 

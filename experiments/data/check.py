@@ -1,17 +1,17 @@
-"""Whether every image of a data set can be opened, and what is wrong with those that cannot."""
+"""Find the images of a data set that cannot be opened."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
-from experiments.data.splits import BrokenImage, DataSet, Split
-
-Progress = Callable[[int, int], None]
+from experiments.data.images import BrokenImage
+from experiments.data.source import Progress
+from experiments.data.splits import DataSet, Split
 
 
 def broken_images(data: DataSet, progress: Progress) -> Iterator[str]:
-    """One line for each image that cannot be opened; all of them are tried."""
+    """Try every image; yield one line for each that cannot be opened."""
     total = len(data.train) + len(data.val)
     done = 0
     for split in (data.train, data.val):
@@ -23,7 +23,7 @@ def broken_images(data: DataSet, progress: Progress) -> Iterator[str]:
 
 
 def fault_of(split: Split, index: int) -> str | None:
-    """What is wrong with an image; None if nothing is."""
+    """Return what is wrong with an image; None if nothing is."""
     try:
         split.image(index)
     except BrokenImage as error:
@@ -32,7 +32,7 @@ def fault_of(split: Split, index: int) -> str | None:
 
 
 def without_broken(data: DataSet, progress: Progress) -> tuple[DataSet, tuple[str, ...]]:
-    """The data set without its broken training images, and what is wrong with them.
+    """Leave out the training images that cannot be opened; return the errors as well.
 
     Validation images are never left out: a broken one stops the run.
     """

@@ -1,56 +1,77 @@
-"""WebDataset shards (timm's `wds/NAME`): tars of images, each beside its label, opened in place.
+"""WebDataset shards (timm's `wds/NAME`): tars that hold images next to their labels.
 
-timm reads shards in order, through a package of its own. Here their members are listed once, so
-that any image can be opened like a file of a folder: streamed, held, shuffled whole. A `_info.json`
-names the shards of each split, as for timm (its own sets on the Hugging Face Hub have one).
+timm reads shards in order, through a package of its own. Here their members are listed once. Any
+image can then be opened in place, like a file of a folder. A `_info.json` names the shards of each
+split, as for timm; timm's own data sets on the Hugging Face Hub have one.
 """
 
 from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from experiments.data.folder import File, Folder, Samples
-from roadmap.errors import Problem
+from experiments.data.archive import read_members
+from experiments.data.files import File, Files, Samples
+from roadmap.errors import Problem, escaped
 
 INFO = ("_info.json", "info.json")
-SPLITS = {"train": ("train",), "val": ("validation", "val", "test")}  # by whichever name it goes
+SPLITS = {"train": ("train",), "val": ("validation", "val", "test")}  # the first name that exists
 IMAGES = ("jpg", "png", "webp")  # timm's input_key, in its order
 LABEL = "cls"
 
 
-def read_shards(name: str, root: Path | None) -> Folder:
-    """Both splits of the shards in `root`; a Problem says what is missing and what to do."""
-    if root is None:
-        raise Problem(f"data set {name} needs --data-root DIR, the folder with its {INFO[0]}")
-    path = next((root / each for each in INFO if (root / each).is_file()), None)
-    if path is None:
-        raise Problem(
-            f"data set {name}: {root} has no {INFO[0]}, which names the shards of each split; "
-            "download it with its shards, or give a folder or a .tar with train/ and val/"
-        )
-    splits = _splits(path)
-    samples: dict[str, Samples] = {}
-    for split, names in SPLITS.items():
-        found = next((each for each in names if each in splits), None)
-        if found is None:
-            raise Problem(f"{path} has no split {' or '.join(names)}; it has: {', '.join(splits)}")
-        samples[split] = tuple(_samples(path, split, splits[found]))
-        if not samples[split]:
-            raise Problem(f"{path}: split {found} has no images")
-    last, most = max(samples["train"], key=lambda each: each[1])
+@dataclass(frozen=True, kw_only=True)
+class Shards(Files):
+    """The images in shards, in the order of the shards; classes have no names, only numbers."""
+
+    choice = "wds/… with --data-root (shards)"
+
+    @classmethod
+    def takes(cls, name: str) -> bool:
+        """Return whether the name starts with `wds/`."""
+        return name.lower().startswith("wds/")
+
+    @classmethod
+    def read(cls, name: str, root: Path | None) -> Shards:
+        """List both splits of the shards in `root`; raises Problem that says what to do."""
+        if root is None:
+            raise Problem(f"data set {name} needs --data-root DIR, the folder with its {INFO[0]}")
+        path = next((root / file for file in INFO if (root / file).is_file()), None)
+        if path is None:
+            raise Problem(
+                f"data set {name}: {root} has no {INFO[0]}, which names the shards of each split; "
+                "download it with its shards, or give a folder or a .tar with train/ and val/"
+            )
+        splits = _splits(path)
+        samples: dict[str, Samples] = {}
+        for split, names in SPLITS.items():
+            own = next((own for own in names if own in splits), None)
+            if own is None:
+                has = escaped(", ".join(splits))
+                raise Problem(f"{path} has no split {' or '.join(names)}; it has: {has}")
+            samples[split] = tuple(_samples(path, split, splits[own]))
+            if not samples[split]:
+                raise Problem(f"{path}: split {own} has no images")
+        classes = _count_classes(name, samples)
+        return cls(name=name, class_names=tuple(map(str, range(classes))), samples=samples)
+
+
+def _count_classes(name: str, samples: dict[str, Samples]) -> int:
+    """Return the number of classes; raises Problem if labels of the two splits do not fit."""
+    file, most = max(samples["train"], key=lambda sample: sample[1])
     classes = most + 1
     if classes < 2:
         raise Problem(f"data set {name} needs at least two classes; all labels are 0")
     if classes > len(samples["train"]):
-        raise Problem(f"{last}: label {most}, but there are only {len(samples['train'])} images")
+        raise Problem(f"{file}: label {most}, but there are only {len(samples['train'])} images")
     for file, label in samples["val"]:
         if label >= classes:
             raise Problem(f"{file}: label {label}, but those of train are 0 to {classes - 1}")
-    return Folder(root=root, classes=tuple(map(str, range(classes))), samples=samples)
+    return classes
 
 
 def _splits(path: Path) -> dict[str, dict[str, Any]]:
@@ -58,7 +79,7 @@ def _splits(path: Path) -> dict[str, dict[str, Any]]:
         splits = json.loads(path.read_text(encoding="utf-8"))["splits"]
         for split in splits.values():
             names = split["filenames"]
-            if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise TypeError
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         text = 'it must hold {"splits": {"train": {"filenames": ["….tar", …]}, …}}'
@@ -67,77 +88,77 @@ def _splits(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _samples(info: Path, split: str, described: dict[str, Any]) -> Iterator[tuple[File, int]]:
-    """The split's images with their labels, in the order of the shards."""
+    """Yield the split's images with their labels, in the order of the shards."""
     shards = described["filenames"]
     for shard in shards:
         path = info.parent / shard
         if shards.count(shard) > 1:
-            raise Problem(f"{info} names {shard} twice")
+            raise Problem(f"{info} names {escaped(shard)} twice")
         if not path.is_file():
             raise Problem(
-                f"{info} names {shard}, which is not there; download it into {path.parent}"
+                f"{info} names {escaped(shard)}, which is not there; download it into {path.parent}"
             )
         for key, parts in _grouped(path):
-            if not {LABEL, *IMAGES} & set(parts):  # such as a README
+            if not {LABEL, *IMAGES} & set(parts):  # no sample, for example a README
                 continue
-            label = _label(path, key, parts, described.get("alt_label", ""))
+            where = escaped(f"{path}: {key}")
+            label = _label(path, where, parts, described.get("alt_label", ""))
             if label is None:
                 continue
-            image = next((parts[each] for each in IMAGES if each in parts), None)
+            image = next((parts[ending] for ending in IMAGES if ending in parts), None)
             if image is None:
-                raise Problem(f"{path}: {key} has no image ({', '.join(IMAGES)})")
+                raise Problem(f"{where} has no image ({', '.join(IMAGES)})")
             name = f"{split}/{label}/{PurePosixPath(shard).stem}/{image.name}"
             yield File(name, path, image.size, image.offset_data), label
 
 
 def _grouped(shard: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
-    """The members of a shard by sample: what stands before and behind the first dot of its name."""
-    current, parts = None, {}
-    for member in _members(shard):
+    """Yield the members of each sample by ending; the first dot of a name separates the two."""
+    current: str | None = None
+    parts: dict[str, tarfile.TarInfo] = {}
+    for member in read_members(shard, "shard"):
+        if not member.isfile() or _is_aside(member.name):
+            continue
         folder, _, name = member.name.rpartition("/")
         stem, _, ending = name.partition(".")
         key = f"{folder}/{stem}" if folder else stem
-        if key != current and parts:
+        if current is not None and key != current and parts:
             yield current, parts
             parts = {}
         current = key
         if ending.lower() in parts:
-            raise Problem(f"{shard}: {member.name} is in it twice")
+            raise Problem(escaped(f"{shard}: {member.name} is in it twice"))
         parts[ending.lower()] = member
-    if parts:
+    if current is not None and parts:
         yield current, parts
 
 
-def _members(shard: Path) -> Iterable[tarfile.TarInfo]:
-    try:
-        with tarfile.open(shard, "r:") as opened:
-            return [each for each in opened if each.isfile() and not _is_aside(each.name)]
-    except (tarfile.TarError, OSError) as error:
-        raise Problem(f"shard {shard} is no plain tar ({error})") from None
-
-
 def _is_aside(name: str) -> bool:
-    """Notes of WebDataset's own, and files that are hidden."""
+    """Return whether a member is hidden or a note of WebDataset's own."""
     last = name.rpartition("/")[2]
     return last.startswith(".") or (last.startswith("__") and last.endswith("__"))
 
 
 def _label(
-    shard: Path, key: str, parts: dict[str, tarfile.TarInfo], alternative: str
+    shard: Path, where: str, parts: dict[str, tarfile.TarInfo], alternative: str
 ) -> int | None:
-    """The label beside an image; None where an alternative one says that it has none (below 0)."""
-    beside = "json" if alternative else LABEL
-    if beside not in parts:
-        raise Problem(f"{shard}: {key} has no label ({key}.{beside})")
-    member = parts[beside]
+    """Return an image's label; None if the alternative label says that there is none (below 0).
+
+    `where` names the sample in messages.
+    """
+    ending = "json" if alternative else LABEL
+    if ending not in parts:
+        key = where.rpartition(": ")[2]
+        raise Problem(f"{where} has no label ({key}.{ending})")
+    member = parts[ending]
     content = File(member.name, shard, member.size, member.offset_data).open().read()
     try:
         label = int(json.loads(content)[alternative] if alternative else content)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        what = f"{key}.{beside}" + (f", {alternative}" if alternative else "")
-        raise Problem(f"{shard}: {what} is not a whole number") from None
-    if label < 0:
-        if alternative:
-            return None
-        raise Problem(f"{shard}: {key}.{beside} is {label}; labels are 0 or more")
-    return label
+        what = f"{where}.{ending}" + (f", {escaped(str(alternative))}" if alternative else "")
+        raise Problem(f"{what} is not a whole number") from None
+    if label >= 0:
+        return label
+    if alternative:
+        return None
+    raise Problem(f"{where}.{ending} is {label}; labels are 0 or more")

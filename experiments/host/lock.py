@@ -1,4 +1,4 @@
-"""One process at a run: a second waits for the first, or is refused."""
+"""Lock a run's folder: a second process waits for the first, or is refused."""
 
 from __future__ import annotations
 
@@ -9,40 +9,51 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from experiments.host.progress import Tell, said
+from experiments.host.events import Message, Observer
 from experiments.host.signals import STOP
-from roadmap.errors import Problem
+from roadmap.errors import Problem, escaped
+from roadmap.files import put_text
 
 
 def _acquire(lock: FileLock) -> None:
-    """Wait for the lock, or for a signal to stop."""
+    """Wait for the lock or for a stop signal."""
     while True:
         STOP.check()
         with suppress(Timeout):
-            lock.acquire(timeout=1)
+            lock.acquire(timeout=0.5)
             return
 
 
 @contextmanager
-def exclusive_run(folder: Path, name: str, wait: bool, tell: Tell) -> Iterator[None]:
-    """Hold the run in `folder`; the system lets go of it when the process ends, however that is.
+def exclusive_run(folder: Path, name: str, wait: bool, observe: Observer) -> Iterator[None]:
+    """Hold the run in `folder`; the system releases it however the process ends.
 
-    Raises Problem where another process holds it and `wait` is False.
+    Raises Problem if another process holds it and `wait` is False.
     """
-    lock, holder = FileLock(folder / "lock"), folder / "holder.txt"
+    lock, holder = folder / "lock", folder / "holder.txt"
+    if lock.is_symlink():  # the lock would be taken on a file elsewhere
+        lock.unlink()
+    held = FileLock(lock)
     try:
-        lock.acquire(timeout=0)
+        held.acquire(timeout=0)
     except Timeout:
-        who = holder.read_text(errors="replace") if holder.exists() else "another process"
+        who = _who(holder)
         if not wait:
             raise Problem(
                 f"{name} is being trained by {who}; without --no-wait this waits"
             ) from None
-        line = f"waiting for {who}, which trains it"
-        tell(said(name, line, state="waiting"))
-        _acquire(lock)
+        observe(Message(run=name, text=f"waiting for {who}, which trains it", state="waiting"))
+        _acquire(held)
     try:
-        holder.write_text(f"process {os.getpid()} on {os.uname().nodename}")
+        put_text(holder, f"process {os.getpid()} on {os.uname().nodename}")
         yield
     finally:
-        lock.release()
+        held.release()
+
+
+def _who(holder: Path) -> str:
+    """Return what the holder wrote about itself."""
+    if holder.is_symlink() or not holder.is_file():
+        return "another process"
+    with holder.open(errors="replace") as file:
+        return escaped(file.read(200))

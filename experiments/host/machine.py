@@ -1,31 +1,38 @@
-"""How runs are computed, which does not identify them."""
+"""How a run is computed, which is no part of its identity."""
 
 from __future__ import annotations
 
-import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
+from experiments.host.gpus import gpus
+from experiments.host.limits import cores
 from roadmap.errors import Problem
+from roadmap.files import put_text
 
-Precision = Literal["32", "bf16"]
+Precision = Literal["auto", "32", "bf16"]
+Compile = bool | Literal["auto"]
 Images = Literal["auto", "memory", "stream"]
 Broken = Literal["stop", "skip"]
+Keep = Literal["last", "weights", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What one run gets of the hardware, and how it computes there.
+    """The hardware that one run gets, and how the run computes there.
 
-    `threads` compute and `workers` load images, in each of `devices` processes on each of `nodes`;
-    an optimizer step is cut into `accumulate` portions a device. `images` are held in `memory` or
-    opened for every epoch (`stream`). `jobs` runs share the machine. A checkpoint is saved every
-    `save_every` seconds besides every epoch. Where another process is at the same run, `wait`.
-    A training image that cannot be opened stops the run, or all such are left out (`broken`).
+    Each of `devices` processes on each of `nodes` has `threads` that compute and `workers` that
+    load images. It cuts its part of an optimizer step into `accumulate` micro-batches. `images`
+    are held in `memory` or opened in every epoch (`stream`). `jobs` runs share the machine.
+    `precision` and `compile` are chosen for the device and the run if they are "auto". A
+    checkpoint is saved every `save_every` seconds and after every epoch; `keep` says what stays of
+    it once the record is written. `wait` for another process that trains the same run. A training
+    image that cannot be opened stops the run, or is left out (`broken`).
     """
 
     threads: int
@@ -34,29 +41,29 @@ class Machine:
     devices: int = 1
     nodes: int = 1
     accumulate: int = 1
-    precision: Precision = "32"
-    compile: bool = False
+    precision: Precision = "auto"
+    compile: Compile = "auto"
     sync_batchnorm: bool = False
     images: Images = "auto"
     save_every: float = 60.0
+    keep: Keep = "weights"
     wait: bool = True
     broken: Broken = "stop"
 
     @classmethod
     def shared_by(cls, jobs: int, *, devices: int = 1, **how: Any) -> Machine:
-        """An even share of this machine's cores for each device of each of `jobs` runs."""
-        each = max(1, cores() // (jobs * devices))
-        return cls(
-            threads=each, workers=max(1, min(8, each // 2)), jobs=jobs, devices=devices, **how
-        )
+        """Return an even share of this machine's cores for each device of each of `jobs` runs."""
+        threads = max(1, cores() // (jobs * devices))
+        workers = max(1, min(8, threads // 2))
+        return cls(threads=threads, workers=workers, jobs=jobs, devices=devices, **how)
 
     def check(self) -> None:
-        """Raise Problem for what this machine does not have."""
-        if (found := len(gpus())) and self.devices > found:
-            raise Problem(f"--devices {self.devices}: this machine has {found} GPUs")
-        if not found and self.devices > max(2, cores()):
+        """Raise Problem if this machine lacks something that is asked for."""
+        if (available := len(gpus())) and self.devices > available:
+            raise Problem(f"--devices {self.devices}: this machine has {available} GPUs")
+        if not available and self.devices > max(2, cores()):
             raise Problem(f"--devices {self.devices}: this machine has no GPU, and {cores()} cores")
-        if self.sync_batchnorm and not found:
+        if self.sync_batchnorm and not available:
             raise Problem("--sync-batchnorm needs GPUs; on CPUs BatchNorm is per process")
 
     @property
@@ -65,73 +72,63 @@ class Machine:
         return self.devices * self.nodes
 
 
-def cores() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def default_jobs(devices: int = 1, per_gpu: int = 1) -> int:
+    """Return the default number of parallel runs: GPUs // devices, or on a CPU one per core, to 8.
 
-
-def gpus() -> list[str]:
-    """The NVIDIA GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [each for each in visible.split(",") if each]
-    listed = Path("/proc/driver/nvidia/gpus")
-    return [str(number) for number in range(len(list(listed.iterdir())))] if listed.exists() else []
-
-
-def own_gpus(job: int, devices: int, available: list[str]) -> list[str] | None:
-    """The GPUs of one of several jobs, in turn; None where there are none."""
-    if not available:
-        return None
-    return [available[(job * devices + each) % len(available)] for each in range(devices)]
-
-
-def default_jobs(devices: int = 1) -> int:
-    """Runs at a time: where GPUs compute, as many as they can share out, else one a core, to 8.
-
-    Small networks leave a second thread half idle: on two cores, two runs of one thread do 1.3 to
-    1.6 times as much as one run of two (docs/decisions.md).
+    `per_gpu` runs share a GPU if each run uses one. Small networks leave a second thread half
+    idle: on two cores, two runs of one thread do 1.3 to 1.6 times as much as one run of two
+    (docs/decisions.md).
     """
-    if gpus():
-        return max(1, len(gpus()) // devices)
+    if available := len(gpus()):
+        return available * per_gpu if devices == 1 else max(1, available // devices)
     return 1 if platform.system() == "Darwin" else max(1, min(8, cores()) // devices)
 
 
-KEPT = ("threads", "devices", "nodes", "accumulate", "precision", "compile", "sync_batchnorm")
+ROUNDING = ("threads", "devices", "nodes", "accumulate", "precision", "compile", "sync_batchnorm")
 
 
 def restore_settings(machine: Machine, folder: Path) -> Machine:
-    """A run goes on computing as it began: the machine, with what changes rounding as it was."""
+    """Restore the settings that affect rounding from the run's first start, in `machine.yaml`.
+
+    A run without a checkpoint starts here: its settings are written instead.
+    """
     path = folder / "machine.yaml"
     if not any((folder / name).exists() for name in ("last.ckpt", "before.ckpt")):
-        path.write_text(yaml.safe_dump({name: getattr(machine, name) for name in KEPT}))
+        put_text(path, yaml.safe_dump({name: getattr(machine, name) for name in ROUNDING}))
         return machine
     if not path.exists():
         return machine
-    try:
-        kept = {"nodes": 1} | yaml.safe_load(path.read_text(encoding="utf-8"))
-        fits = {name: type(each) for name, each in kept.items()} == {
-            name: type(getattr(machine, name)) for name in KEPT
-        }
-    except (yaml.YAMLError, ValueError, AttributeError, TypeError):
-        fits = False
-    if not fits:
-        raise Problem(f"{path} is damaged: it must hold {', '.join(KEPT)}; --restart begins anew")
-    if kept["nodes"] != machine.nodes:  # the other nodes cannot be told from here
+    first = _read(path)
+    types = {name: type(getattr(machine, name)) for name in ROUNDING}
+    if first is None or {name: type(setting) for name, setting in first.items()} != types:
         raise Problem(
-            f"the run in {folder} began on {kept['nodes']} nodes, not {machine.nodes}: "
-            f"--nodes {kept['nodes']} goes on with it, --restart begins it anew"
+            f"{path} is damaged: it must hold {', '.join(ROUNDING)}; use --restart to start over"
         )
-    return replace(machine, **kept)
+    if first["nodes"] != machine.nodes:  # the other nodes cannot be told from here
+        raise Problem(
+            f"the run in {folder} started on {first['nodes']} nodes, not {machine.nodes}: "
+            f"--nodes {first['nodes']} resumes it, --restart starts it over"
+        )
+    return replace(machine, **first)
 
 
-def differences(asked: Machine, kept: Machine) -> list[str]:
-    """What of the options asked for a run that goes on does not take, in words."""
-    pairs = [(name, getattr(asked, name), getattr(kept, name)) for name in KEPT]
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return the settings in a file; None if it holds something else."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > 10_000:
+        return None
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    return {"nodes": 1, **settings} if isinstance(settings, Mapping) else None
+
+
+def differences(asked: Machine, restored: Machine) -> list[str]:
+    """Describe the requested options that a resumed run ignores."""
+    pairs = [(name, getattr(asked, name), getattr(restored, name)) for name in ROUNDING]
     return [
-        f"goes on with {name.replace('_', ' ')} {its}, as it began, not {mine} (--restart does)"
-        for name, mine, its in pairs
-        if mine != its
+        f"resumes with {name.replace('_', ' ')} {used}, as at its first start, not {wanted} "
+        "(--restart starts over)"
+        for name, wanted, used in pairs
+        if wanted not in (used, "auto")
     ]

@@ -1,57 +1,43 @@
-"""What a person sees while runs train: a bar each with the time left, or plain lines in a log.
-
-Runs, in this process or another, tell of themselves in events; one display shows them all.
-"""
+"""The display of one call: a progress bar per run with the time left, or plain lines in a log."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """A run did `done` of `total` steps; `state` is shown beside its bar, `line` stays in a log.
-
-    While it is `preparing`, the steps are not yet those of training.
-    """
-
-    run: str
-    done: int
-    total: int
-    state: str = ""
-    line: str = ""
-    preparing: bool = False
-
-
-Tell = Callable[[Event], None]
-
-
-def said(run: str, line: str, state: str = "") -> Event:
-    """What a run says before it trains."""
-    return Event(run=run, done=0, total=1, state=state, line=line, preparing=True)
+from experiments.host.events import (
+    EpochDone,
+    Event,
+    Message,
+    Preparing,
+    RunDone,
+    RunFailed,
+    Started,
+    StepDone,
+)
+from roadmap.errors import escaped
 
 
 class Display:
-    """All runs of a call on standard error: bars in a terminal, elsewhere a line per epoch."""
+    """An observer of all runs of a call: bars in a terminal, elsewhere a line per epoch.
+
+    Everything goes to standard error.
+    """
 
     def __init__(self, runs: int = 1) -> None:
         self.console = Console(stderr=True, highlight=False)
         self.console.soft_wrap = not self.console.is_terminal  # a log's lines stay whole
         self.bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=14),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=self.console,
             disable=not self.console.is_terminal,
         )
         self.tasks: dict[str, TaskID] = {}
-        self.parts: dict[str, float] = {}  # of each run, how much is done: 0 to 1
-        self.path = self.bars.add_task("all runs", total=runs, state="") if runs > 1 else None
+        self.shares: dict[str, float] = {}  # of each run, how much is done: 0 to 1
+        self.all_runs = self.bars.add_task("all runs", total=runs, state="") if runs > 1 else None
 
     def __enter__(self) -> Display:
         self.bars.start()
@@ -60,26 +46,44 @@ class Display:
     def __exit__(self, *_: object) -> None:
         self.bars.stop()
 
-    def tell(self, event: Event) -> None:
+    def __call__(self, event: Event) -> None:
         """Show an event."""
-        if event.run not in self.tasks:
-            self.tasks[event.run] = self.bars.add_task(event.run, total=event.total, state="")
-        fields = {"state": event.state} if event.state else {}
-        task = self.tasks[event.run]
-        self.bars.update(task, completed=event.done, total=event.total, **fields)
-        if not event.preparing:
-            self._part(event.run, event.done / event.total)
+        if isinstance(event, RunDone | RunFailed):
+            self._end(event)
+            return
+        if isinstance(event, Preparing):
+            self._show(event.run, event.done, event.total, event.what.partition(",")[0])
+        elif isinstance(event, Message):
+            self._show(event.run, None, None, event.state)
+        elif isinstance(event, Started | StepDone):
+            self._show(event.run, event.step, event.steps, _state(event))
+            self._count(event.run, event.step / event.steps)
         if event.line and not self.console.is_terminal:
-            self.console.print(f"{event.run}: {event.line}", markup=False)
+            self._print(event.run, event.line)
 
-    def over(self, run: str, line: str) -> None:
-        """A run is over: its bar goes, its line stays."""
-        if run in self.tasks:
-            self.bars.remove_task(self.tasks.pop(run))
-        self._part(run, 1.0)
-        self.console.print(f"{run}: {line}", markup=False)
+    def _show(self, run: str, done: int | None, total: int | None, state: str) -> None:
+        if run not in self.tasks:
+            self.tasks[run] = self.bars.add_task(escaped(run), total=total or 1, state="")
+        fields = {"state": escaped(state)} if state else {}
+        self.bars.update(self.tasks[run], completed=done, total=total, **fields)
 
-    def _part(self, run: str, part: float) -> None:
-        self.parts[run] = part
-        if self.path is not None:
-            self.bars.update(self.path, completed=sum(self.parts.values()))
+    def _end(self, event: Event) -> None:
+        """Remove the run's bar and print its last line."""
+        if event.run in self.tasks:
+            self.bars.remove_task(self.tasks.pop(event.run))
+        self._count(event.run, 1.0)
+        self._print(event.run, event.line)
+
+    def _print(self, run: str, line: str) -> None:
+        self.console.print(escaped(f"{run}: {line}"), markup=False)
+
+    def _count(self, run: str, share: float) -> None:
+        self.shares[run] = share
+        if self.all_runs is not None:
+            self.bars.update(self.all_runs, completed=sum(self.shares.values()))
+
+
+def _state(event: Event) -> str:
+    if not isinstance(event, EpochDone):
+        return ""
+    return f"epoch {event.epoch}/{event.epochs} top-1 {event.metrics['top1']:.1f} %"

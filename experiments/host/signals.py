@@ -1,7 +1,7 @@
-"""A cluster's warning: SIGTERM or SIGUSR1 asks a run to save and stop at its next step.
+"""Stop signals: SIGTERM, SIGUSR1 and SIGHUP ask a run to save and stop at its next step.
 
-The same signal often comes twice at once, to a process and to its group. One that is repeated later
-than `PATIENCE` seconds ends the process there and then: its steps are too long to wait for.
+The same signal often comes twice at once, to a process and to its group. A signal repeated more
+than `PATIENCE` seconds later ends the process immediately: its steps take too long.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 PATIENCE = 10.0
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
 
 class Stopped(Exception):
-    """The run was asked to stop, before it began or once it had saved; it goes on later."""
+    """The run was asked to stop; `saved` says whether all its steps are in a checkpoint."""
 
     def __init__(self, number: int | None = None, saved: bool = False) -> None:
         super().__init__(number, saved)
@@ -36,32 +36,68 @@ class Stop:
     def __init__(self) -> None:
         self.asked: int | None = None
         self.since = 0.0
+        self._waits: float | None = None  # seconds that the present wait may outlast a signal
+        self._nudged = False
 
     def listen(self) -> None:
-        """Answer the signals, here and now, by remembering them; in the main thread alone."""
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
+        """Remember stop signals from now on; only the main thread can install handlers.
+
+        SIGHUP stays ignored under `nohup`.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in SIGNALS:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._ask)
 
     def check(self) -> None:
-        """Raise Stopped where a stop was asked for."""
+        """Raise Stopped if a stop was asked for."""
         if self.asked is not None:
             raise Stopped(self.asked)
 
+    @contextmanager
+    def ends_wait(self, after: float) -> Iterator[None]:
+        """Raise Stopped in the code within, `after` seconds after a stop signal, also if it blocks.
+
+        For waits that may never end, such as for a loading process.
+        """
+        self._waits = after
+        try:
+            yield
+        finally:
+            self._waits = None
+
     def _ask(self, number: int, _frame: FrameType | None) -> None:
+        nudged, self._nudged = self._nudged, False
         if self.asked is None:
             self.asked, self.since = number, time.monotonic()
-        elif time.monotonic() - self.since > PATIENCE:
+            threading.Thread(target=self._nudge, daemon=True).start()
+        if self._overdue():
+            raise Stopped(self.asked)
+        if not nudged and time.monotonic() - self.since > PATIENCE:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
+    def _overdue(self) -> bool:
+        waits = self._waits
+        return waits is not None and time.monotonic() - self.since >= waits
 
-STOP = Stop()  # one for the process: a signal meant for it stops whatever it runs
+    def _nudge(self) -> None:
+        """Repeat the signal in the main thread whenever a wait must end."""
+        main = threading.main_thread()
+        while main.is_alive() and self.asked is not None:
+            if self._overdue():
+                self._nudged = True
+                signal.pthread_kill(main.ident or 0, self.asked)
+            time.sleep(0.2)
+
+
+STOP = Stop()  # one per process: a signal to the process stops whatever it runs
 
 
 @contextmanager
 def block_sigint() -> Iterator[None]:
-    """What is started within hears no Ctrl-C, not even while it starts: whoever starts it does."""
+    """Block SIGINT in child processes started here; only the parent handles Ctrl-C."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -70,7 +106,7 @@ def block_sigint() -> Iterator[None]:
 
 
 def exit_with_parent(parent: int) -> None:
-    """Let this process end soon after its parent does, however that one was killed."""
+    """Exit soon after the parent process does, however the parent ended."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -81,7 +117,7 @@ def exit_with_parent(parent: int) -> None:
 
 
 def ignore_stop_signals(parent: int, *_: object) -> None:
-    """Let a process that only serves others go on until they are done, and end with its parent."""
+    """Ignore stop signals in a helper process; exit when its parent exits."""
     for number in (*SIGNALS, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     exit_with_parent(parent)

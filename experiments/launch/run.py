@@ -2,49 +2,96 @@
 
 from __future__ import annotations
 
-from experiments.data.splits import BrokenImage
+import re
+from dataclasses import replace
+
+from experiments.data.images import BrokenImage
+from experiments.host.events import Event, Message, Observer, RunDone, RunFailed
 from experiments.host.lock import exclusive_run
-from experiments.host.log import logged
-from experiments.host.machine import Machine, differences, restore_settings
-from experiments.host.progress import Tell, said
+from experiments.host.machine import differences, restore_settings
 from experiments.host.signals import STOP
+from experiments.job import Job
 from experiments.launch.distributed import node_rank, train_distributed
-from experiments.request import Request
+from experiments.training.choices import chosen
 from experiments.training.loop import train_here
+from experiments.training.observers import make_observers
+from experiments.training.weights import keep_only
 from roadmap.errors import Problem
 from roadmap.record import Record, write_record
 
 BROKEN = {
-    "stop": "check-data names all such, --broken skip leaves those of training out",
-    "skip": "images for validation are never left out: mend or remove it (check-data names all)",
+    "stop": "check-data names all of them, --broken skip leaves out those of training",
+    "skip": "validation images are never left out: fix or remove it (check-data names all)",
 }
 
 
-def train(request: Request, *, machine: Machine, command: str, tell: Tell) -> Record:
-    """The record of this run: read if the run is finished, else trained, from its last epoch on.
+def ignore(event: Event) -> None:
+    """Observe nothing."""
 
-    Writes `runs/<identity>/` with `record.json`, `metrics.jsonl`, `log.txt`, `machine.yaml` and
-    `last.ckpt`. Two calls do not train the same run: the second waits and then finds the record.
+
+def train(job: Job, observe: Observer = ignore) -> Record:
+    """Return the record of this run: read it if the run is finished, else train or resume the run.
+
+    Writes `record.json`, `metrics.jsonl`, `log.txt`, `machine.yaml` and, while the run lasts,
+    checkpoints into the run's folder. Two calls never train the same run at the same time: the
+    second waits and then reads the record.
     """
-    folder = request.folder
+    folder = job.folder
     folder.mkdir(parents=True, exist_ok=True)
-    if node_rank(machine) > 0:
-        restore_settings(machine, folder)
-        return train_distributed(request, machine, command, tell)
-    with exclusive_run(folder, request.name, machine.wait, tell):
+    job = replace(job, machine=chosen(job.machine, job.request))
+    if node_rank(job.machine) > 0:
+        restore_settings(job.machine, folder)
+        return train_distributed(job, observe)
+    with exclusive_run(folder, job.name, job.machine.wait, observe):
         STOP.check()
-        found = request.finished()
-        if found is None:
-            for left in folder.glob("*.partial"):  # by a process that was killed while it wrote
-                left.unlink()
-            with logged(folder / "log.txt", tell) as tell:
-                asked, machine = machine, restore_settings(machine, folder)
-                for line in differences(asked, machine):
-                    tell(said(request.name, line))
-                start = train_distributed if machine.world > 1 else train_here
-                try:
-                    found = start(request, machine, command, tell)
-                except BrokenImage as fault:
-                    raise Problem(f"{fault}; {BROKEN[machine.broken]}") from fault
-                write_record(found, folder / "record.json")
-    return found
+        record = job.request.finished()
+        return _trained(job, observe) if record is None else record
+
+
+def _trained(job: Job, observe: Observer) -> Record:
+    """Train, with the run's own observers; the record is written before checkpoints go."""
+    for leftover in job.folder.glob("*.partial"):  # of a process that was killed while it wrote
+        leftover.unlink()
+    own = make_observers(job)
+
+    def observe_all(event: Event) -> None:
+        for observer in (*own, observe):
+            observer(event)
+
+    try:
+        record = _started(job, observe_all)
+        write_record(record, job.folder / "record.json")
+        keep_only(job.machine.keep, job.folder)
+    except BaseException as error:
+        for observer in own:
+            observer(RunFailed(run=job.name, reason=reason(error), error=error))
+        raise
+    for observer in own:
+        observer(RunDone(run=job.name, record=record))
+    return record
+
+
+def _started(job: Job, observe: Observer) -> Record:
+    machine = restore_settings(job.machine, job.folder)
+    for line in differences(job.machine, machine):
+        observe(Message(run=job.name, text=line))
+    start = train_distributed if machine.world > 1 else train_here
+    try:
+        record = start(replace(job, machine=machine), observe)
+    except BrokenImage as fault:
+        raise Problem(f"{fault}; {BROKEN[machine.broken]}") from fault
+    except RuntimeError as fault:
+        if died := re.match(r"DataLoader worker \(pid\(?s?\)? [\d, ]+\) (.*)", str(fault)):
+            raise Problem(
+                f"a loading process {died[1].rstrip('. ')}; is memory short? "
+                "--workers 0 trains without such processes"
+            ) from fault
+        raise
+    assert record is not None  # of rank 0
+    return record
+
+
+def reason(error: BaseException) -> str:
+    """Return why a run failed, in a line for people."""
+    kind = "" if isinstance(error, Problem | OSError) else f"{type(error).__name__}: "
+    return f"{kind}{error}"

@@ -1,7 +1,7 @@
-"""Checkpoints that are whole or not there: written beside, proven by a checksum, one before kept.
+"""Checkpoints: written as a whole, checked by a checksum, with the previous one kept.
 
-A file is a line `sha256 <digest>` and then what torch.save wrote. It is flushed and renamed into
-its place, and the one that was there becomes the one before. Nothing but plain data is loaded.
+A file is a line `sha256 <digest>`, followed by what torch.save wrote. It is flushed and renamed
+into its place, and the file that was there becomes `before.ckpt`. Only plain data is loaded.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ HEAD = b"sha256 "
 
 
 class ChecksummedCheckpointIO(CheckpointIO):
-    """Lightning's way to files, ours."""
+    """Reads and writes Lightning's checkpoints with a checksum."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write the checkpoint; where that fails, what was there before is still there."""
+        """Write the checkpoint; if that fails, the previous one is still there."""
         write_checkpoint(checkpoint, Path(path))
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read a checkpoint, proving it; raises ValueError for one that is damaged."""
+        """Read and check a checkpoint; raises ValueError if it is damaged."""
         return read_checkpoint(Path(path))
 
     def remove_checkpoint(self, path: str | Path) -> None:
@@ -51,18 +51,17 @@ class ChecksummedCheckpointIO(CheckpointIO):
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
-    """Put a checkpoint at `path`; the one there moves to `before.ckpt`."""
+    """Write a checkpoint to `path`; the file that is there moves to `before.ckpt`."""
     buffer = io.BytesIO()
     torch.save(checkpoint, buffer)
     content = buffer.getbuffer()
     head = HEAD + hashlib.sha256(content).hexdigest().encode() + b"\n"
-    beside, before = path.with_suffix(".partial"), path.with_name(BEFORE)
-    put(path, head, content, beside=beside, before=before)
-    _settle(path.parent)
+    put(path, head, content, beside=path.with_suffix(".partial"), before=path.with_name(BEFORE))
+    _flush_names(path.parent)
 
 
-def _settle(folder: Path) -> None:
-    """Have the names in a folder written down, where the system can be asked to."""
+def _flush_names(folder: Path) -> None:
+    """Write the names in a folder to disk, if the system offers that."""
     if hasattr(os, "O_DIRECTORY"):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -72,7 +71,7 @@ def _settle(folder: Path) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's plain data, on the CPU; ValueError where the file is not what was written."""
+    """Return a checkpoint's plain data on the CPU; raises ValueError if the file was changed."""
     with path.open("rb") as file:
         head = file.readline(200)
         content = file.read()
@@ -88,49 +87,61 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def newest(
     folder: Path, say: Callable[[str], None] = lambda line: None
 ) -> tuple[Path, dict[str, Any]] | None:
-    """The newest checkpoint that is whole, and its data; None where none was ever written.
+    """Return the newest undamaged checkpoint and its data; None if none was ever written.
 
-    Says which is not whole; raises Problem where none is.
+    `say` receives a line for each damaged one. Raises Problem if all are damaged.
     """
-    there = [folder / name for name in (LAST, BEFORE) if (folder / name).exists()]
-    damaged = []
-    for path in there:
+    paths = [folder / name for name in (LAST, BEFORE) if (folder / name).exists()]
+    damaged: list[Path] = []
+    for path in paths:
         try:
             saved = read_checkpoint(path)
         except (OSError, ValueError, RuntimeError, EOFError) as error:
-            say(f"{error}; trying the one before")
+            say(f"{error}; trying the previous one")
             damaged.append(path)
             continue
-        for each in damaged:  # lest it be kept as the one before
+        for bad in damaged:  # so that the next save does not keep it as `before.ckpt`
             with suppress(OSError):
-                each.replace(each.with_suffix(".damaged"))
+                bad.replace(bad.with_suffix(".damaged"))
         return path, saved
-    if there:
-        raise Problem(f"no checkpoint in {folder} can be read; --restart begins the run anew")
+    if paths:
+        raise Problem(f"no checkpoint in {folder} can be read; use --restart to start over")
     return None
 
 
 def check_identity(checkpoint: dict[str, Any], identity: Identity, path: Path) -> None:
-    """Raise Problem naming what differs, where a checkpoint is another run's."""
-    found = checkpoint.get("identity", {})
-    differing = [key for key, wanted in asdict(identity).items() if found.get(key) != wanted]
+    """Raise Problem naming the differences if a checkpoint is another run's."""
+    other = checkpoint.get("identity", {})
+    differing = [key for key, wanted in asdict(identity).items() if other.get(key) != wanted]
     if differing:
-        what = ", ".join(f"{key} {found.get(key)!r}" for key in differing)
-        raise Problem(f"{path} is of another run: {what}; --restart begins this one anew")
+        what = ", ".join(f"{key} {other.get(key)!r}" for key in differing)
+        raise Problem(f"{path} is of another run: {what}; use --restart to start this one over")
 
 
 def check_images(checkpoint: dict[str, Any], images: int, path: Path) -> None:
-    """Raise Problem where the run began with another number of training images left out."""
-    began = checkpoint.get("images", images)
-    if began != images:
+    """Raise Problem if the run started with another number of readable training images."""
+    started = checkpoint.get("images", images)
+    if started != images:
         raise Problem(
-            f"{path} is of a run on {began} training images that could be opened, not {images}: "
-            "its order of images cannot be gone on with; --restart begins the run anew"
+            f"{path} is of a run on {started} training images that could be opened, not {images}: "
+            "it cannot be resumed with a different image order; use --restart to start over"
         )
 
 
+def position(checkpoint: dict[str, Any]) -> tuple[int, int]:
+    """Return the epoch in which a checkpoint was saved, and the micro-batches done in it."""
+    progress = checkpoint["loops"]["fit_loop"]
+    epoch = progress["epoch_progress"]["current"]
+    micro_batches = progress["epoch_loop.batch_progress"]
+    whole = epoch["processed"] == epoch["started"]
+    return epoch["processed"], 0 if whole else micro_batches["current"]["processed"]
+
+
 class CheckpointCallback(lightning.Callback):
-    """Saves at the end of every epoch, every `seconds` in between, and when asked to stop."""
+    """Saves after every epoch, every `seconds` in between, and when a stop signal comes.
+
+    `images` is the number of training images, which a resumed run must find again.
+    """
 
     def __init__(
         self, folder: Path, identity: Identity, stop: Stop, seconds: float, *, images: int
@@ -149,7 +160,7 @@ class CheckpointCallback(lightning.Callback):
         task: lightning.LightningModule,
         checkpoint: dict[str, Any],
     ) -> None:
-        """Write down whose it is."""
+        """Store the run's identity in the checkpoint."""
         checkpoint["identity"] = asdict(self.identity)
         checkpoint["images"] = self.images
 
@@ -161,9 +172,9 @@ class CheckpointCallback(lightning.Callback):
         batch: object,
         batch_idx: int,
     ) -> None:
-        """Save where it is time to, between two optimizer steps; not before a validation.
+        """Save if it is time to, between two optimizer steps, but not before a validation.
 
-        After an epoch's last batch Lightning would go on without validating it.
+        After an epoch's last batch Lightning would resume without validating that epoch.
         """
         done = batch_idx + 1
         if done % trainer.accumulate_grad_batches or done == trainer.num_training_batches:
@@ -182,12 +193,28 @@ class CheckpointCallback(lightning.Callback):
         if self._agreed(trainer, self.stop.asked is not None):
             raise Stopped(self.stop.asked, saved=True)
 
+    def can_save(self, trainer: lightning.Trainer) -> bool:
+        """Return whether the run can save while it waits for a batch.
+
+        That is between two optimizer steps of an epoch, if no other process has to save with it.
+        """
+        done = trainer.fit_loop.epoch_loop.batch_progress.current.processed
+        between = done > 0 and done % trainer.accumulate_grad_batches == 0
+        return between and trainer.world_size == 1
+
+    def save_if_possible(self, trainer: lightning.Trainer) -> bool:
+        """Save if the run can; return whether it did."""
+        possible = self.can_save(trainer)
+        if possible:
+            self._save(trainer)
+        return possible
+
     def _save(self, trainer: lightning.Trainer) -> None:
         trainer.save_checkpoint(self.path)
         self.saved = time.monotonic()
 
     def _agreed(self, trainer: lightning.Trainer, wish: bool) -> bool:
-        """Whether one of the run's processes wishes so: they save and stop together."""
+        """Return whether any process of the run wishes so: they save and stop together."""
         if trainer.world_size == 1:
             return wish
         return trainer.strategy.reduce_boolean_decision(wish, all=False)

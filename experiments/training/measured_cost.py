@@ -1,4 +1,4 @@
-"""What a timm model costs: it has no spec to walk, so it is run once and counted."""
+"""The cost of a timm model: it has no spec to walk, so it is run once and counted."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch import nn
 
 @torch.inference_mode()
 def measured_cost(network: nn.Module, image_size: int) -> dict[str, int]:
-    """MACs, parameters and activations for one square RGB image of `image_size` pixels.
+    """Return MACs, parameters and activations for one RGB image of `image_size` pixels a side.
 
-    By the rule of `roadmap.cost`: convolution and linear weights alone. The products of queries,
-    keys and values in attention, which have no weights, are not counted.
+    Only weights of convolutions and linear layers count, as in `roadmap.cost`. The products of
+    queries, keys and values in attention, which have no weights, are not counted.
     """
     macs = activations = 0
 
@@ -20,13 +20,13 @@ def measured_cost(network: nn.Module, image_size: int) -> dict[str, int]:
         macs += output.numel() * module.weight[0].numel()  # each output reads one row of weights
         activations += output.numel()
 
-    weighted = [each for each in network.modules() if isinstance(each, nn.Conv2d | nn.Linear)]
-    hooks = [each.register_forward_hook(count) for each in weighted]
+    weighted = [part for part in network.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(count) for layer in weighted]
     parameter = next(network.parameters())
     was_training = network.training
     network.eval()(torch.zeros(1, 3, image_size, image_size, device=parameter.device))
     network.train(was_training)
     for hook in hooks:
         hook.remove()
-    params = sum(each.numel() for each in network.parameters())
+    params = sum(parameter.numel() for parameter in network.parameters())
     return {"macs": macs, "params": params, "activations": activations}

@@ -1,4 +1,4 @@
-"""Experiments/training/optimizer.py."""
+"""A recipe's optimizer, schedule, mixup and average of the weights, all of them timm's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from roadmap.spec import Recipe
 
 
 def average(network: nn.Module, recipe: Recipe) -> ModelEmaV3 | None:
-    """timm's exponential moving average of the weights, or None where the recipe has none."""
+    """Return timm's moving average of the weights, or None if the recipe has none."""
     if not recipe.ema:
         return None
     averaged = ModelEmaV3(network, decay=recipe.ema)
@@ -23,7 +23,7 @@ def average(network: nn.Module, recipe: Recipe) -> ModelEmaV3 | None:
 
 
 def mixup(recipe: Recipe, classes: int) -> Mixup | None:
-    """timm's mixup and cutmix, or None where the recipe has neither."""
+    """Return timm's mixup and cutmix, or None if the recipe has neither."""
     if not (recipe.mixup or recipe.cutmix):
         return None
     return Mixup(
@@ -36,12 +36,12 @@ def mixup(recipe: Recipe, classes: int) -> Mixup | None:
 
 
 def scaled_rate(recipe: Recipe) -> float:
-    """The learning rate at the recipe's batch."""
+    """Return the learning rate, scaled to the recipe's batch."""
     return recipe.learning_rate * recipe.batch / recipe.base_batch
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """timm's optimizer at the learning rate scaled to the batch."""
+    """Return timm's optimizer at the scaled learning rate."""
     own = {"betas": recipe.betas} if recipe.optimizer == "adamw" else {}
     return create_optimizer_v2(
         network,
@@ -58,7 +58,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def make_schedule(
     optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int
 ) -> Scheduler:
-    """timm's schedule in optimizer steps: linear warm-up from 0, then steps or a cosine."""
+    """Return timm's schedule in optimizer steps: linear warm-up from 0, then steps or a cosine."""
     warmup = round(recipe.warmup_epochs * steps_per_epoch)
     shared = {
         "warmup_t": warmup,

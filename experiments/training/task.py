@@ -13,23 +13,27 @@ import pytorch_lightning as lightning
 import torch
 from timm.loss import SoftTargetCrossEntropy
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics import MeanMetric
 
 from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import NO_IMAGE, Share
+from experiments.training.losses import LossWatch, NotFinite, Step
 from experiments.training.optimizer import average, make_optimizer, make_schedule, mixup
 from roadmap.errors import Problem
 from roadmap.spec import Recipe
 
 
+class Diverged(Exception):
+    """The loss is not finite."""
+
+
 class Classification(lightning.LightningModule):
     """Trains `network` by `recipe`; every random draw of a step belongs to (seed, step).
 
-    After each epoch `correct` tells which validation images are right and `summary` holds
-    train_loss, loss, top1 and top5 (percentages) and the learning rate of the epoch's last step.
-    With an average of the weights (`recipe.ema`) it is the average that is validated. `share` is
-    this process's part of every optimizer step.
+    After each epoch `correct` says which validation images are right. `summary` holds train_loss,
+    loss, top1 and top5 (percentages) and the learning rate of the epoch's last step. With an
+    average of the weights (`recipe.ema`), the average is validated. `share` is this process's part
+    of every optimizer step. A `compiled` network gets batches of one size only.
     """
 
     def __init__(
@@ -41,133 +45,173 @@ class Classification(lightning.LightningModule):
         steps_per_epoch: int,
         seed: int,
         share: Share | None = None,
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         self.network, self.recipe, self.seed = network, recipe, seed
         self.averaged = average(network, recipe)
         self.steps_per_epoch, self.share = steps_per_epoch, share or Share()
+        self.compiled, self.shown = compiled, min(5, classes)
         self.mix = mixup(recipe, classes)
         self.soft_loss = SoftTargetCrossEntropy()
         self.hard_loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        self.train_loss = MeanMetric(nan_strategy="disable")
-        counted = {"average": "micro", "ignore_index": NO_IMAGE}
-        self.validation = MetricCollection(
-            {
-                "top1": MulticlassAccuracy(classes, top_k=1, **counted),
-                "top5": MulticlassAccuracy(classes, top_k=min(5, classes), **counted),
-            }
-        )
-        self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN must show, not vanish
+        self.train_loss = MeanMetric(nan_strategy="disable")  # a NaN must show, not vanish
+        self.losses = LossWatch(torch.device("cpu"))
         self.summary: dict[str, float] = {}
         self.hits: list[Tensor] = []  # of each validation batch, which images are right
         self.correct = torch.empty(0, dtype=torch.bool)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The optimizer; its learning rate is set by the schedule before every step."""
-        optimizer = make_optimizer(self.network, self.recipe)
-        self.schedule = make_schedule(optimizer, self.recipe, self.steps_per_epoch)
-        return optimizer
+        """Return the optimizer; the schedule sets its learning rate before every step."""
+        self.optimizer = make_optimizer(self.network, self.recipe)
+        self.schedule = make_schedule(self.optimizer, self.recipe, self.steps_per_epoch)
+        return self.optimizer
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the present step."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    def on_train_start(self) -> None:
+        """Watch the losses on the device that the network is on by now."""
+        self.losses = LossWatch(self.device, self.share.world)
 
     def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
         """Set this step's learning rate."""
         self.schedule.step_update(self.global_step)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """The loss of one step; stops the run with Diverged where it is not finite."""
+        """Return the loss of one micro-batch; raises Diverged for a loss that is not finite.
+
+        On a GPU, it may be the loss of a few micro-batches before: see LossWatch.
+        """
         images, labels = batch
-        portion = batch_idx % self.share.accumulate * self.share.world + self.share.rank
+        micro_batch = batch_idx % self.share.accumulate * self.share.world + self.share.rank
         with isolated_rng():
             seed_rng(self.seed, self.global_step)  # mixup's ratio is the whole step's
             if self.mix:
                 images, labels = self.mix(images, labels)
-            if portion:  # drop path's draws are the portion's own
-                seed_rng(self.seed, self.global_step, portion)
+            if micro_batch:  # drop path draws for each micro-batch
+                seed_rng(self.seed, self.global_step, micro_batch)
             logits = self.network(images.contiguous(memory_format=torch.channels_last))
         loss = self.soft_loss(logits, labels) if self.mix else self.hard_loss(logits, labels)
-        if not self._finite(loss):
-            rate = self.optimizers().param_groups[0]["lr"]
-            images = self.trainer.train_dataloader.sampler.images(self.current_epoch, batch_idx)
-            raise Diverged(
-                f"the loss is {loss.item()} at step {self.global_step}, learning rate {rate:g}, "
-                f"epoch {self.current_epoch}, batch {batch_idx} of process {self.share.rank}: "
-                f"training images {', '.join(map(str, images))}"
-            )
+        step = Step(
+            step=self.global_step,
+            epoch=self.current_epoch,
+            micro_batch=batch_idx,
+            learning_rate=self.learning_rate,
+        )
+        try:
+            self.losses.add(loss, step)
+        except NotFinite as fault:
+            raise self._diverged(fault) from None
         self.train_loss.update(loss.detach())
         return loss
 
-    def _finite(self, loss: Tensor) -> bool:
-        """Whether the loss is a number in every process: they stop together."""
-        wrong = (~torch.isfinite(loss.detach())).float()
-        if self.share.world > 1:
-            torch.distributed.all_reduce(wrong)
-        return not wrong
+    def check_losses(self) -> None:
+        """Wait until all losses so far are known to be finite; raises Diverged if one is not."""
+        try:
+            self.losses.check()
+        except NotFinite as fault:
+            raise self._diverged(fault) from None
+
+    def _diverged(self, fault: NotFinite) -> Diverged:
+        step = fault.step
+        sampler = self.trainer.train_dataloader.sampler  # type: ignore[union-attr]
+        images = sampler.images(step.epoch, step.micro_batch)
+        return Diverged(
+            f"the loss is {fault.loss} at step {step.step}, learning rate "
+            f"{step.learning_rate:g}, epoch {step.epoch}, batch {step.micro_batch} of process "
+            f"{self.share.rank}: training images {', '.join(map(str, images))}"
+        )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep each process's part of the epoch's loss: some of it may lie before a checkpoint."""
+        """Save no step after a loss that is not finite; store the epoch's loss so far."""
+        self.check_losses()
         own = torch.stack([self.train_loss.mean_value, self.train_loss.weight])
         checkpoint["train_loss"] = torch.stack(gathered(own, self.share.world)).cpu()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with this process's part of the epoch's loss."""
+        """Restore this process's part of the epoch's loss."""
         if len(checkpoint.get("train_loss", ())) != self.share.world:
-            raise Problem("the checkpoint is of another version, or of more processes or fewer; "
-                          "--restart begins the run anew")  # fmt: skip
+            raise Problem(
+                "the checkpoint is of another version or of another number of processes; "
+                "use --restart to start over"
+            )
         own = checkpoint["train_loss"][self.share.rank].to(self.train_loss.weight.device)
         self.train_loss.mean_value, self.train_loss.weight = own
 
     def optimizer_step(self, *given: Any, **named: Any) -> None:
-        """Step, and take the step into the averaged weights before anything can be saved."""
+        """Step, and update the averaged weights before anything can be saved."""
         super().optimizer_step(*given, **named)
         if self.averaged is not None:
             self.averaged.update(self.network, step=self.global_step + 1)
 
     @property
     def validated(self) -> nn.Module:
-        """The network that is validated: with the average of the weights where there is one."""
+        """The network that is validated: with the average of the weights if there is one."""
         return self.network if self.averaged is None else self.averaged.module
+
+    def on_validation_epoch_start(self) -> None:
+        """Validate only after steps whose losses are finite."""
+        self.check_losses()
+        self.sums = torch.zeros(4, device=self.device)  # loss, right first, among five, images
+        self.full = 0  # images in the first batch
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count correct images and sum the loss; labels of NO_IMAGE do not count."""
         images, labels = batch
+        logits = self._logits(images)
+        losses = nn.functional.cross_entropy(
+            logits, labels, ignore_index=NO_IMAGE, reduction="none"
+        )
+        first = logits.argmax(1) == labels
+        among = logits.topk(self.shown).indices == labels[:, None]
+        self.sums += torch.stack([losses.sum(), first.sum(), among.sum(), (labels >= 0).sum()])
+        self.hits.append(first)
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """Return the logits; a compiled network gets a last, smaller batch filled up with zeros.
+
+        Another batch size would make it compile again, and so would a view of another tensor.
+        """
+        count = len(images)
+        self.full = max(self.full, count)
+        if self.compiled:
+            filled = images.new_zeros(self.full, *images.shape[1:])
+            filled[:count] = images
+            images = filled
         images = images.contiguous(memory_format=torch.channels_last)
-        logits = self.validated.eval()(images).float()
-        self.validation.update(logits, labels)
-        self.hits.append(logits.argmax(1) == labels)
-        there = labels != NO_IMAGE  # torchmetrics takes weights of 0 for 1 under this nan_strategy
-        losses = nn.functional.cross_entropy(logits[there], labels[there], reduction="none")
-        self.validation_loss.update(losses)
+        return self.validated.eval()(images)[:count].float()
 
     def on_validation_epoch_end(self) -> None:
-        """Sum up the epoch."""
-        found = self.validation.compute().items()
-        accuracy = {name: round(100 * each.item(), 4) for name, each in found}
+        """Summarize the epoch."""
+        if self.share.world > 1:
+            torch.distributed.all_reduce(self.sums)
+        loss, first, among, images = self.sums.tolist()
         self.summary = {
             "train_loss": self.train_loss.compute().item(),
-            "loss": self.validation_loss.compute().item(),
-            **accuracy,
-            "learning_rate": self.optimizers().param_groups[0]["lr"],
+            "loss": (self.sums[0] / self.sums[3]).item(),
+            "top1": round(100 * first / images, 4),
+            "top5": round(100 * among / images, 4),
+            "learning_rate": self.learning_rate,
         }
         self.correct = in_order(gathered(torch.cat(self.hits), self.share.world))
         self.hits.clear()
-        if not all(math.isfinite(each) for each in self.summary.values()):
-            raise Diverged(f"the validation loss is {self.summary['loss']}")
-        for metric in (self.train_loss, self.validation, self.validation_loss):
-            metric.reset()
+        self.train_loss.reset()
+        if not all(math.isfinite(number) for number in self.summary.values()):
+            raise Diverged(f"the validation loss is {loss / images}")
 
 
 def gathered(own: Tensor, world: int) -> list[Tensor]:
-    """What each of `world` processes has."""
+    """Return the tensors of all `world` processes, by rank."""
     if world == 1:
         return [own]
-    found = [torch.empty_like(own) for _ in range(world)]
-    torch.distributed.all_gather(found, own)
-    return found
+    tensors = [torch.empty_like(own) for _ in range(world)]
+    torch.distributed.all_gather(tensors, own)
+    return tensors
 
 
-def in_order(found: list[Tensor]) -> Tensor:
+def in_order(dealt: list[Tensor]) -> Tensor:
     """Restore the order of images that `EvaluationSampler` dealt to the processes: (n × world,)."""
-    return torch.stack(found, dim=1).flatten().cpu()
-
-
-class Diverged(Exception):
-    """The loss is no finite number."""
+    return torch.stack(dealt, dim=1).flatten().cpu()

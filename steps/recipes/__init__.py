@@ -1,1 +1,1 @@
-"""Training recipes as YAML, and their loader."""
+"""Training recipes as YAML, and what reads them."""

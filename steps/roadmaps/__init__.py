@@ -1,5 +1,1 @@
-"""Roadmaps as YAML, and their loader."""
-
-from steps.roadmaps.load import load_roadmap
-
-__all__ = ["load_roadmap"]
+"""Roadmaps as YAML, and what reads them."""

@@ -1,1 +1,1 @@
-"""Studies as YAML, their designs, and their loader."""
+"""Studies as YAML, what reads them, and one module per design."""

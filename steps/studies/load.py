@@ -1,4 +1,4 @@
-"""Studies read from YAML: a roadmap, a design, seeds. Those shipped lie in `steps/studies/`.
+"""Read studies from YAML: a roadmap, a design, seeds. The shipped ones are in this folder.
 
 design: leave_one_out
 roadmap: tiny
@@ -9,20 +9,26 @@ set: {recipe.epochs: 3}
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import typing
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from roadmap import strict_yaml
 from roadmap.errors import Problem, unknown
+from roadmap.rows import Roadmap
 from roadmap.spec import from_dict
 from steps.roadmaps.load import load_roadmap
+from steps.studies.contrast import Designed, Name
 from steps.studies.designs import DESIGNS
 from steps.studies.study import Study, distinct
 
 COMMON = ("title", "design", "roadmap", "seeds", "margin", "set")
+_FOLDER = Path(__file__).parent
+ReadRoadmap = Callable[[str, Path | None], Roadmap]
 
 
 def load_study(
@@ -31,102 +37,101 @@ def load_study(
     roadmap: str | None = None,
     steps: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
+    read_roadmap: ReadRoadmap = lambda name, steps: load_roadmap(name, steps=steps),
 ) -> Study:
-    """The shipped study of that name, or the one in a YAML file, on its roadmap or on `roadmap`.
+    """Return the shipped study of that name, or the one in a YAML file.
 
-    `overrides` are fields of every variant's spec by dotted key, beside the study's own. Raises
-    Problem naming file, line and key for anything that does not fit.
+    It is on its own roadmap or on `roadmap`. `overrides` are fields of every variant's spec by
+    dotted key, in addition to the study's own. Raises Problem with file, line and key for anything
+    wrong. `read_roadmap` reads a roadmap by name and steps file.
     """
-    document = strict_yaml.read(_file(str(name)))
-    data = document.data
-    with document.at():
-        if "design" not in data:
-            raise Problem("key 'design' is missing")
-    with document.at("design"):
-        if not isinstance(data["design"], str) or data["design"] not in DESIGNS:
-            raise unknown("design", data["design"], DESIGNS)
-        design = DESIGNS[data["design"]]
-    keys = list(inspect.signature(design).parameters)[1:]
-    with document.at():
-        for key in data:
-            if key not in (*COMMON, *keys):
-                raise unknown(f"key of design {data['design']!r}:", key, [*COMMON, *keys])
+    path = strict_yaml.locate("study", str(name), shipped=_FOLDER)
+    document = strict_yaml.read(path)
+    design, given = _design(document)
+    settings = _typed(document, "set", Settings, {}) | dict(overrides or {})
     with document.at("set"):
-        settings = _typed(data, "set", dict[str, Any], {}) | dict(overrides or {})
         if "network.classes" in settings:
             raise Problem("network.classes comes from the data; it cannot be set")
+    own = _typed(document, "roadmap", Path_, "tiny")
+    if own.endswith((".yaml", ".yml")):
+        own = str(document.path.parent / own)
     with document.at("roadmap"):
-        own = _typed(data, "roadmap", str, "tiny")
-        if own.endswith((".yaml", ".yml")):
-            own = str(document.path.parent / own)
-        path = load_roadmap(roadmap or own, steps=steps)
+        as_read = read_roadmap(roadmap or own, steps)
+    seeds, margin = _typed(document, "seeds", int, 3), _typed(document, "margin", float, 0.5)
     with document.at("seeds"):
-        seeds = _typed(data, "seeds", int, 3)
         if not 1 <= seeds <= 1000:
             raise Problem(f"seeds must be 1 to 1000, got {seeds}")
     with document.at("margin"):
-        margin = float(_typed(data, "margin", float, 0.5))
         if not 0 < margin < 100:
             raise Problem(f"margin must be above 0 and below 100 points, got {margin:g}")
-    given = {}
-    for key in keys:
-        if data.get(key) is not None:
-            with document.at(key):
-                given[key] = _typed(data, key, KINDS[key], None)
-        elif inspect.signature(design).parameters[key].default is inspect.Parameter.empty:
-            with document.at("design"):
-                raise Problem(f"design {data['design']!r} needs the key {key!r}")
-    with document.at(*["set"] * bool(data.get("set") and not overrides)):
-        base = path.overridden(settings)
+    with document.at(*["set"] * bool(document.data.get("set") and not overrides)):
+        base = as_read.overridden(settings)
+    of = given.get("of")
     with document.at():
-        of = given.get("of")
         if of in settings:
             raise Problem(f"{of} is what the study varies; it cannot be set")
-        made = design(base if of else path, **given)  # what is set decides whether `of` matters
-        path = replace(path, name=document.path.stem, rows=made.rows).overridden(settings)
-        if of and len({row.spec.fingerprint for row in path}) < len(made.rows):
+        # The settings decide whether a swept field has an effect, so a sweep starts from them.
+        made = design(base if of else as_read, **given)
+        variants = replace(as_read, name=path.stem, rows=made.rows).overridden(settings)
+        if of and len({row.spec.fingerprint for row in variants}) < len(made.rows):
             raise Problem(f"{of} is what the study varies; what is set overwrites it")
     varied = of or " × ".join(given.get("steps", ()))
-    kind = data["design"].replace("_", " ") + (f" of {varied}" if varied else "")
-    title = _typed(data, "title", str, f"{kind}: {path.title}")
+    kind = document.data["design"].replace("_", " ") + (f" of {varied}" if varied else "")
+    title = _typed(document, "title", Name, f"{kind}: {as_read.title}")
     return Study(
-        design=data["design"],
-        roadmap=replace(path, title=title),
+        design=document.data["design"],
+        roadmap=replace(variants, title=title),
         base=base,
         seeds=seeds,
-        margin=margin,
-        contrasts=tuple(distinct(each, path) for each in made.contrasts),
+        margin=float(margin),
+        contrasts=tuple(distinct(contrast, variants) for contrast in made.contrasts),
         asks=made.asks,
         left_out=made.left_out,
     )
 
 
 def shipped() -> list[str]:
-    """The names of the studies that come with the project."""
-    return sorted(
-        each.name.removesuffix(".yaml") for each in _FOLDER.iterdir() if each.name.endswith(".yaml")
-    )
+    """Return the names of the studies that come with the project."""
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
 
 
-_FOLDER = resources.files("steps.studies")
+def _design(document: strict_yaml.Document) -> tuple[Callable[..., Designed], dict[str, Any]]:
+    """Return the design of a study and the parameters that are given for it."""
+    data = document.data
+    with document.at():
+        if "design" not in data:
+            raise Problem("key 'design' is missing")
+    name = data["design"]
+    with document.at("design"):
+        if not isinstance(name, str) or name not in DESIGNS:
+            raise unknown("design", name, DESIGNS)
+    parameters = list(inspect.signature(DESIGNS[name]).parameters.values())[1:]
+    keys = [parameter.name for parameter in parameters]
+    with document.at():
+        for key in data:
+            if key not in (*COMMON, *keys):
+                raise unknown(f"key of design {name!r}:", key, [*COMMON, *keys])
+    hints = typing.get_type_hints(DESIGNS[name], include_extras=True)
+    given = {
+        key: _typed(document, key, hints[key], None) for key in keys if data.get(key) is not None
+    }
+    for parameter in parameters:
+        if parameter.name not in given and parameter.default is inspect.Parameter.empty:
+            with document.at("design"):
+                raise Problem(f"design {name!r} needs the key {parameter.name!r}")
+    return DESIGNS[name], given
 
 
-def _file(name: str) -> Path:
-    if name.endswith((".yaml", ".yml")):
-        return Path(name)
-    if name not in shipped():
-        raise unknown("study", name, [*shipped(), "FILE.yaml"])
-    return Path(str(_FOLDER / f"{name}.yaml"))
+Settings = Annotated[dict[str, Any], Field(max_length=200)]
+Path_ = Annotated[str, Field(max_length=4096)]
 
 
-def _typed(data: Mapping[str, Any], key: str, kind: Any, default: Any) -> Any:
-    if data.get(key) is None:
+def _typed(document: strict_yaml.Document, key: str, kind: Any, default: Any) -> Any:
+    """Return the value of a key, checked; `default` if it is absent or null."""
+    if document.data.get(key) is None:
         return default
-    try:
-        return from_dict(kind, data[key])
-    except Problem as problem:
-        raise Problem(f"{key}: {problem}") from None
-
-
-KINDS = {"samples": int, "seed": int, "of": str, "values": list[Any], "rows": list[str],
-         "steps": list[str], "row": str}  # fmt: skip
+    with document.at(key):
+        try:
+            return from_dict(kind, document.data[key])
+        except Problem as problem:
+            raise Problem(f"{key}: {problem}") from None

@@ -1,4 +1,4 @@
-"""Steps/studies/paths.py."""
+"""Designs along the path: each step where it stands, at the end, or at the start."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from steps.studies.contrast import (
     contrast_between,
     path_changes,
     step_names,
+    variant_of,
 )
 
 
 def path(roadmap: Roadmap) -> Designed:
-    """The cumulative roadmap: each row against the one it starts from."""
+    """Compare each row of the roadmap with the row it starts from."""
     names = step_names([row for row in roadmap if row.before and not row.is_branch])
     contrasts = [
         Contrast(
@@ -35,28 +36,26 @@ def path(roadmap: Roadmap) -> Designed:
 
 
 def leave_one_out(roadmap: Roadmap) -> Designed:
-    """The last row without each step: what the step is worth at the end."""
+    """Compare the last row with itself without each step: what the step is worth at the end."""
     changes, base = path_changes(roadmap), roadmap.rows[0]
     names = step_names(changes)
     end = replace(changes[-1], before=None, uses=())
     variants, contrasts, left_out = Variants(), [], {}
     last = variants.add(end)
     for change in changes:
-        rest = [other for other in changes if other is not change]
+        name, rest = names[change.number], [other for other in changes if other is not change]
         try:
+            spec = composed(base.spec, rest)
+            title = f"without {change.title}"
             number = variants.add(
-                replace(
-                    change, number=f"without-{names[change.number]}",
-                    title=f"without {change.title}", spec=composed(base.spec, rest), before=end,
-                    uses=(),
-                )
-            )  # fmt: skip
+                variant_of(change, f"without-{name}", spec, before=end, title=title)
+            )
         except Problem as problem:
-            left_out[names[change.number]] = f"cannot be left out: {problem}"
+            left_out[name] = f"cannot be left out: {problem}"
             continue
-        contrasts.append(contrast_between(change, last, number, names[change.number]))
+        contrasts.append(contrast_between(change, last, number, step=name))
     return Designed(
-        rows=tuple(variants.rows.values()),
+        rows=variants.rows,
         contrasts=tuple(contrasts),
         asks="the end of the path minus the same without the step",
         left_out=left_out,
@@ -64,25 +63,22 @@ def leave_one_out(roadmap: Roadmap) -> Designed:
 
 
 def one_at_a_time(roadmap: Roadmap) -> Designed:
-    """The base with each step alone: what the step is worth at the start."""
+    """Compare the base with each step alone to the base: what the step is worth at the start."""
     changes, base = path_changes(roadmap), roadmap.rows[0]
     names = step_names(changes)
     variants, contrasts, left_out = Variants(), [], {}
     first = variants.add(base)
     for change in changes:
+        name = names[change.number]
         try:
             spec = composed(base.spec, [change])
-            number = variants.add(
-                replace(
-                    change, number=f"with-{names[change.number]}", spec=spec, before=base, uses=()
-                )
-            )
+            number = variants.add(variant_of(change, f"with-{name}", spec, before=base))
         except Problem as problem:
-            left_out[names[change.number]] = f"cannot come first: {problem}"
+            left_out[name] = f"cannot come first: {problem}"
             continue
-        contrasts.append(contrast_between(change, number, first, names[change.number]))
+        contrasts.append(contrast_between(change, number, first, step=name))
     return Designed(
-        rows=tuple(variants.rows.values()),
+        rows=variants.rows,
         contrasts=tuple(contrasts),
         asks="the base with the step alone minus the base",
         left_out=left_out,

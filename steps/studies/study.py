@@ -1,4 +1,4 @@
-"""Steps/studies/study.py."""
+"""A study as a value: variants of a roadmap and what is asked of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from roadmap.rows import Roadmap
-from steps.studies import designs
+from steps.studies import paths
 from steps.studies.contrast import Contrast
 
 
@@ -15,8 +15,8 @@ class Study:
     """Variants of a roadmap, as a roadmap of their own, to be trained with `seeds` seeds each.
 
     `base` is the roadmap that is varied, with the study's settings. `margin` is the smallest
-    difference that matters, in points of top-1. `asks` says what a verdict's difference subtracts
-    from what, `left_out` of steps why the design has no variant for them.
+    difference that matters, in the unit of the measure's differences: for top-1, points. `asks`
+    says what a verdict subtracts from what. `left_out` has the reason why a step has no variant.
     """
 
     design: str
@@ -36,7 +36,7 @@ class Study:
     @property
     def path(self) -> Study:
         """The study of the path through the same roadmap."""
-        title, made = f"path: {self.base.title}", designs.path(self.base)
+        title, made = f"path: {self.base.title}", paths.path(self.base)
         return replace(
             self,
             design="path",
@@ -48,7 +48,7 @@ class Study:
 
 
 def distinct(contrast: Contrast, path: Roadmap) -> Contrast:
-    """The contrast with variants of the same spec under one number, where they may cancel out."""
+    """Return the contrast with equal specs under one number; weights that cancel out are gone."""
     first: dict[str, str] = {}
     same = {row.number: first.setdefault(row.spec.fingerprint, row.number) for row in path}
     parts = []

@@ -3,13 +3,15 @@
 import base64
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from roadmap.errors import Problem
 from roadmap.receptive_field import ReceptiveField
-from roadmap.record import read_record, read_records, write_record
+from roadmap.record import Asked, read_record, read_records, write_record
+from roadmap.spec import from_dict, to_dict
 
 OLD = Path(__file__).parents[2] / "results" / "tiny" / "07-move_up_depthwise-seed0.json"
 
@@ -100,3 +102,75 @@ def test_what_may_have_been_a_record_is_named(text, tmp_path):
     (tmp_path / "torn.json").write_text(text)
     (message,) = read_records(tmp_path).broken
     assert str(tmp_path / "torn.json") in message
+
+
+@pytest.mark.parametrize(
+    ("command", "asked"),
+    [
+        ("roadmap run path", (None, False, None, None)),
+        ("roadmap run --seeds 3 --branches", (None, False, 3, None)),
+        ("roadmap run path --until-decided --seeds=2 --max-seeds 5", (None, True, 2, 5)),
+        ("roadmap train 05 --data 'my images/a'", ("my images/a", False, None, None)),
+        ("roadmap train 05 --data=flowers --seed 1", ("flowers", False, None, None)),
+        ("roadmap run --data it's --seeds many", ("it's", False, None, None)),
+        ("roadmap run --seeds 99999999 --data", (None, False, None, None)),
+        ("", (None, False, None, None)),
+    ],
+)
+def test_an_old_command_tells_what_was_asked(command, asked):
+    data, until_decided, first_seeds, most_seeds = asked
+    assert Asked.of_command(command) == Asked(
+        data=data, until_decided=until_decided, first_seeds=first_seeds, most_seeds=most_seeds,
+        derived=True,
+    )  # fmt: skip
+
+
+def old_data(command):
+    """The word after --data, as the report read it before records kept it."""
+    words = command.replace("--data=", "--data ").split()
+    place = words.index("--data") + 1 if "--data" in words else len(words)
+    return " ".join(words[place : place + 1]) or None
+
+
+def old_number(words, option):
+    """A number of seeds, as verdicts read it before records kept it."""
+    given = words[words.index(option) + 1] if option in words[:-1] else ""
+    return int(given) if given.isdecimal() and len(given) < 7 else None
+
+
+def test_facts_derived_from_committed_records_are_those_of_the_earlier_rules():
+    found = read_records(OLD.parents[1]).records
+    assert len(found) > 200
+    for record in found:
+        command, asked = record.provenance.command, record.asked
+        words = command.replace("=", " ").split()
+        assert asked.derived and asked.data == old_data(command)
+        assert asked.until_decided == ("--until-decided" in words)
+        assert asked.first_seeds == old_number(words, "--seeds")
+        assert asked.most_seeds == old_number(words, "--max-seeds")
+
+
+def test_what_a_new_run_asked_is_written_and_what_was_derived_is_not(tmp_path):
+    found = read_record(OLD)
+    assert "asked" not in to_dict(found)
+    asked = Asked(data="flowers", until_decided=True, first_seeds=2)
+    write_record(replace(found, asked=asked), tmp_path / "new.json")
+    assert json.loads((tmp_path / "new.json").read_text())["asked"] == {
+        "data": "flowers", "until_decided": True, "first_seeds": 2, "most_seeds": None,
+    }  # fmt: skip
+    assert read_record(tmp_path / "new.json").asked == asked
+
+
+def test_a_torn_record_is_told_from_one_with_a_wrong_field(tmp_path):
+    path = tmp_path / "record.json"
+    path.write_bytes(OLD.read_bytes()[:100])
+    with pytest.raises(Problem, match=r"record\.json: not readable as a record: Invalid JSON"):
+        read_record(path)
+    path.write_text(json.dumps(json.loads(OLD.read_text()) | {"macs": "many"}))
+    with pytest.raises(Problem, match=r"record\.json: not a record: macs: "):
+        read_record(path)
+
+
+def test_a_word_that_is_no_unicode_text_is_no_plain_value():
+    with pytest.raises(Problem, match="is no plain value"):
+        from_dict(str, "\ud800")

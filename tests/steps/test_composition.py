@@ -124,7 +124,7 @@ def test_rows_are_the_papers(roadmap):
         (["move_up_depthwise"], "needs a depthwise convolution .* apply 'depthwise' before it"),
         (["inverted_bottleneck", "inverted_bottleneck"], "is it inverted already"),
         (["depthwise", "move_up_depthwise", "inverted_bottleneck"] * 2, "is it inverted already"),
-        (["stage_ratio"], "needs one depth per stage: 4, got \\[1, 2\\]"),
+        (["stage_ratio"], "needs one depth per stage: 4, got \\(1, 2\\)"),
     ],
 )
 def test_what_makes_no_sense_is_said(names, message):

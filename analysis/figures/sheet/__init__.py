@@ -1,1 +1,1 @@
-"""The sheet that every figure is drawn on: style, layout, labels, themes."""
+"""What all figures share: style, layout, text, labels, themes."""

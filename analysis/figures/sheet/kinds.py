@@ -1,4 +1,4 @@
-"""Analysis/figures/sheet/kinds.py."""
+"""One colour per kind of layer, in figures of cost and in diagrams of blocks."""
 
 from __future__ import annotations
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from analysis.figures.sheet.text import printable
 from analysis.figures.sheet.themes import THEMES, darken
 from roadmap.errors import unknown
 from roadmap.files import put_bytes, put_text
@@ -21,13 +23,22 @@ TYPE = {"one-column": 6.0, "two-column": 7.5}
 
 INK, FAINT, GRID = "#222222", "#777777", "#DDDDDD"
 
+# No dates and no version of matplotlib in a file: the same figure is the same bytes.
+_METADATA: dict[str, dict[str, str | None]] = {
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+_SOURCE = {"pdf": "Subject", "svg": "Source", "png": "Source"}  # the format's name for it
+
 
 def applied() -> AbstractContextManager:
-    """The style, for drawing and for saving, and nothing of the user's own settings.
+    """Return the style as a context, for drawing and for saving, without the user's own settings.
 
-    DejaVu Sans comes with matplotlib, so that figures are equal everywhere. PDF embeds it as
-    TrueType, which publishers ask for (type 42); SVG draws its text as paths, since a web page or
-    an editor need not have the font.
+    DejaVu Sans comes with matplotlib, so figures are equal on all machines. PDF embeds it as
+    TrueType (type 42), which publishers ask for. SVG draws its text as paths, since a web page or
+    an editor may not have the font.
     """
     return matplotlib.rc_context(
         matplotlib.rcParamsDefault
@@ -55,60 +66,72 @@ def applied() -> AbstractContextManager:
 
 
 def width_of(width: str) -> float:
-    """Inches of one of WIDTHS; raises Problem for another."""
+    """Return the inches of one of WIDTHS. Raises Problem for an unknown name."""
     if width not in WIDTHS:
         raise unknown("width", width, WIDTHS)
     return WIDTHS[width]
 
 
-# No dates and no version of matplotlib in a file: the same figure is the same bytes.
-_METADATA = {
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
-}
+class Draw(Protocol):
+    """A function that draws a figure for one of WIDTHS."""
 
-_SOURCE = {"pdf": "Subject", "svg": "Source", "png": "Source"}  # the format's name for it
+    def __call__(self, *, width: str) -> Figure:
+        """Return the figure. Raises Problem for an unknown width."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A figure that can be drawn: its name, its caption and how, for each width that it has.
+    """A figure that can be drawn for every width: its name, its caption, and how.
 
-    `draw` takes the width by that name. `source` is the fingerprint of what it shows; its files
-    carry it.
+    `summary` says in a sentence or two what the figure shows, `details` how to read it and where
+    its numbers come from. `source` is the fingerprint of what it shows; the files carry it. A
+    drawing with `compares` shows two sides that are also figures of their own.
     """
 
     name: str
-    caption: str
-    draw: Callable[..., Figure]
-    widths: Collection[str] = tuple(WIDTHS)
+    summary: str
+    draw: Draw
+    details: str = ""
     source: str = ""
+    compares: bool = False
+
+    @property
+    def caption(self) -> str:
+        """The whole caption, for a paper."""
+        return printable(f"{self.summary} {self.details}".strip())
+
+
+def cleaned(figure: Figure) -> Figure:
+    """Replace the control characters in all texts of a figure, in place."""
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_text(printable(text.get_text()))
+    return figure
 
 
 def save(
     drawing: Drawing, folder: Path, *, width: str = "two-column", theme: str = "light"
 ) -> list[Path]:
-    """Write its `name`.pdf, .svg, .png (200 dpi) and the caption as .txt; returns their paths.
+    """Write `name`.pdf, .svg, .png (200 dpi) and the caption as .txt; return their paths.
 
-    A figure without this width is drawn for the one that it has. Raises Problem for a width or a
-    theme that is none.
+    Raises Problem for an unknown width or theme.
     """
     width_of(width)
     if theme not in THEMES:
         raise unknown("theme", theme, THEMES)
-    figure = drawing.draw(width=width if width in drawing.widths else next(iter(drawing.widths)))
+    figure = drawing.draw(width=width)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     with applied():
+        cleaned(figure)
         if theme == "dark":
             darken(figure)
         for kind, metadata in _METADATA.items():
             paths.append(folder / f"{drawing.name}.{kind}")
             drawn = io.BytesIO()
-            told = {_SOURCE[kind]: drawing.source} if drawing.source else {}
-            figure.savefig(drawn, format=kind, metadata=metadata | told)
+            source = {_SOURCE[kind]: drawing.source} if drawing.source else {}
+            figure.savefig(drawn, format=kind, metadata=metadata | source)
             put_bytes(paths[-1], drawn.getbuffer())
     paths.append(folder / f"{drawing.name}.txt")
-    put_text(paths[-1], drawing.caption.strip() + "\n")
+    put_text(paths[-1], drawing.caption + "\n")
     return paths

@@ -11,25 +11,18 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from analysis.tables.verdict_table import FORMATS, render_verdicts
-from analysis.verdicts import judge as judge_module
+from analysis.verdicts.agreement import rank_correlation
+from analysis.verdicts.images import over_images, right
 from analysis.verdicts.judge import judge
 from analysis.verdicts.more_seeds import next_runs
+from analysis.verdicts.orders import order_dependence, over_orders
 from analysis.verdicts.paper import judge_paper
-from analysis.verdicts.statistics import (
-    Cell,
-    difference,
-    holm,
-    over_images,
-    over_orders,
-    rank_correlation,
-    right,
-    seeds_needed,
-)
+from analysis.verdicts.statistics import Sample, difference, holm, seeds_needed
 from analysis.verdicts.study import judge_study
 from analysis.verdicts.verdict import UNDECIDED
 from roadmap.errors import Problem
 from roadmap.paper import paper_rows
-from roadmap.record import read_records, write_record
+from roadmap.record import Asked, read_records, write_record
 from steps.roadmaps.load import load_roadmap
 from steps.studies.contrast import Contrast
 from steps.studies.designs import DESIGNS
@@ -42,7 +35,7 @@ STUDIES = 2000
 
 def test_a_difference_is_welchs_test():
     one, other = [80.1, 80.5, 79.9, 80.3], [81.0, 82.1, 80.2]
-    found = difference({"a": Cell.of(one), "b": Cell.of(other)}, {"b": 1.0, "a": -1.0})
+    found = difference({"a": Sample.of(one), "b": Sample.of(other)}, {"b": 1.0, "a": -1.0})
     theirs = stats.ttest_ind(other, one, equal_var=False)
     assert found.p == pytest.approx(theirs.pvalue)
     assert found.interval() == pytest.approx(tuple(theirs.confidence_interval(0.95)))
@@ -52,7 +45,7 @@ def test_a_difference_is_welchs_test():
 def test_a_mean_over_orders_that_share_nothing_is_students():
     values = [1.0, 2.5, 0.4, 1.9]
     parts = [{f"a{order}": 1.0} for order in range(4)]
-    cells = {f"a{order}": Cell.of([value]) for order, value in enumerate(values)}
+    cells = {f"a{order}": Sample.of([value]) for order, value in enumerate(values)}
     found, theirs = over_orders(cells, parts), stats.ttest_1samp(values, 0)
     assert found.p == pytest.approx(theirs.pvalue)
     assert found.interval() == pytest.approx(tuple(theirs.confidence_interval(0.95)))
@@ -60,8 +53,8 @@ def test_a_mean_over_orders_that_share_nothing_is_students():
 
 def test_orders_that_share_a_run_share_its_noise():
     """All orders begin at the same run: that noise stays in the mean however many there are."""
-    cells = {"base": Cell(mean=80.0, std=3.0, n=2)}
-    cells |= {f"a{order}": Cell(mean=81.0, std=0.1, n=2) for order in range(20)}
+    cells = {"base": Sample(mean=80.0, std=3.0, n=2)}
+    cells |= {f"a{order}": Sample(mean=81.0, std=0.1, n=2) for order in range(20)}
     found = over_orders(cells, [{f"a{order}": 1.0, "base": -1.0} for order in range(20)])
     assert found.error == pytest.approx(3.0 / 2**0.5, rel=0.01)
     assert found.freedom == pytest.approx(1.0, rel=0.05)
@@ -81,7 +74,7 @@ def test_holm_is_statsmodels():
 
 def test_the_smallest_effect_is_seen_in_four_of_five_studies():
     generator = numpy.random.default_rng(1)
-    smallest = difference({"a": Cell(mean=0, std=1, n=5), "b": Cell(mean=1, std=1, n=5)},
+    smallest = difference({"a": Sample(mean=0, std=1, n=5), "b": Sample(mean=1, std=1, n=5)},
                           {"b": 1.0, "a": -1.0}).smallest()  # fmt: skip
     one = generator.normal(0, 1, (20000, 5))
     other = generator.normal(smallest, 1, (20000, 5))
@@ -90,13 +83,13 @@ def test_the_smallest_effect_is_seen_in_four_of_five_studies():
 
 
 def test_seeds_needed_are_the_fewest_that_show_the_difference():
-    cells = {"a": Cell(mean=80, std=1.0, n=3), "b": Cell(mean=81, std=1.0, n=3)}
+    cells = {"a": Sample(mean=80, std=1.0, n=3), "b": Sample(mean=81, std=1.0, n=3)}
     weights = {"b": 1.0, "a": -1.0}
     needed = seeds_needed(cells, weights)
     assert needed == 17  # the textbook's 16.7 a group for an effect of one standard deviation
     assert seeds_needed(cells, weights, alpha=0.005) > needed
-    assert seeds_needed({**cells, "b": Cell(mean=80.001, std=1.0, n=3)}, weights) is None
-    assert seeds_needed({**cells, "b": Cell(mean=81, std=None, n=1)}, weights) is None
+    assert seeds_needed({**cells, "b": Sample(mean=80.001, std=1.0, n=3)}, weights) is None
+    assert seeds_needed({**cells, "b": Sample(mean=81, std=None, n=1)}, weights) is None
 
 
 @pytest.mark.parametrize(
@@ -104,7 +97,7 @@ def test_seeds_needed_are_the_fewest_that_show_the_difference():
 )
 def test_needs_are_what_simulated_studies_need(steady, noisy, alpha):
     """Also of rows so unlike in spread that Welch's test has one degree of freedom left."""
-    cells = {"a": Cell(mean=80, std=steady, n=3), "b": Cell(mean=86, std=noisy, n=3)}
+    cells = {"a": Sample(mean=80, std=steady, n=3), "b": Sample(mean=86, std=noisy, n=3)}
     needed = seeds_needed(cells, {"b": 1.0, "a": -1.0}, alpha)
     generator = numpy.random.default_rng(5)
 
@@ -119,7 +112,7 @@ def test_needs_are_what_simulated_studies_need(steady, noisy, alpha):
 
 def test_verdicts_hold_when_the_other_runs_are_there():
     """Holm's adjustment is over all that the study will test, those without runs as well."""
-    cells = {"a": Cell(mean=80, std=1.0, n=3), "b": Cell(mean=83, std=1.0, n=3)}
+    cells = {"a": Sample(mean=80, std=1.0, n=3), "b": Sample(mean=83, std=1.0, n=3)}
     planned = [contrast("b", "a"), contrast("c", "a"), contrast("d", "a"), contrast("e", "a")]
     alone, among = judge(planned[:1], cells, 1.0)[0], judge(planned, cells, 1.0)[0]
     assert among.p == pytest.approx(4 * alone.p) and alone.verdict == "better"
@@ -130,16 +123,16 @@ def test_verdicts_hold_when_the_other_runs_are_there():
 
 def test_orders_are_judged_from_three_on():
     parts = tuple({f"b{order}": 1.0, f"a{order}": -1.0} for order in range(4))
-    cells = {name: Cell(mean=80.0 + order, std=1.0, n=2)
+    cells = {name: Sample(mean=80.0 + order, std=1.0, n=2)
              for order, part in enumerate(parts[:2]) for name in part}  # fmt: skip
     planned = [Contrast(step="it", title="it", group="", parts=parts)]
     assert judge(planned, cells, 1.0)[0].verdict == "lacks runs"
 
 
 def test_one_seed_has_no_spread_and_none_is_invented():
-    cells = {"a": Cell.of([80.0]), "b": Cell.of([90.0])}
+    cells = {"a": Sample.of([80.0]), "b": Sample.of([90.0])}
     found = difference(cells, {"b": 1.0, "a": -1.0})
-    assert found.value == 10 and found.interval() is found.p is found.better is None
+    assert found.value == 10 and found.interval() is found.p is found.above_zero is None
     (verdict,) = judge([contrast("b", "a")], cells, 1.0)
     assert verdict.verdict == "undecided: no spread" and verdict.low is None
 
@@ -167,7 +160,7 @@ def test_verdicts_of_the_paper_that_hang_on_its_rounding_are_named():
     study = load_study("path", roadmap="resnet50")
     *_, note = judge_paper(study, "resnet50").notes
     named = set(note.partition("lost: ")[2].split(", "))
-    cells = {number: Cell(mean=row.top1, std=row.std, n=row.n)
+    cells = {number: Sample(mean=row.top1, std=row.std, n=row.n)
              for number, row in paper_rows("resnet50").items()}  # fmt: skip
     before = {each.step: each.verdict for each in judge(study.contrasts, cells, study.margin)}
     generator, turned = numpy.random.default_rng(0), set()
@@ -189,14 +182,14 @@ def unadjusted(verdict):
     rows = paper_rows("resnet50")
     study = load_study("path", roadmap="resnet50")
     (weights,) = (each.weights for each in study.contrasts if each.step == verdict.step)
-    cells = {name: Cell(mean=rows[name].top1, std=rows[name].std, n=3) for name in weights}
+    cells = {name: Sample(mean=rows[name].top1, std=rows[name].std, n=3) for name in weights}
     return difference(cells, weights).p
 
 
 def test_the_papers_power_is_as_noted():
     """About a third of a point by Welch's test, three runs a row."""
     study = load_study("path", roadmap="resnet50")
-    cells = {number: Cell(mean=row.top1, std=row.std, n=row.n)
+    cells = {number: Sample(mean=row.top1, std=row.std, n=row.n)
              for number, row in paper_rows("resnet50").items()}  # fmt: skip
     smallest = [difference(cells, each.weights).smallest() for each in study.contrasts]
     assert numpy.mean([each for each in smallest if each]) == pytest.approx(0.31, abs=0.03)
@@ -207,7 +200,7 @@ def simulated(design, seeds, effects, generator):
     """Cells of one study in which each step adds its effect, whatever the others are."""
     spreads = numpy.exp(generator.uniform(numpy.log(0.5), numpy.log(5), len(design.rows)))
     return {
-        row.number: Cell.of(effects[row.number] + spread * generator.normal(size=seeds))
+        row.number: Sample.of(effects[row.number] + spread * generator.normal(size=seeds))
         for row, spread in zip(design.rows, spreads, strict=True)
     }
 
@@ -253,7 +246,7 @@ def test_adding_seeds_until_decided_keeps_the_error_rate(pairs, first, most):
                 for each in contrasts for name in each.weights}  # fmt: skip
         seeds = dict.fromkeys(runs, first)
         while True:
-            cells = {name: Cell.of(each[: seeds[name]]) for name, each in runs.items()}
+            cells = {name: Sample.of(each[: seeds[name]]) for name, each in runs.items()}
             verdicts = judge(contrasts, cells, 0.1, looks=most - first + 1)
             more = {name for each, verdict in zip(contrasts, verdicts, strict=True)
                     if verdict.verdict == UNDECIDED for name in each.weights
@@ -281,7 +274,7 @@ def test_orders_recover_a_planted_interaction():
         gelu = any(unit.activation == "gelu" for unit in units)
         few = sum(unit.norm is not None for unit in units) <= len(row.spec.network.stages)
         truth[row.number] = 60.0 + 4.0 * (gelu and few)
-    cells = {name: Cell.of(mean + 0.3 * generator.normal(size=2)) for name, mean in truth.items()}
+    cells = {name: Sample.of(mean + 0.3 * generator.normal(size=2)) for name, mean in truth.items()}
     found = {each.step: each for each in judge(design.contrasts, cells, 0.5)}
     for step in ("gelu", "fewer_norms"):
         assert found[step].verdict == "better" and found[step].difference == pytest.approx(2, abs=1)
@@ -292,7 +285,7 @@ def test_orders_recover_a_planted_interaction():
 def test_what_is_small_for_sure_is_called_so():
     generator = numpy.random.default_rng(0)
     noise = {name: 0.1 * generator.normal(size=8) for name in "ab"}
-    cells = {name: Cell.of(80 + each - each.mean()) for name, each in noise.items()}
+    cells = {name: Sample.of(80 + each - each.mean()) for name, each in noise.items()}
     (verdict,) = judge([contrast("a", "b")], cells, 0.5)
     assert verdict.verdict == "no difference larger than 0.5"
     (verdict,) = judge([contrast("a", "b")], cells, 0.01)
@@ -306,7 +299,7 @@ def test_images_and_seeds_are_two_sources():
     packed = base64.b64encode(numpy.packbits(one)).decode()
     assert (right(packed)[:4000] == one).all()
     rights = {"a": [one.astype(int)] * 2, "b": [other.astype(int)] * 2}
-    found = over_images(rights, {"b": 1.0, "a": -1.0}, 4000)
+    found = over_images(rights, {"b": 1.0, "a": -1.0})
     theirs = stats.ttest_rel(100.0 * other, 100.0 * one)
     assert found.value == pytest.approx(100 * (other.mean() - one.mean()))
     assert found.interval() == pytest.approx(tuple(theirs.confidence_interval(0.95)))
@@ -402,27 +395,33 @@ def test_orders_in_which_a_step_changes_nothing_do_not_lean_towards_zero():
     parts = ({}, {}, {}, {"a": 1.0, "b": -1.0}, {"c": 1.0, "d": -1.0})
     planned = [Contrast(step="it", title="it", group="", parts=parts)]
     assert judge(planned, {}, 1.0)[0].verdict == "lacks runs"
-    some = {name: Cell(mean=80.0, std=None, n=1) for name in "ab"}
+    some = {name: Sample(mean=80.0, std=None, n=1) for name in "ab"}
     assert judge(planned, some, 1.0)[0].verdict == "lacks runs"
     nothing = [Contrast(step="it", title="it", group="", parts=({},) * 4)]
     assert judge(nothing, {}, 1.0)[0].verdict == "changes nothing here"
 
 
-def test_looks_are_read_from_the_commands_of_runs(tiny, invented):
-    def judged(command, seeds=5):
-        runs = [invented.record(tiny, row, seed=seed, top1=top1 + 0.5 * seed)
-                for row, top1 in (("00", 60.0), ("01", 70.0)) for seed in range(seeds)]  # fmt: skip
-        runs = [dataclasses.replace(run, provenance=dataclasses.replace(
-            run.provenance, command=command)) for run in runs]  # fmt: skip
+def test_looks_are_read_from_what_the_runs_asked_for(tiny, invented):
+    def judged(asked, seeds=5):
+        runs = [
+            dataclasses.replace(
+                (run := invented.record(tiny, row, seed=seed, top1=top1 + 0.5 * seed)),
+                asked=asked,
+                provenance=dataclasses.replace(run.provenance, command="run --until-decided"),
+            )
+            for row, top1 in (("00", 60.0), ("01", 70.0))
+            for seed in range(seeds)
+        ]
         return judge_study(load_study("path"), runs)
 
-    once = judged("roadmap run path")
-    often = judged("roadmap run path --until-decided")  # from the study's 5 seeds to 8
-    more = judged("roadmap run path --seeds 2 --until-decided --max-seeds=7")
+    once = judged(Asked())
+    often = judged(Asked(until_decided=True))  # from the study's 5 seeds to 8
+    more = judged(Asked(until_decided=True, first_seeds=2, most_seeds=7))
     ps = [each.verdicts[0].p for each in (once, often, more)]
     assert ps[1] == pytest.approx(4 * ps[0]) and ps[2] == pytest.approx(6 * ps[0])
-    assert not once.notes[1:] or "looks" not in " ".join(once.notes)
+    assert not any("looks" in note for note in once.notes)
     assert "p counts 6 looks at the runs" in " ".join(more.notes)
+    assert judged(None).verdicts == once.verdicts
 
 
 def test_orders_are_not_decided_by_seeds():
@@ -431,7 +430,7 @@ def test_orders_are_not_decided_by_seeds():
 
 
 def test_no_difference_is_what_the_printed_interval_says():
-    cells = {"a": Cell(mean=90.0, std=0.5, n=5), "b": Cell(mean=90.35, std=0.5, n=5)}
+    cells = {"a": Sample(mean=90.0, std=0.5, n=5), "b": Sample(mean=90.35, std=0.5, n=5)}
     (found,) = judge([contrast("b", "a")], cells, 1.0)
     assert found.high > 1 and found.verdict == UNDECIDED
     (found,) = judge([contrast("b", "a")], cells, 1.1)
@@ -439,7 +438,7 @@ def test_no_difference_is_what_the_printed_interval_says():
 
 
 def test_what_a_study_sees_is_what_it_would_decide():
-    cells = {name: Cell(mean=80.0, std=1.0, n=5) for name in "abcd"}
+    cells = {name: Sample(mean=80.0, std=1.0, n=5) for name in "abcd"}
     alone = judge([contrast("b", "a")], cells, 0.1)[0]
     among = judge([contrast("b", "a"), contrast("c", "a"), contrast("d", "a")], cells, 0.1)[0]
     assert among.smallest > 1.15 * alone.smallest
@@ -506,10 +505,10 @@ def test_dependence_on_order_is_not_seen_where_there_is_none():
         wrong = 0
         for _ in range(1500):
             cells = {
-                name: Cell.of(list(generator.normal(50, 1, runs(place))))
+                name: Sample.of(list(generator.normal(50, 1, runs(place))))
                 for place, name in enumerate(name for part in parts for name in part)
             }
-            _, p = judge_module._order(parts, cells)
+            _, p = order_dependence(parts, cells)
             wrong += p is not None and p < 0.05
         assert wrong / 1500 < 0.08, wrong
 
@@ -518,7 +517,7 @@ def test_all_orders_that_there_are_stand_for_themselves():
     """Their scatter is no error: only that of seeds is."""
     parts = ({"a": 1.0, "b": -1.0}, {"c": 1.0, "d": -1.0}, {"e": 1.0, "f": -1.0})
     tops = {"a": 60.0, "b": 50.0, "c": 50.0, "d": 60.0, "e": 55.0, "f": 50.0}
-    cells = {name: Cell.of([top1 - 0.1, top1, top1 + 0.1]) for name, top1 in tops.items()}
+    cells = {name: Sample.of([top1 - 0.1, top1, top1 + 0.1]) for name, top1 in tops.items()}
     found = {}
     for complete in (False, True):
         contrast = Contrast(step="s", title="", group="", parts=parts, complete=complete)
@@ -530,7 +529,7 @@ def test_all_orders_that_there_are_stand_for_themselves():
 def test_no_difference_pays_for_looking_too():
     """An interval that lies within the margin once does not at six looks."""
     contrast = Contrast(step="s", title="", group="", parts=({"a": 1.0, "b": -1.0},))
-    cells = {"a": Cell.of([50.0, 50.6, 51.2, 49.9]), "b": Cell.of([50.1, 50.5, 51.0, 50.0])}
+    cells = {"a": Sample.of([50.0, 50.6, 51.2, 49.9]), "b": Sample.of([50.1, 50.5, 51.0, 50.0])}
     once, often = (judge([contrast], cells, 1.0, looks=looks)[0].verdict for looks in (1, 6))
     assert once == "no difference larger than 1" and often == "undecided"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.data import fractals
+from experiments.data import fractal_drawing, fractals
 from experiments.data.fractals import VALIDATION_START, Fractals, draw_category, load
 
 SMALL = Fractals(categories=3, train=4, val=2, size=32)
@@ -83,11 +83,11 @@ def test_seed_category_instance_and_split_each_make_another_image():
 
 
 def test_systems_of_categories_differ_and_fill_the_frame():
-    systems = [fractals.sample_system(0, category) for category in range(20)]
+    systems = [fractal_drawing.sample_system(0, category) for category in range(20)]
     assert len({system.tobytes() for system in systems}) == 20
     for category, system in enumerate(systems):
-        draws = fractals.Draws([(0, category, 1, i) for i in range(4)])
-        opacity, _ = fractals.draw_shapes(Fractals(size=32), system, draws)
+        draws = fractal_drawing.Draws([(0, category, 1, i) for i in range(4)])
+        opacity, _ = fractal_drawing.draw_shapes(32, system, draws)
         shares = np.count_nonzero(opacity, axis=(1, 2)) / 32**2
         assert shares.min() > 0.03 and shares.max() < 0.75, (category, shares)
 

@@ -20,15 +20,15 @@ def test_a_plan_does_not_divide_runs_among_more_jobs_than_there_are(tmp_path, jo
     """Three runs, each as long as one that took an hour."""
     settings = Settings(roadmap="tiny", runs=tmp_path)
     requests = [Request(settings=settings, row="05", seed=seed) for seed in range(3)]
-    found = forecast(requests, [lasting(known("05"), 3600.0)], jobs)
-    assert (found.runs, found.there, found.known) == (3, 0, 3)
-    assert found.hours == pytest.approx(hours)
+    plan = forecast(requests, [lasting(known("05"), 3600.0)], jobs)
+    assert (plan.runs, plan.finished, plan.known) == (3, 0, 3)
+    assert plan.hours == pytest.approx(hours)
 
 
 def known(row):
-    (found,) = [run for run in read_records(ROOT / "results" / "tiny").records
-                if (run.label.row, run.identity.seed) == (row, 0)]  # fmt: skip
-    return found
+    runs = read_records(ROOT / "results" / "tiny").records
+    (run,) = [run for run in runs if (run.label.row, run.identity.seed) == (row, 0)]
+    return run
 
 
 def lasting(run, seconds, beside=0):
@@ -59,7 +59,7 @@ def test_a_plan_counts_what_a_run_takes_beside_its_epochs_and_shares_among_devic
     requests = [Request(settings=Settings(runs=tmp_path), row="05", seed=seed) for seed in (5, 6)]
     records = [lasting(known("05"), 3600, beside=900)]
     assert forecast(requests, records, 1).hours == pytest.approx(2.5)
-    assert forecast(requests, records, 1).start_up == 900
+    assert forecast(requests, records, 1).speed.start_up == 900
     assert forecast(requests, records, 1, devices=2).hours == pytest.approx(1.5)
     shared = [replace(run, provenance=replace(run.provenance, devices=2)) for run in records]
     assert forecast(requests, shared, 1, devices=2).hours == pytest.approx(2.5)
@@ -68,7 +68,7 @@ def test_a_plan_counts_what_a_run_takes_beside_its_epochs_and_shares_among_devic
 def test_runs_that_diverged_do_not_tell_speeds_and_one_slow_start_is_not_all(tmp_path):
     requests = [Request(settings=Settings(runs=tmp_path), row="05", seed=5)]
     runs = [lasting(known("05"), 3600, beside=beside) for beside in (10, 20, 900)]
-    assert forecast(requests, runs, 1).start_up == 20
+    assert forecast(requests, runs, 1).speed.start_up == 20
     diverged = replace(lasting(known("05"), 36), status="diverged", top1=None)
     assert forecast(requests, [*runs, diverged], 1).hours == pytest.approx(1 + 20 / 3600)
     assert forecast(requests, [diverged], 1).hours is None
@@ -80,13 +80,12 @@ def test_a_plan_says_in_80_columns_what_its_hours_come_from(tmp_path):
     study = load_study("learning-rate")
     settings = Settings(study="learning-rate", roadmap=None, runs=tmp_path)
     requests = [Request(settings=settings, row=row.number, seed=0) for row in study.roadmap]
-    found = forecast(requests, [lasting(known("08"), 60, beside=3)], 2)
-    text = in_words(study, found, 1, 2)
+    plan = forecast(requests, [lasting(known("08"), 60, beside=3)], 2)
+    text = in_words(study, plan, 1, 2)
     assert max(map(len, text.splitlines())) <= 80
     flat = " ".join(text.split())
-    assert (
-        "3 s of each run beside its epochs" in flat and "by 1 run of 1 thread on AMD EPYC" in flat
-    )
+    assert "3 s per run outside its epochs" in flat
+    assert "estimated from 1 run with 1 thread on AMD EPYC" in flat
     assert "of the same network for 4 of 12 runs" in flat
     assert "a row minus the one before it of 01, 08, 13, both at the same learning rate" in flat
 
@@ -95,4 +94,4 @@ def test_a_torn_record_does_not_stop_a_plan(tmp_path):
     request = Request(settings=Settings(roadmap="tiny", runs=tmp_path), row="05", seed=0)
     request.folder.mkdir(parents=True)
     (request.folder / "record.json").write_text("{")
-    assert forecast([request], [], 1).there == 0
+    assert forecast([request], [], 1).finished == 0

@@ -166,7 +166,7 @@ def test_a_warning_saves_at_the_next_step_and_the_same_command_goes_on(
     process.send_signal(number)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 128 + number, errors
-    assert "the same command goes on from here" in errors and "Traceback" not in errors
+    assert "run the same command again to resume" in errors and "Traceback" not in errors
     assert read_checkpoint(run_of(tmp_path) / LAST)["global_step"] > 0
     code, _, errors = finish(*given)
     assert code == 0, errors
@@ -224,7 +224,7 @@ def test_a_signal_stops_all_processes_of_a_call_and_it_goes_on(images, tmp_path,
     process.send_signal(number)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 128 + number, errors
-    assert errors.count("the same command goes on from here") == 1 and "Traceback" not in errors
+    assert errors.count("run the same command again to resume") == 1 and "Traceback" not in errors
     wait_for_the_end(children)
     assert not list(runs.glob("*/record.json"))  # stopped, not waited for
     assert len(list(runs.glob(f"*/{LAST}"))) == logs
@@ -380,7 +380,7 @@ def test_restart_changes_nothing_where_something_does_not_fit_or_the_run_is_held
     wait_for(lambda: (folder / "holder.txt").exists(), holder)
     wait_for(lambda: _log(halted).count("learning rate") == 2, holder)
     code, _, errors = finish(*given)
-    assert code == 2 and "is being trained; it cannot be begun anew" in errors
+    assert code == 2 and "is being trained; it cannot be started over" in errors
     holder.kill()
     holder.communicate()
     assert not list(halted.glob("*.aside-*")) and (folder / LAST).exists()

@@ -1,6 +1,7 @@
 """One optimizer step shared out: in portions, among processes; other ways to compute a run."""
 
 import gc
+import os
 import shutil
 from dataclasses import replace
 
@@ -9,11 +10,13 @@ import torch
 
 from experiments.data.sources import read_source
 from experiments.data.splits import open_data
+from experiments.host.gpus import gpu_memory, gpus, own_gpus
 from experiments.host.imports import imported_without_gc
-from experiments.host.machine import Machine, default_jobs, own_gpus, restore_settings
+from experiments.host.machine import Machine, default_jobs, restore_settings
+from experiments.job import Job
 from experiments.launch.distributed import _first_host, _meeting_point, train_distributed
-from experiments.launch.pool import run_all
-from experiments.launch.run import train
+from experiments.launch.launchers import run_all
+from experiments.launch.run import ignore, train
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.checkpoint import read_checkpoint
@@ -24,7 +27,7 @@ from roadmap.network import build
 from roadmap.spec import Spec, from_dict
 from steps.roadmaps.load import load_roadmap
 
-ONE = Machine(threads=1, workers=0)
+ONE = Machine(threads=1, workers=0, keep="last")
 CALM = {  # row 13 with nothing drawn by portion: mixup's ratio is drawn by step
     "recipe.epochs": 3,
     "recipe.batch": 12,
@@ -40,7 +43,7 @@ def trained(images, runs, machine, row="13", **overrides):
         roadmap="tiny", data=str(images), overrides={**CALM, **overrides}, runs=runs
     )
     request = Request(settings=settings, row=row, seed=0)
-    record = train(request, machine=machine, command="test", tell=lambda event: None)
+    record = train(Job(request=request, machine=machine))
     saved = read_checkpoint(request.folder / "last.ckpt")["state_dict"]
     shutil.rmtree(runs)
     return record, saved
@@ -99,7 +102,7 @@ def test_a_process_that_fails_ends_the_others(images, tmp_path):
     )
     request = Request(settings=settings, row="13", seed=0)
     with pytest.raises(Problem, match="3.png cannot be read"):
-        train(request, machine=replace(ONE, devices=2), command="test", tell=lambda event: None)
+        train(Job(request=request, machine=replace(ONE, devices=2)))
     assert "3.png cannot be read" in (request.folder / "log.txt").read_text()
 
 
@@ -108,18 +111,63 @@ def test_what_does_not_fit_the_machine_is_said_before_anything_starts(
 ):
     settings = Settings(roadmap="tiny", data=str(images), overrides=CALM, runs=tmp_path / "runs")
     request = Request(settings=settings, row="13", seed=0)
-    shared = {"jobs": 1, "command": "test"}
+    shared = {"parallel": 1, "command": "test"}
     with pytest.raises(Problem, match="batch 12 cannot be shared out among 1 devices × 5 portions"):
         run_all([request], machine=replace(ONE, accumulate=5), **shared)
     with pytest.raises(Problem, match="--devices 999: this machine has "):
         run_all([request], machine=replace(ONE, devices=999), **shared)
     with pytest.raises(Problem, match="needs GPUs"):
         run_all([request], machine=replace(ONE, sync_batchnorm=True), **shared)
+    driver(tmp_path, monkeypatch, gpus=3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
     with pytest.raises(Problem, match="--devices 3: this machine has 2 GPUs"):
         run_all([request], machine=replace(ONE, devices=3), **shared)
     assert default_jobs() == 2 and default_jobs(devices=2) == 1
     assert not (tmp_path / "runs").exists()
+
+
+def driver(tmp_path, monkeypatch, gpus, memory=81559, instances=()):
+    """Put a command on the path that answers as NVIDIA's does on a machine with such GPUs."""
+    names = [f"GPU {n}: NVIDIA H100 (UUID: GPU-{n}a{n}b)" for n in range(gpus)]
+    names += [f"  MIG 1g.10gb Device 0: (UUID: {name})" for name in instances]
+    folder = tmp_path / "driver"
+    folder.mkdir(exist_ok=True)
+    (folder / "names").write_text("\n".join(names))
+    (folder / "memory").write_text("\n".join([str(memory)] * gpus))
+    command = folder / "nvidia-smi"
+    command.write_text(
+        f'#!/bin/sh\ncase "$1" in -L) cat {folder}/names;; *memory*) cat {folder}/memory;; esac\n'
+    )
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_the_driver_lists_the_gpus_and_cudas_variable_selects(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    driver(tmp_path, monkeypatch, gpus=2, instances=["MIG-77", "MIG-8"])
+    assert gpus() == ["0", "1"] and gpu_memory() == 81559 << 20
+    for selection, names in {
+        "1,0": ["1", "0"],
+        " 1 ": ["1"],
+        "0,2,1": ["0"],  # nothing after the first invalid entry
+        "0,-1,1": ["0"],
+        "-1": [],
+        "": [],
+        "none": [],
+        "0,0": [],
+        "GPU-1a": ["GPU-1a"],
+        "GPU-0,GPU-x,GPU-1": ["GPU-0"],
+        "GPU-": [],  # the beginning of both
+        "MIG-8,MIG-7": ["MIG-8", "MIG-7"],
+    }.items():
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", selection)
+        assert gpus() == names, selection
+
+
+def test_no_driver_is_no_gpu(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert gpus() == [] and gpu_memory() == 0
 
 
 def test_jobs_share_out_the_gpus():
@@ -177,7 +225,7 @@ def test_a_run_goes_on_computing_as_it_began(tmp_path):
 def test_a_run_that_began_on_other_nodes_or_processes_says_so(tmp_path, images):
     restore_settings(replace(ONE, nodes=2), tmp_path)
     (tmp_path / "last.ckpt").touch()
-    with pytest.raises(Problem, match="began on 2 nodes, not 1: --nodes 2 goes on"):
+    with pytest.raises(Problem, match="started on 2 nodes, not 1: --nodes 2 resumes"):
         restore_settings(ONE, tmp_path)
     network = build(load_roadmap("tiny")["13"].spec.network)
     recipe = load_roadmap("tiny")["13"].spec.recipe
@@ -189,7 +237,7 @@ def test_a_run_that_began_on_other_nodes_or_processes_says_so(tmp_path, images):
     task.on_load_checkpoint(saved)
     assert (task.train_loss.mean_value, task.train_loss.weight) == (2.5, 1)
     for other in ({}, {"train_loss": saved["train_loss"].repeat(2, 1)}):
-        with pytest.raises(Problem, match="--restart begins the run anew"):
+        with pytest.raises(Problem, match="use --restart to start over"):
             task.on_load_checkpoint(other)
 
 
@@ -220,7 +268,7 @@ def test_several_nodes_meet_where_the_cluster_says(monkeypatch, tmp_path, images
     for name in ("MASTER_ADDR", "MASTER_PORT", "SLURM_NODELIST"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(Problem, match="MASTER_ADDR"):
-        train_distributed(request, machine, "test", lambda event: None)
+        train_distributed(Job(request=request, machine=machine), ignore)
     monkeypatch.setenv("SLURM_NODELIST", "gpu[03-05,9]")
     address, port = _meeting_point(request, machine)
     assert address == "gpu03" and 20000 <= port < 40000 and _first_host("a7,b") == "a7"
@@ -236,5 +284,5 @@ def test_a_run_on_one_node_leaves_its_record_whatever_node_that_is(monkeypatch, 
     overrides = {**CALM, "recipe.epochs": 1}
     settings = Settings(roadmap="tiny", data=str(images), overrides=overrides, runs=tmp_path)
     request = Request(settings=settings, row="13", seed=0)
-    found = train(request, machine=ONE, command="test", tell=lambda event: None)
+    found = train(Job(request=request, machine=ONE))
     assert found.status == "finished" and request.finished() == found

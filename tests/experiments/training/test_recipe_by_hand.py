@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from experiments.host.machine import Machine
+from experiments.job import Job
 from experiments.launch.run import train
 from experiments.loading.samplers import EpochSampler
 from experiments.request import Request
@@ -39,8 +40,8 @@ def test_a_run_takes_the_steps_that_its_recipe_defines(images, tmp_path, row, ch
     """Optimizer, decay, rate of every step, smoothing, momentum, average: each as written down."""
     settings = Settings(data=str(images), overrides=PLAIN | changes, runs=tmp_path)
     asked = Request(settings=settings, row=row, seed=4)
-    machine = Machine(threads=1, workers=0)
-    train(asked, machine=machine, command="", tell=lambda event: None)
+    machine = Machine(threads=1, workers=0, keep="last")
+    train(Job(request=asked, machine=machine))
     saved = read_checkpoint(asked.folder / "last.ckpt")["state_dict"]
     weights, average = by_hand(asked, adamw=row == "13")
     assert_close(saved, "network.", weights)
@@ -111,7 +112,7 @@ def smoothed(logits, labels, smoothing):
 
 
 def opened(asked):
-    samples = asked.settings.source.origin.samples["train"]
+    samples = asked.settings.source.samples["train"]
     arrays = [numpy.asarray(Image.open(file.path)) for file, _ in samples]
     pixels = torch.from_numpy(numpy.stack(arrays)).permute(0, 3, 1, 2).float() / 255
     mean, std = (torch.tensor(each)[:, None, None] for each in (MEAN, STD))

@@ -27,7 +27,8 @@ from timm.layers import DropPath
 from experiments.data.sources import read_source
 from experiments.data.splits import Split, Statistics, open_data
 from experiments.host.machine import Machine
-from experiments.launch.pool import run_all
+from experiments.job import Job
+from experiments.launch.launchers import run_all
 from experiments.launch.run import train
 from experiments.loading.loaders import Loading, evaluation_loader, train_loader
 from experiments.loading.rng import isolated_rng, seed_rng
@@ -46,7 +47,7 @@ from steps.recipes.load import load_recipe
 from steps.roadmaps.load import load_roadmap
 
 ROOT = Path(__file__).parents[3]
-ONE = Machine(threads=1, workers=1)
+ONE = Machine(threads=1, workers=1, keep="last")
 SHORT = {
     "recipe.epochs": 2,
     "recipe.batch": 8,
@@ -63,7 +64,7 @@ def request(images, runs, row="05", seed=0, **overrides):
 
 
 def trained(asked):
-    return train(asked, machine=ONE, command="roadmap train", tell=lambda event: None)
+    return train(Job(request=asked, machine=ONE, command="roadmap train"))
 
 
 def weights(asked):
@@ -139,7 +140,7 @@ def test_a_finished_run_is_not_trained_again(images, tmp_path, monkeypatch):
         "experiments.launch.run.train_here", lambda *_: pytest.fail("trained again")
     )
     assert trained(asked) == record
-    outcome = run_all([asked], jobs=2, machine=ONE, command="")
+    outcome = run_all([asked], parallel=2, machine=ONE, command="")
     assert outcome.records == (record,) and not outcome.failures
 
 
@@ -236,9 +237,7 @@ def test_a_loss_that_is_no_number_ends_as_diverged(images, tmp_path):
                if "diverged" in each]  # fmt: skip
     assert "at step " in line and "learning rate " in line
     epoch, batch, ids = re.search(r"epoch (\d+), batch (\d+) .* images ([\d, ]+)", line).groups()
-    order = EpochSampler(
-        len(read_source(str(images)).origin.samples["train"]), SHORT["recipe.batch"], 0
-    )
+    order = EpochSampler(len(read_source(str(images)).samples["train"]), SHORT["recipe.batch"], 0)
     order.resume(int(epoch), int(batch))
     assert [int(each) for each in ids.split(",")] == [index for _, index in next(iter(order))]
 
@@ -249,7 +248,7 @@ def test_rows_side_by_side_give_the_bits_of_rows_alone_and_one_failure_stops_no_
     asked = [request(images, tmp_path / "jobs", row=row) for row in ("00", "13")]
     # Its images are too small for this one, which shows only when it is run.
     bad = request(images, tmp_path / "jobs", row="timm:efficientformer_l1")
-    outcome = run_all([asked[0], bad, asked[1]], jobs=2, machine=ONE, command="")
+    outcome = run_all([asked[0], bad, asked[1]], parallel=2, machine=ONE, command="")
     assert [record.label.row for record in outcome.records] == ["00", "13"]
     assert list(outcome.failures) == [bad.name]
     assert not bad.finished()
@@ -261,7 +260,9 @@ def test_rows_side_by_side_give_the_bits_of_rows_alone_and_one_failure_stops_no_
 
 def test_one_at_a_time_a_failure_stops_no_other_either(images, tmp_path):
     bad = request(images, tmp_path, row="timm:efficientformer_l1")
-    outcome = run_all([bad, request(images, tmp_path, row="00")], jobs=1, machine=ONE, command="")
+    outcome = run_all(
+        [bad, request(images, tmp_path, row="00")], parallel=1, machine=ONE, command=""
+    )
     assert [record.label.row for record in outcome.records] == ["00"]
     assert list(outcome.failures) == [bad.name]
 
@@ -279,7 +280,7 @@ def test_own_steps_with_an_operation_train_side_by_side(images, tmp_path):
     )  # fmt: skip
     asked = [Request(settings=settings, row=row, seed=0) for row in ("00", "01")]
     assert pickle.loads(pickle.dumps(asked[1])).identity == asked[1].identity
-    outcome = run_all(asked, jobs=2, machine=ONE, command="")
+    outcome = run_all(asked, parallel=2, machine=ONE, command="")
     assert not outcome.failures
     assert [record.label.step for record in outcome.records] == ["width", "squeeze_excitation"]
     assert outcome.records[1].params > outcome.records[0].params
@@ -406,7 +407,7 @@ def test_weight_decay_follows_the_recipe():
 def test_what_is_finished_is_said_and_not_trained_again(images, tmp_path):
     said, asked = [], [request(images, tmp_path, row=row) for row in ("13", "05")]
     trained(asked[0])
-    given = {"jobs": 1, "machine": ONE, "command": "", "say": said.append}
+    given = {"parallel": 1, "machine": ONE, "command": "", "say": said.append}
     run_all([asked[0]], **given)
     assert "finished on 20" in said[0] and "--restart" in said[0] and " as row" not in said[0]
     (tmp_path / "mine.yaml").write_text('base: {roadmap: tiny, row: "13"}\nrows: [{gelu: null}]\n')
@@ -414,7 +415,7 @@ def test_what_is_finished_is_said_and_not_trained_again(images, tmp_path):
     run_all([Request(settings=settings, row="00", seed=0)], **given)
     assert "as row 13 of tiny" in said[1]
     run_all(asked, **given)
-    assert said[2] == "1 of 2 runs are finished already; not trained again"
+    assert said[2] == "1 of 2 runs are already finished; not trained again"
 
 
 def test_export_names_rows_without_a_counterpart_before_torch_is_loaded(images, tmp_path):
@@ -452,15 +453,14 @@ def test_a_study_shares_runs_is_planned_and_spends_seeds_until_decided(images, t
     trained_before = roadmap("train", "13", "--threads", "1", "--set=recipe.learning_rate=1e-3")
     assert trained_before.returncode == 0, trained_before.stderr
     plan = roadmap("plan", study)
-    assert (
-        "2, of which 1 are there already" in plan.stdout
-        and "by 1 run of 1 thread on" in " ".join(plan.stdout.split())
+    assert "2, of which 1 are finished" in plan.stdout and "by 1 run of 1 thread on" in " ".join(
+        plan.stdout.split()
     )
     done = roadmap("run", study, "--jobs", "1", "--threads", "1", "--until-decided",
                    "--max-seeds", "2")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (
-        "1 of 2 runs are finished already" in done.stderr and "still open; next: 13@" in done.stderr
+        "1 of 2 runs are already finished" in done.stderr and "still open; next: 13@" in done.stderr
     )
     assert len(read_records(tmp_path / "runs").records) == 4
     assert "13@0.001" in done.stdout and "verdict" in done.stdout

@@ -1,0 +1,69 @@
+"""What runs recorded after each epoch, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from math import ceil
+
+import numpy
+
+from analysis.figures.sheet.units import axis_title
+from analysis.measures import Measure
+from analysis.notes import finished
+from analysis.selection import Selection
+from roadmap.record import Record
+
+LOSSES = {"loss": "validation loss", "train_loss": "training loss"}
+BRIEF = {"loss": "val. loss", "train_loss": "train. loss"}
+COMPARED = {
+    "train_loss": "Training losses include each row's own augmentation and label smoothing: rows "
+    "with different recipes cannot be compared by them."
+}
+MOST = 100  # epochs drawn of a run
+
+
+def history_titles(
+    selection: Selection, measure: Measure, *, brief: bool = False
+) -> dict[str, str]:
+    """Return the titles of the measure and of the losses that any finished run has over epochs."""
+    losses = BRIEF if brief else LOSSES
+    titles = {measure.key: axis_title(measure)} | losses
+    recorded = {
+        key
+        for runs in selection.rows.values()
+        for run in finished(runs)
+        for epoch in run.history
+        for key in epoch
+    }
+    return {key: title for key, title in titles.items() if key in recorded}
+
+
+def histories(
+    selection: Selection, key: str, *, rows: Collection[str] | None = None
+) -> dict[str, numpy.ndarray]:
+    """Return one measure over epochs for every row with finished runs: (runs, epochs).
+
+    Runs with a shorter history than the others of their row are left out.
+    """
+    curves = {}
+    for number, runs in selection.rows.items():
+        if rows is not None and number not in rows:
+            continue
+        values = [_values(run, key) for run in finished(runs) if run.history]
+        if values:
+            epochs = max(map(len, values))
+            whole = numpy.array([run for run in values if len(run) == epochs])
+            if numpy.isfinite(whole).any():
+                curves[number] = whole
+    return curves
+
+
+def _values(run: Record, key: str) -> list[float]:
+    return [epoch.get(key, float("nan")) for epoch in run.history]
+
+
+def drawn_epochs(values: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Return the epochs to draw, from 1, and their values (runs, epochs)."""
+    epochs = numpy.arange(1, values.shape[1] + 1)
+    step = ceil(len(epochs) / MOST)  # from the last epoch, whose result is the run's
+    return epochs[::-step][::-1], values[:, ::-step][:, ::-1]

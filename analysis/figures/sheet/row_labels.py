@@ -1,0 +1,64 @@
+"""Labels to the left of rows: group, number, title."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from analysis.figures.sheet.layout import GAP, Lines, inches, sheet_of, type_of
+from analysis.figures.sheet.style import FAINT, INK
+from analysis.figures.sheet.text import called, fitted, fitting, fitting_size, length, one_line
+
+NUMBER = 6  # letters of a number that has a column of its own
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """The label of a row; the one of a `missing` row is faint."""
+
+    number: str
+    title: str
+    missing: bool = False
+
+    @property
+    def has_column(self) -> bool:
+        """Whether the number is in a column of its own, not before the title."""
+        return len(self.number) <= NUMBER
+
+    @property
+    def text(self) -> str:
+        """The title, with the number if that has no column."""
+        return self.title if self.has_column else called(self.number, self.title)
+
+
+def labelled(axes: Axes, lines: Lines, labels: Sequence[Label], room: float) -> None:
+    """Write groups, numbers and titles to the left of a panel, in `room` inches.
+
+    Titles without a number are below those with one, or all at the left edge if one of them does
+    not fit there. All titles have the size at which the longest fits.
+    """
+    wide, size = inches(axes), type_of(axes)
+    left = -room / wide
+    place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
+    number = 0.052 * size  # inches, as wide as "08-k11"
+    for y, group in lines.groups:
+        shown, smaller = fitted(group, size, 0.85 * sheet_of(axes).get_figwidth())
+        axes.text(left, y, shown, fontsize=smaller, weight="bold", **place)
+    beside, whole = room - number - GAP / 2, room - GAP / 2
+    free = [not (label.number and label.has_column) for label in labels]
+    outwards = any(
+        alone and length(one_line(label.text), size) > beside
+        for label, alone in zip(labels, free, strict=True)
+    )
+    rooms = [whole if alone and outwards else beside for alone in free]
+    size = fitting_size([label.text for label in labels], rooms, size)
+    for y, label, space in zip(lines.rows, labels, rooms, strict=True):
+        if label.has_column:
+            axes.text(left, y, one_line(label.number), fontsize=size - 1, color=FAINT, **place)
+        axes.text(
+            left + (0 if space == whole else number / wide), y, fitting(label.text, size, space),
+            fontsize=size, color=FAINT if label.missing else INK, **place,
+        )  # fmt: skip

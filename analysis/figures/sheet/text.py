@@ -1,0 +1,66 @@
+"""Text in figures: how wide it is, how it is made to fit, and which characters it may have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+from roadmap.visible import visible
+
+SMALLEST = 0.75  # of the size asked for; a text that is still too long is cut
+
+
+def printable(text: str) -> str:
+    """Return a text with its control characters as escapes; line breaks stay."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def one_line(text: str) -> str:
+    """Return a text with each run of white space as one space."""
+    return visible(" ".join(text.split()))
+
+
+def called(number: str, title: str) -> str:
+    """Return number and title of a row in one line, or the title alone if it has the number."""
+    word = re.match(r"[a-z]*", number)
+    return title if word and word[0] and title.startswith(word[0]) else f"{number} {title}".strip()
+
+
+def length(text: str, size: float) -> float:
+    """Return the width of a text in inches, in the font of the figures."""
+    font = FontProperties(family="DejaVu Sans", size=size)
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
+
+
+def fitting_size(texts: Sequence[str], rooms: Sequence[float], size: float) -> float:
+    """Return the largest size, `size` at most, at which all texts fit; not below SMALLEST."""
+    ratios = [
+        room / length(one_line(text), size)
+        for text, room in zip(texts, rooms, strict=True)
+        if text.strip()
+    ]
+    return size * max(min([1.0, *ratios]), SMALLEST)
+
+
+def fitting(text: str, size: float, room: float) -> str:
+    """Return a text in one line, cut to a width in inches."""
+    text = one_line(text)
+    letters = len(text)
+    while letters > 1 and length(short(text, letters), size) > room:
+        letters = min(letters - 1, int(letters * room / length(short(text, letters), size)) + 1)
+    return short(text, letters)
+
+
+def fitted(text: str, size: float, room: float) -> tuple[str, float]:
+    """Return a text and the size at which it fits: smaller first, then cut."""
+    size = fitting_size([text], [room], size)
+    return fitting(text, size, room), size
+
+
+def short(text: str, letters: int) -> str:
+    """Return a text in one line, cut to a number of letters."""
+    text = one_line(text)
+    return text if len(text) <= letters else text[: max(letters - 1, 1)] + "…"

@@ -1,0 +1,88 @@
+"""Images in files, or in parts of files: what a folder, a tar and shards have in common."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
+
+from experiments.data.source import Progress, Source
+from roadmap.errors import escaped
+from roadmap.spec import fingerprint
+
+if TYPE_CHECKING:
+    from experiments.data.splits import Split
+
+UNCOMPRESSED = (".ppm", ".pgm", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class File:
+    """An image: `size` bytes from `offset` of the file at `path`; `name` is train/<class>/…"""
+
+    name: str
+    path: Path
+    size: int
+    offset: int = 0
+
+    def open(self) -> BinaryIO:
+        """Return the image's bytes as a file."""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            return io.BytesIO(file.read(self.size))
+
+    def __str__(self) -> str:
+        """Name the image in a message."""
+        in_archive = self.path.suffix == ".tar"
+        return escaped(f"{self.path}: {self.name}" if in_archive else str(self.path))
+
+
+Samples = tuple[tuple[File, int], ...]  # images with their labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files(Source):
+    """A data set whose images are files; `samples` are those of "train" and "val"."""
+
+    name: str
+    class_names: tuple[str, ...]
+    samples: dict[str, Samples]
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def images(self) -> int:
+        """Number of training images."""
+        return len(self.samples["train"])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits over names and sizes; uncompressed images count with their bytes.
+
+        It is the same for a folder and for a tar of it.
+        """
+        return fingerprint(
+            {
+                split: [[file.name, _content(file)] for file, _ in pairs]
+                for split, pairs in self.samples.items()
+            }
+        )
+
+    def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
+        """Return both splits; an image is read from its file each time that it is asked for."""
+        from experiments.data.splits import split_of_files
+
+        return {split: split_of_files(samples) for split, samples in self.samples.items()}
+
+
+def _content(file: File) -> int | str:
+    """Return what distinguishes versions of an image: its size, or its bytes if that is fixed."""
+    if PurePosixPath(file.name).suffix.lower() in UNCOMPRESSED:
+        return hashlib.sha256(file.open().read()).hexdigest()
+    return file.size

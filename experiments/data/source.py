@@ -1,0 +1,57 @@
+"""What a kind of data set must provide. One class per kind; the table is in `sources`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from experiments.data.splits import Split
+
+Progress = Callable[[int, int], None]  # done, total
+
+
+class Source(ABC):
+    """A data set that has been found and checked, with no image opened yet.
+
+    `read` is cheap and imports no torch, so that an error in the data is reported at once. `open`
+    imports what it needs.
+    """
+
+    choice: ClassVar[str]  # what a user can give, for messages
+    preparation: ClassVar[str] = "reading the images"  # what `open` does, for progress
+    name: str
+
+    @classmethod
+    @abstractmethod
+    def takes(cls, name: str) -> bool:
+        """Return whether `--data NAME` means a data set of this kind."""
+
+    @classmethod
+    @abstractmethod
+    def read(cls, name: str, root: Path | None) -> Source:
+        """Find and check the data set; `root` is --data-root. Raises Problem."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits that identify the images and labels."""
+
+    @property
+    @abstractmethod
+    def classes(self) -> int:
+        """Number of classes; labels are 0 to classes - 1."""
+
+    @property
+    @abstractmethod
+    def images(self) -> int:
+        """Number of training images."""
+
+    @abstractmethod
+    def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
+        """Return {"train": …, "val": …}. `cache` is where to keep generated data.
+
+        Without `cache` it is `cache_folder()`.
+        """

@@ -1,0 +1,90 @@
+"""The GPUs that this process may use, found without torch.
+
+The driver lists them, and CUDA_VISIBLE_DEVICES selects some. A GPU is named as that variable
+names it, so a name can be handed to another process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driver:
+    """What the driver lists: identifiers of the GPUs, then of their MIG instances."""
+
+    gpus: tuple[str, ...] = ()
+    instances: tuple[str, ...] = ()
+
+
+def gpus() -> list[str]:
+    """Return the GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes."""
+    return visible(os.environ.get("CUDA_VISIBLE_DEVICES"), _driver(os.environ.get("PATH", "")))
+
+
+def visible(selection: str | None, driver: Driver) -> list[str]:
+    """Return what CUDA makes of its variable: everything before the first invalid entry.
+
+    An entry is a number, or the beginning of one identifier. A number given twice hides all GPUs.
+    """
+    if selection is None:
+        return [str(number) for number in range(len(driver.gpus))]
+    names: list[str] = []
+    for entry in map(str.strip, selection.split(",")):
+        if re.match(r"\+?\d", entry):
+            name = str(int(re.match(r"\+?(\d+)", entry)[1]))  # type: ignore[index]
+            valid = int(name) < len(driver.gpus)
+        else:
+            name = entry
+            known = [*driver.gpus, *driver.instances]
+            valid = bool(entry) and sum(each.startswith(entry) for each in known) == 1
+        if not valid:
+            break
+        if name in names:
+            return []
+        names.append(name)
+    return names
+
+
+def gpu_memory() -> int:
+    """Return the bytes of memory of the smallest GPU in this machine; 0 if it cannot be told."""
+    listed = _ask("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
+    sizes = [int(line) for line in listed.split() if line.isdecimal()]
+    return min(sizes, default=0) << 20
+
+
+def own_gpus(slot: int, devices: int, available: Sequence[str]) -> list[str] | None:
+    """Return the GPUs of one of several parallel runs, in turn; None if there are none."""
+    if not available:
+        return None
+    return [available[(slot * devices + number) % len(available)] for number in range(devices)]
+
+
+@cache
+def _driver(_path: str) -> Driver:
+    """Ask NVIDIA's driver; where there is none but AMD's, ask torch."""
+    listed = _ask("nvidia-smi", "-L")
+    names = re.findall(r"UUID: ((?:GPU|MIG)-[^)\s]+)", listed)
+    if not names and Path("/dev/kfd").exists():
+        import torch
+
+        names = [f"GPU-{number}" for number in range(torch.cuda.device_count())]
+    return Driver(
+        gpus=tuple(name for name in names if name.startswith("GPU-")),
+        instances=tuple(name for name in names if name.startswith("MIG-")),
+    )
+
+
+def _ask(*command: str) -> str:
+    """Return what a command prints; nothing if it fails or does not exist."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""

@@ -1,0 +1,187 @@
+"""Options that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from roadmap.cli.workspace import DEFAULT_RUNS
+
+DATA = "fractals, a folder or .tar with train/ and val/, or timm's torch/cifar10, hfds/…"
+ROW = "05, width, 08-k5 or timm:NAME"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses an option given twice: one of the two values would be ignored."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(allow_abbrev=False, **settings)  # type: ignore[arg-type]
+        self.register("action", None, StoreOnce)
+
+
+class StoreOnce(argparse.Action):
+    """Store the value of an option; a second one is an error."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Store `values`."""
+        if option_string is not None:
+            given = vars(namespace).setdefault("given", set())
+            if self.dest in given:
+                raise argparse.ArgumentError(self, "is given twice")
+            given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
+def add_study(parser: Parser, *, default: str | None = None, also: str = "") -> None:
+    """Add the study that a command is about."""
+    parser.add_argument(
+        "study", nargs="?", metavar="STUDY", default=default,
+        help="path, leave-one-out, one-at-a-time, orders, learning-rate, micro-design or a YAML "
+        f"file{also}",
+    )  # fmt: skip
+
+
+def add_data(parser: Parser, text: str = DATA) -> None:
+    """Add the data set to open."""
+    parser.add_argument("--data", metavar="DATA", help=text)
+    add_data_root(parser)
+
+
+def add_data_root(parser: Parser) -> None:
+    """Add the folder of timm's data sets."""
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="folder of timm's data sets")
+
+
+def add_runs(parser: Parser) -> None:
+    """Add the folder of runs."""
+    parser.add_argument(
+        "--runs", type=_folder, default=DEFAULT_RUNS, metavar="DIR",
+        help="folder of runs (default runs)",
+    )  # fmt: skip
+
+
+def add_reading(parser: Parser) -> None:
+    """Add the runs that a command reads."""
+    parser.add_argument("--data", metavar="DATA", help="data set, if there are runs on several")
+    add_runs(parser)
+
+
+def add_measure(parser: Parser) -> None:
+    """Add the measure by which runs are compared."""
+    parser.add_argument(
+        "--measure", metavar="KEY", default="top1",
+        help="compare runs by top1 (default), top5, loss, images_per_second or a metric of theirs",
+    )  # fmt: skip
+
+
+def add_jobs(parser: Parser) -> None:
+    """Add the number of runs at a time and of devices for each."""
+    parser.add_argument(
+        "--jobs", type=positive, metavar="N",
+        help="runs at a time (default: one per CPU core; on a GPU 1, or up to 8 small runs)",
+    )  # fmt: skip
+
+
+def add_devices(parser: Parser) -> None:
+    """Add the number of devices that share a run."""
+    parser.add_argument(
+        "--devices", type=positive, default=1, metavar="N",
+        help="GPUs per node, or processes on a CPU, that share a run (default 1)",
+    )  # fmt: skip
+
+
+def add_keep(parser: Parser) -> None:
+    """Add what stays of a finished run's checkpoints."""
+    parser.add_argument(
+        "--keep", choices=("last", "weights", "none"), default="weights",
+        help="of a finished run: the last checkpoint, its weights (default), or none",
+    )  # fmt: skip
+
+
+def add_training(parser: Parser) -> None:
+    """Add the data, the folder of runs, and how this machine trains."""
+    add_data(parser)
+    add_runs(parser)
+    parser.add_argument(
+        "--threads", type=positive, metavar="N",
+        help="compute threads of a run (default: its share of the cores)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--workers", type=natural, metavar="N",
+        help="loading processes of a run (default: half as many as threads)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--images", choices=("auto", "memory", "stream"), default="auto",
+        help="hold images in memory, or open them every epoch (default: memory if they fit)",
+    )  # fmt: skip
+    add_devices(parser)
+    parser.add_argument(
+        "--nodes", type=positive, default=1, metavar="N",
+        help="machines that share a run; start the command on each (default 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--accumulate", type=positive, default=1, metavar="N",
+        help="micro-batches per step and device, one after the other (default 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--precision", choices=("auto", "32", "bf16"), default="auto",
+        help="floating-point precision of training (default: bf16 on GPUs that have it, else 32)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compile", choices=("auto", "on", "off"), nargs="?", const="on", default="auto",
+        help="compile the network (default: on a GPU if the run is long enough to gain by it)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sync-batchnorm", action="store_true", help="compute BatchNorm over all devices (GPUs)"
+    )
+    parser.add_argument(
+        "--save-every", type=_seconds, default=60.0, metavar="SECONDS",
+        help="write a checkpoint this often, and after every epoch (default 60)",
+    )  # fmt: skip
+    add_keep(parser)
+    parser.add_argument(
+        "--restart", action="store_true", help="start over; move existing run folders aside"
+    )
+    parser.add_argument(
+        "--broken", choices=("stop", "skip"), default="stop",
+        help="if a training image cannot be opened: stop (default), or leave such images out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-wait", action="store_true", help="fail if another process trains the same run"
+    )
+
+
+def natural(text: str) -> int:
+    """Return a whole number of 0 or more."""
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """Return a whole number of 1 or more."""
+    if natural(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
+    return seconds
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("'' is not a folder")
+    return Path(text)

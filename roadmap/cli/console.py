@@ -1,0 +1,56 @@
+"""What a command says to its caller: an exit code, results on stdout, messages on stderr.
+
+A reader that closes its end early, as in `roadmap table | head`, changes neither the work that is
+done nor the exit code.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import textwrap
+from typing import TextIO
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+RESUME = "interrupted; run the same command again to resume"
+
+
+def show(result: object) -> None:
+    """Print a result."""
+    _write(sys.stdout, f"{result}\n")
+
+
+def say(message: str) -> None:
+    """Print a message as one line. A terminal wraps it at words; a log keeps it whole."""
+    line = f"roadmap: {message}"
+    if sys.stderr is not None and sys.stderr.isatty():
+        line = textwrap.fill(line, 80, break_long_words=False, break_on_hyphens=False)
+    _write(sys.stderr, f"{line}\n")
+
+
+def prepare() -> None:
+    """Replace characters that the terminal does not have, such as ×, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def finish() -> None:
+    """Write what is still buffered, such as the text of --help."""
+    for stream in (sys.stdout, sys.stderr):
+        _write(stream, "")
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write to a stream of ours; after its reader has gone, drop the text."""
+    if stream is None or stream.closed:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        # The interpreter flushes again when it exits; this time there must be a reader.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

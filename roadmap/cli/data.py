@@ -1,0 +1,53 @@
+"""`roadmap check-data` and `roadmap export`: images before training, weights after it."""
+
+from __future__ import annotations
+
+from experiments.data.sources import read_source
+from experiments.request import Request
+from roadmap.cli.console import DONE, FAILED, show
+from roadmap.cli.workspace import Workspace
+from roadmap.errors import Problem
+
+
+def check_data(workspace: Workspace) -> int:
+    """Open every image of a data set and name those that cannot be opened."""
+    source = read_source(workspace.options.data, workspace.options.data_root)
+    from experiments.data.check import broken_images
+    from experiments.data.splits import open_data
+    from experiments.host.events import Preparing
+    from experiments.host.progress import Display
+
+    with Display() as display:
+
+        def progress(done: int, total: int) -> None:
+            what = f"trying {total:,} images"
+            display(Preparing(run=source.name, what=what, done=done, total=total))
+
+        data = open_data(source, progress=progress)
+        faults = list(broken_images(data, progress))
+    for fault in faults:
+        show(fault)
+    sizes = f"{len(data.train):,} training and {len(data.val):,} validation images"
+    answer = f"{len(faults):,} cannot be opened" if faults else "all can be opened"
+    show(f"{sizes} of {source.classes} classes: {answer}")
+    return FAILED if faults else DONE
+
+
+def export(workspace: Workspace) -> int:
+    """Write the weights of a finished run to a file."""
+    options = workspace.options
+    if options.out.is_dir():
+        raise Problem(f"--out {options.out} is a folder; give a file, as in weights.safetensors")
+    request = Request(settings=workspace.settings, row=options.row, seed=options.seed)
+    if request.finished() is None:  # before torch is loaded
+        hint = f"`roadmap train {options.row}` with the same options trains it"
+        raise Problem(f"{request.name} has no finished run in {options.runs}; {hint}")
+    if options.timm and not options.row.startswith("timm:"):
+        from roadmap.timm_names import timm_names
+
+        timm_names(request.spec.network)
+    from experiments.training import export as exporting
+
+    exporting.export(request, options.out, timm_names=options.timm)
+    show(options.out)
+    return DONE

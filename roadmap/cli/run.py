@@ -1,0 +1,152 @@
+"""`roadmap train` and `roadmap run`: train what is not trained yet, then show the results."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from experiments.host.machine import Machine
+from experiments.launch.launchers import Outcome, run_all
+from experiments.launch.sharing import choose_jobs
+from experiments.request import Request
+from roadmap.cli.console import DONE, FAILED, RESUME, say, show
+from roadmap.cli.cost import check_effect
+from roadmap.cli.workspace import Workspace
+from roadmap.errors import Problem
+from roadmap.record import Asked
+from steps.studies.study import Study
+
+Pairs = Sequence[tuple[str, int]]  # rows and seeds
+
+
+def train(workspace: Workspace) -> int:
+    """Train one row with one seed."""
+    check_effect(workspace)
+    return _run_and_show(workspace, [(workspace.options.row, workspace.options.seed)], jobs=1)
+
+
+def run(workspace: Workspace) -> int:
+    """Train the rows of a roadmap, or the variants of a study, with one or more seeds."""
+    options, study, roadmap = workspace.options, workspace.study, workspace.roadmap
+    _ = workspace.measure  # an unknown one is refused before anything is trained
+    if options.rows is not None and options.branches:
+        raise Problem("--rows names the rows; --branches adds to all of them: give one of the two")
+    branches = study is not None or options.branches
+    numbers = [row.number for row in roadmap if branches or not row.is_branch]
+    rows = numbers if options.rows is None else options.rows.split(",")
+    if len(set(rows)) < len(rows):
+        raise Problem(f"--rows {options.rows} names a row twice")
+    seeds = options.seeds or (study.seeds if study else 1)
+    pairs = [(row, seed) for seed in range(seeds) for row in rows]
+    jobs = options.jobs or choose_jobs(_requests(workspace, pairs), options.devices)
+    if not options.until_decided:
+        return _run_and_show(workspace, pairs, jobs)
+    if study is None or options.rows is not None:
+        raise Problem(
+            "--until-decided is for a whole STUDY, as in roadmap run path --until-decided"
+        )
+    return _run_until_decided(workspace, replace(study, seeds=seeds), pairs, jobs)
+
+
+def _run_until_decided(workspace: Workspace, study: Study, pairs: Pairs, jobs: int) -> int:
+    """Add seeds where verdicts are open. A run that diverged or failed is not tried again here."""
+    from analysis.verdicts.more_seeds import next_runs
+
+    next_pairs = partial(
+        next_runs,
+        study,
+        most=workspace.options.max_seeds,
+        runs=jobs,
+        data=workspace.settings.source.fingerprint,
+        measure=workspace.measure,
+    )
+    next_pairs(())  # raises before anything is trained if seeds cannot decide the study
+    tried = set(pairs)
+    code = _say_failures(_run(workspace, pairs, jobs), len(pairs))
+    while code in (DONE, FAILED):
+        pairs = next_pairs(workspace.found.records, tried=tried)
+        if not pairs:
+            _show_results(workspace)
+            break
+        tried |= set(pairs)
+        say("still open; next: " + ", ".join(f"{row} seed {seed}" for row, seed in pairs))
+        code = max(code, _say_failures(_run(workspace, pairs, jobs), len(pairs)))
+    return code
+
+
+def _requests(workspace: Workspace, pairs: Pairs) -> list[Request]:
+    return [Request(settings=workspace.settings, row=row, seed=seed) for row, seed in pairs]
+
+
+def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
+    """Train these rows and seeds, those that are not trained yet."""
+    options = workspace.options
+    requests = _requests(workspace, pairs)
+    machine = Machine.shared_by(
+        jobs,
+        devices=options.devices,
+        nodes=options.nodes,
+        accumulate=options.accumulate,
+        precision=options.precision,
+        compile={"auto": "auto", "on": True, "off": False}[options.compile],
+        sync_batchnorm=options.sync_batchnorm,
+        images=options.images,
+        save_every=options.save_every,
+        keep=options.keep,
+        wait=not options.no_wait,
+        broken=options.broken,
+    )
+    if options.threads:
+        machine = replace(machine, threads=options.threads)
+    if options.workers is not None:
+        machine = replace(machine, workers=options.workers)
+    outcome = run_all(
+        requests,
+        parallel=jobs,
+        machine=machine,
+        command=shlex.join(["roadmap", *sys.argv[1:]]),
+        asked=Asked(
+            data=options.data,
+            until_decided=options.until_decided,
+            first_seeds=options.seeds,
+            most_seeds=options.max_seeds,
+        ),
+        restart=options.restart,
+        say=say,
+    )
+    workspace.forget_records()
+    return outcome
+
+
+def _run_and_show(workspace: Workspace, pairs: Pairs, jobs: int) -> int:
+    outcome = _run(workspace, pairs, jobs)
+    if outcome.records:
+        _show_results(workspace)
+    return _say_failures(outcome, len(pairs))
+
+
+def _say_failures(outcome: Outcome, total: int) -> int:
+    """Name the runs that failed, say whether the command was stopped, return the exit code."""
+    if outcome.failures and total > 1:  # the reasons were printed when the runs failed
+        names = ", ".join(outcome.failures)
+        say(f"{len(outcome.failures)} of {total} runs failed: {names}; their log.txt says why")
+    if outcome.stopped:
+        say(RESUME)
+        return 128 + outcome.stopped
+    diverged = any(record.status == "diverged" for record in outcome.records)
+    return FAILED if outcome.failures or diverged else DONE
+
+
+def _show_results(workspace: Workspace) -> None:
+    """Show all runs in this folder with these specs and this data."""
+    from analysis.tables.render import render
+    from analysis.tables.verdict_table import render_verdicts
+
+    subject = workspace.subject(data=workspace.settings.source.fingerprint, say_none=False)
+    if workspace.study is None:
+        show(render(subject.table, "terminal"))
+    else:
+        show(render_verdicts(subject.judged, "terminal"))

@@ -1,0 +1,51 @@
+"""The kinds of layers, one line each. A new norm or activation is one line here.
+
+No torch here: `module` names a class of `torch.nn` or of `roadmap.layers`, built as
+`module(channels)` for a norm and `module()` for an activation.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+Part = Literal["norm", "activation"]
+
+
+class LayerKind(StrEnum):
+    """A kind of layer; as a string it is its name in plans, such as `batch_norm`.
+
+    Norms and activations also have the part they play, their word in a spec, their module, and
+    the number of learned values per channel, which is their cost rule.
+    """
+
+    part: Part | None
+    word: str
+    module: str
+    values: int
+
+    #              name          part          word in a spec  module  learned values per channel
+    BATCH_NORM = ("batch_norm", "norm", "batch", "BatchNorm2d", 2)
+    LAYER_NORM = ("layer_norm", "norm", "layer", "ChannelNorm", 2)
+    RELU = ("relu", "activation", "relu", "ReLU", 0)
+    GELU = ("gelu", "activation", "gelu", "GELU", 0)
+    CONVOLUTION = ("convolution",)
+    LINEAR = ("linear",)
+    MAX_POOL = ("max_pool",)
+    AVERAGE_POOL = ("average_pool",)
+    FLATTEN = ("flatten",)
+    LAYER_SCALE = ("layer_scale", None, "", "LayerScale", 1)
+    OPERATION = ("operation",)
+
+    def __new__(
+        cls, name: str, part: Part | None = None, word: str = "", module: str = "", values: int = 0
+    ) -> LayerKind:
+        """Make a member whose string is its name."""
+        kind = str.__new__(cls, name)
+        kind._value_ = name
+        kind.part, kind.word, kind.module, kind.values = part, word, module, values
+        return kind
+
+
+NORMS = {kind.word: kind for kind in LayerKind if kind.part == "norm"}
+ACTIVATIONS = {kind.word: kind for kind in LayerKind if kind.part == "activation"}

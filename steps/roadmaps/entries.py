@@ -1,0 +1,90 @@
+"""The entries of a roadmap's list of rows: steps with parameters, and side branches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from roadmap.errors import Problem, StepError, quoted, unknown
+from roadmap.rows import Row, Use
+from roadmap.step import Step
+from roadmap.strict_yaml import Document
+from steps.recipes.load import recipe_of
+
+Steps = Mapping[str, Step]
+MOST = 50  # steps of a row, and side branches of a row
+
+
+def read_rows(document: Document, base: Row, steps: Steps) -> tuple[Row, ...]:
+    """Return the base row and the rows of a roadmap's list, numbered from 01."""
+    rows, before = [base], base
+    for index, entry in enumerate(document.data["rows"]):
+        with document.at("rows", index):
+            made = list(_rows(entry, f"{index + 1:02}", before, steps, document.path.parent))
+        rows += made
+        before = made[0]
+    return tuple(rows)
+
+
+def _rows(entry: Any, number: str, before: Row, steps: Steps, folder: Path) -> Iterator[Row]:
+    """Make the row of a list entry, then its side branches, all from the same row before."""
+    if not isinstance(entry, dict):
+        raise Problem(f"row {number} must be a mapping, as in 'kernel_size: {{kernel: 7}}'")
+    uses = {key: parameters for key, parameters in entry.items() if key != "branches"}
+    yield _row(uses, number, before, steps, folder)
+    branches = entry.get("branches", {})
+    if not isinstance(branches, dict) or len(branches) > MOST:
+        raise Problem(f"row {number}: branches must be a mapping of at most {MOST} names to steps")
+    for name, branch in branches.items():
+        if not re.fullmatch(r"[a-z][a-z0-9]{0,31}", str(name)):
+            raise Problem(
+                f"row {number}: branch {quoted(name)} must be named as in k5: letters and digits"
+            )
+        yield _row(branch, f"{number}-{name}", before, steps, folder)
+
+
+def _row(uses: Any, number: str, before: Row, steps: Steps, folder: Path) -> Row:
+    if not isinstance(uses, dict) or not uses:
+        raise Problem(f"row {number} names no step")
+    if len(uses) > MOST:
+        raise Problem(f"row {number} names {len(uses)} steps; at most {MOST} are valid")
+    spec, titles, made = before.spec, [], []
+    for name, parameters in uses.items():
+        if name not in steps:
+            raise unknown("step", name, [*steps, "your own with --steps FILE.py"])
+        try:
+            bound = steps[name].bind(_with_recipe(parameters, name, folder))
+            spec = steps[name].apply(spec, **bound)
+        except Problem as problem:
+            if problem.located:
+                raise
+            text = str(problem) if name in str(problem) else f"{name}: {problem}"
+            raise StepError(f"row {number}: {text}", keys=(name, *problem.keys)) from None
+        titles.append(steps[name].title.format(**bound))
+        made.append(Use(step=steps[name], parameters=bound))
+    first = steps[next(iter(uses))]
+    return Row(
+        number=number, step=first.name, title=titles[0], group=first.group,
+        explanation="\n\n".join(steps[name].explanation for name in uses),
+        spec=spec, before=before, uses=tuple(made),
+    ).checked()  # fmt: skip
+
+
+def _with_recipe(parameters: Any, step: str, folder: Path) -> dict[str, Any]:
+    """Return a step's parameters, with the recipe in place of its name or mapping."""
+    if parameters is None:
+        return {}
+    if not isinstance(parameters, dict):
+        raise Problem(
+            f"the parameters of step {step!r} must be a mapping, got {quoted(parameters)}"
+        )
+    if "recipe" not in parameters:
+        return parameters
+    try:
+        return parameters | {"recipe": recipe_of(parameters["recipe"], folder)}
+    except Problem as problem:
+        if problem.located:
+            raise
+        raise Problem(str(problem), keys=("recipe", *problem.keys)) from None

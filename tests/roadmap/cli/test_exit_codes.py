@@ -1,0 +1,168 @@
+"""Exit codes and messages when something outside the command goes wrong."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from roadmap.cli import run
+from roadmap.cli.main import main
+from roadmap.record import read_record
+
+ROOT = Path(__file__).parents[3]
+RECORDS = ROOT / "results" / "tiny"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def to_closed_pipe(*arguments, stream="stdout"):
+    """Run a command whose stdout or stderr nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writer}
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "roadmap", *map(str, arguments)],
+            env=ENVIRONMENT, text=True, check=False, **streams,
+        )  # fmt: skip
+    finally:
+        os.close(writer)
+
+
+def finished_runs(folder, rows):
+    """A folder of runs in which seed 0 of these rows is finished."""
+    for row in rows:
+        (path,) = RECORDS.glob(f"{row}-*-seed0.json")
+        target = folder / read_record(path).identity.run
+        target.mkdir()
+        shutil.copy(path, target / "record.json")
+    return folder
+
+
+@pytest.mark.parametrize("arguments", [["cost"], ["--help"], ["table", "--runs", RECORDS]])
+def test_a_reader_that_stops_early_is_no_failure(arguments):
+    done = to_closed_pipe(*arguments)
+    assert done.returncode == 0 and not done.stderr
+
+
+def test_failed_runs_are_told_even_if_nobody_reads_the_table(tmp_path):
+    runs = finished_runs(tmp_path, ["00", "01"])
+    torn = next(runs.iterdir()) / "record.json"
+    torn.write_text(torn.read_text()[:100])
+    arguments = ("run", "--rows", "00,01", "--runs", runs)
+    done = to_closed_pipe(*arguments)
+    assert done.returncode == 1 and "1 of 2 runs failed" in done.stderr
+    assert to_closed_pipe(*arguments, stream="stderr").returncode == 1
+
+
+def test_another_broken_pipe_is_a_failure(tmp_path, monkeypatch, capsys):
+    def broken(*_, **__):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(run, "run_all", broken)
+    assert main(["train", "05", "--runs", str(tmp_path)]) == 1
+    assert "Broken pipe" in capsys.readouterr().err
+
+
+SAVING = """
+import multiprocessing, signal, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from roadmap.cli import tables
+from roadmap.cli.main import main
+
+def save():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Path("saving").touch()
+    time.sleep(600)
+
+def interrupted(workspace):
+    ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")).submit(save)
+    while not Path("saving").exists():
+        time.sleep(0.01)
+    raise KeyboardInterrupt
+
+tables.table = interrupted
+sys.exit(main(["table"]))
+"""
+
+
+def test_a_second_ctrl_c_ends_what_still_saves_without_a_traceback(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", SAVING],
+        cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr.readline() == (
+            "roadmap: interrupted; run the same command again to resume\n"
+        )
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == ""
+        assert process.wait() == 130
+
+
+WITHOUT_TORCH = """
+import sys
+from roadmap.cli.main import main
+code = main(sys.argv[1:])
+assert "torch" not in sys.modules
+sys.exit(code)
+"""
+
+
+def train_into(runs):
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, "train", "05", "--runs", runs],
+        capture_output=True, text=True, env=ENVIRONMENT, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("below", ["", "inner"])
+def test_runs_that_are_a_link_to_nothing_are_refused_before_torch(tmp_path, below):
+    (tmp_path / "runs").symlink_to(tmp_path / "gone")
+    done = train_into(tmp_path / "runs" / below)
+    assert done.returncode == 2, done.stderr
+    assert "is a link to nothing" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """A folder that nobody can write to; root can write where only the mode forbids it."""
+    if os.geteuid() != 0:
+        tmp_path.chmod(0o555)
+        yield tmp_path
+        tmp_path.chmod(0o755)
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", tmp_path], check=True)
+    yield tmp_path
+    subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_runs_that_cannot_be_written_to_are_refused_before_torch(read_only):
+    done = train_into(read_only / "runs")
+    assert done.returncode == 2, done.stderr
+    assert "cannot be written" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_finished_runs_in_a_folder_that_cannot_be_written_to_are_shown(tmp_path, monkeypatch):
+    runs = finished_runs(tmp_path, ["05"])
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert main(["train", "05", "--runs", str(runs)]) == 0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["cost", "--roadmap", "tiny", "--roadmap", "cifar"],
+        ["cost", "--steps", "a.py", "--steps", "b.py"],
+        ["train", "05", "--seed", "1", "--seed=1"],
+        ["run", "--rows", "00", "--rows", "01"],
+    ],
+)
+def test_an_option_given_twice_is_refused(given, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(given)
+    usage, _, message = capsys.readouterr().err.rpartition("\nroadmap ")
+    assert end.value.code == 2 and "is given twice" in message and usage.startswith("usage")
