@@ -23,7 +23,7 @@ from steps.own import read_steps
 from steps.recipes.load import recipe_of
 from steps.roadmaps.entries import Steps, read_rows
 
-SHIPPED = ("tiny", "cifar", "resnet50", "resnet200")
+SHIPPED = ("tiny", "small", "cifar", "resnet50", "resnet200")
 KEYS = ("title", "paper", "base", "recipe", "data", "classes", "rows")
 LONGEST = {"title": 200, "paper": 200, "data": 4096}  # characters
 MOST_ROWS = 200
