@@ -51,7 +51,7 @@ class Source(ABC):
 
     @abstractmethod
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
-        """Return {"train": …, "val": …}. `cache` is where to keep generated data.
+        """Return {"train": …, "val": …} and maybe "select", for choosing settings.
 
-        Without `cache` it is `cache_folder()`.
+        `cache` is where to keep generated data; if it is None, `cache_folder()`.
         """

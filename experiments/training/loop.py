@@ -29,6 +29,7 @@ from experiments.training.checkpoint import (
     position,
 )
 from experiments.training.choices import chosen
+from experiments.training.final import final_accuracies
 from experiments.training.measured_cost import measured_cost
 from experiments.training.optimizer import scaled_rate
 from experiments.training.place import Place
@@ -120,8 +121,9 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         raise Problem(f"the checkpoint in {folder} lacks epochs; use --restart to start over")
     finished = status == "finished"
     final = report.history[-1] if finished else {}
-    field = None
+    field, metrics = None, {}
     if finished:  # on the trainer's device, which the network has left by now
+        metrics = final_accuracies(task, data, trainer.strategy.root_device)
         field = receptive_field(task.validated, data, recipe, trainer.strategy.root_device, say)
     seconds = sum(row["seconds"] for row in report.history) or time.monotonic() - clock
     return Record(
@@ -132,6 +134,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         top5=final.get("top5"),
         loss=final.get("loss"),
         correct=report.correct if finished else "",
+        metrics=metrics,
         receptive_field=field,
         **costs,
         images_per_second=report.images_per_second(),
