@@ -63,7 +63,7 @@ def _legend(judged: Judged) -> str:
 
 
 def render_verdicts(judged: Judged, format: str) -> str:
-    """Verdicts in one of FORMATS, without a newline at its end; raises Problem for another."""
+    """Return verdicts in one of FORMATS, without a final newline; raises Problem for another."""
     check_format(format)
     return FORMATS[format](judged).rstrip("\n")
 
@@ -124,7 +124,7 @@ def _order(verdict: Verdict, decimals: int) -> str:
 
 
 def _terminal(judged: Judged) -> str:
-    """At most 80 columns."""
+    """Return verdicts in at most 80 columns."""
     screen_text = io.StringIO()
     console = Console(file=screen_text, width=WIDTH, highlight=False, legacy_windows=False)
     title = " · ".join(part for part in (judged.title, judged.data) if part)

@@ -5,7 +5,6 @@ Events carry numbers; `line` is what a log or a terminal shows of them, or nothi
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -117,20 +116,3 @@ class RunFailed(Event):
     def line(self) -> str:
         """The reason."""
         return self.reason
-
-
-def one_line(text: str) -> str:
-    r"""Escape everything that could start a new line or control a terminal, as `\n` or `\x1b`.
-
-    Class names, file names and messages of other programs come into logs and terminals through
-    here, so none of them can forge a line.
-    """
-    return "".join(
-        character.encode("unicode_escape").decode() if _controls(character) else character
-        for character in text
-    )
-
-
-def _controls(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category[0] == "C" or category in ("Zl", "Zp")

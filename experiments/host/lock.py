@@ -9,9 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from experiments.host.events import Message, Observer, one_line
+from experiments.host.events import Message, Observer
 from experiments.host.signals import STOP
-from roadmap.errors import Problem
+from roadmap.errors import Problem, escaped
 from roadmap.files import put_text
 
 
@@ -56,4 +56,4 @@ def _who(holder: Path) -> str:
     if holder.is_symlink() or not holder.is_file():
         return "another process"
     with holder.open(errors="replace") as file:
-        return one_line(file.read(200))
+        return escaped(file.read(200))

@@ -8,7 +8,8 @@ import stat
 import traceback
 from pathlib import Path
 
-from experiments.host.events import Event, RunDone, RunFailed, one_line
+from experiments.host.events import Event, RunDone, RunFailed
+from roadmap.errors import escaped
 
 
 def now() -> str:
@@ -29,9 +30,9 @@ class Log:
         """Append the event's line, if it has one."""
         if isinstance(event, RunFailed):
             trace = "".join(traceback.format_exception(event.error)).splitlines()
-            self._append(one_line(event.reason), *(f"    {one_line(line)}" for line in trace))
+            self._append(escaped(event.reason), *(f"    {escaped(line)}" for line in trace))
         elif event.line and not isinstance(event, RunDone):  # the record says more
-            self._append(one_line(event.line))
+            self._append(escaped(event.line))
 
     def _append(self, *lines: str) -> None:
         """Append to the file itself: whatever else has its name, such as a link, is removed."""

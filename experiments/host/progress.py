@@ -14,8 +14,8 @@ from experiments.host.events import (
     RunFailed,
     Started,
     StepDone,
-    one_line,
 )
+from roadmap.errors import escaped
 
 
 class Display:
@@ -63,8 +63,8 @@ class Display:
 
     def _show(self, run: str, done: int | None, total: int | None, state: str) -> None:
         if run not in self.tasks:
-            self.tasks[run] = self.bars.add_task(one_line(run), total=total or 1, state="")
-        fields = {"state": one_line(state)} if state else {}
+            self.tasks[run] = self.bars.add_task(escaped(run), total=total or 1, state="")
+        fields = {"state": escaped(state)} if state else {}
         self.bars.update(self.tasks[run], completed=done, total=total, **fields)
 
     def _end(self, event: Event) -> None:
@@ -75,7 +75,7 @@ class Display:
         self._print(event.run, event.line)
 
     def _print(self, run: str, line: str) -> None:
-        self.console.print(one_line(f"{run}: {line}"), markup=False)
+        self.console.print(escaped(f"{run}: {line}"), markup=False)
 
     def _count(self, run: str, share: float) -> None:
         self.shares[run] = share

@@ -75,7 +75,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         compiled=bool(machine.compile),
     )
     if machine.compile:  # the network only: Lightning's module would compile its hooks too
-        network.compile()
+        network.compile(dynamic=False)  # batches have one size in training, one in validation
     report = ReportingCallback(
         request.name,
         observe,

@@ -37,9 +37,9 @@ class LossWatch:
     fault at the same place and stop together. On a CPU it is read at once.
     """
 
-    def __init__(self, device: torch.device, world: int) -> None:
+    def __init__(self, device: torch.device, world: int = 1, lag: int | None = None) -> None:
         self.device, self.world = device, world
-        self.lag = LAG if device.type == "cuda" else 0
+        self.lag = (LAG if device.type == "cuda" else 0) if lag is None else lag
         ring = torch.zeros(self.lag + 1, 2, pin_memory=device.type == "cuda")
         self.slots, self.values = list(ring.unbind()), ring.numpy()  # the same memory
         self.pending: deque[tuple[int, Step, torch.cuda.Event | None]] = deque()

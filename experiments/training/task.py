@@ -56,6 +56,7 @@ class Classification(lightning.LightningModule):
         self.soft_loss = SoftTargetCrossEntropy()
         self.hard_loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.train_loss = MeanMetric(nan_strategy="disable")  # a NaN must show, not vanish
+        self.losses = LossWatch(torch.device("cpu"))
         self.summary: dict[str, float] = {}
         self.hits: list[Tensor] = []  # of each validation batch, which images are right
         self.correct = torch.empty(0, dtype=torch.bool)
@@ -172,16 +173,16 @@ class Classification(lightning.LightningModule):
     def _logits(self, images: Tensor) -> Tensor:
         """Return the logits; a compiled network gets a last, smaller batch filled up with zeros.
 
-        Another batch size would make it compile again.
+        Another batch size would make it compile again, and so would a view of another tensor.
         """
-        self.full = max(self.full, len(images))
-        missing = self.full - len(images)
-        if self.compiled and missing:
-            filled = torch.cat([images, images.new_zeros(missing, *images.shape[1:])])
-        else:
-            filled = images
-        filled = filled.contiguous(memory_format=torch.channels_last)
-        return self.validated.eval()(filled)[: len(images)].float()
+        count = len(images)
+        self.full = max(self.full, count)
+        if self.compiled:
+            filled = images.new_zeros(self.full, *images.shape[1:])
+            filled[:count] = images
+            images = filled
+        images = images.contiguous(memory_format=torch.channels_last)
+        return self.validated.eval()(images)[:count].float()
 
     def on_validation_epoch_end(self) -> None:
         """Summarize the epoch."""

@@ -16,6 +16,7 @@ from roadmap.errors import Problem
 from roadmap.files import put_bytes
 
 WEIGHTS = "weights.safetensors"
+CHECKPOINTS = (LAST, BEFORE, "last.damaged", "before.damaged", "last.partial")
 
 
 def keep_only(keep: Keep, folder: Path) -> None:
@@ -27,15 +28,9 @@ def keep_only(keep: Keep, folder: Path) -> None:
         saved = read_checkpoint(folder / LAST)
         metadata = {"format": "pt", "identity": json.dumps(saved["identity"])}
         put_bytes(folder / WEIGHTS, save(validated_weights(saved), metadata=metadata))
-    for path in checkpoints(folder):
-        if keep != "last" or path.name != LAST:
-            path.unlink()
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints in a run's folder, the damaged and the partly written ones too."""
-    names = (LAST, BEFORE, "last.damaged", "before.damaged", "last.partial")
-    return [folder / name for name in names if (folder / name).exists()]
+    for name in CHECKPOINTS:
+        if keep != "last" or name != LAST:
+            (folder / name).unlink(missing_ok=True)
 
 
 def validated_weights(checkpoint: dict[str, Any]) -> dict[str, Tensor]:

@@ -84,7 +84,7 @@ def add_jobs(parser: Parser) -> None:
     """Add the number of runs at a time and of devices for each."""
     parser.add_argument(
         "--jobs", type=positive, metavar="N",
-        help="runs at a time (default: one per CPU core; 1 on a GPU)",
+        help="runs at a time (default: one per CPU core; on a GPU 1, or up to 8 small runs)",
     )  # fmt: skip
 
 
@@ -93,6 +93,14 @@ def add_devices(parser: Parser) -> None:
     parser.add_argument(
         "--devices", type=positive, default=1, metavar="N",
         help="GPUs per node, or processes on a CPU, that share a run (default 1)",
+    )  # fmt: skip
+
+
+def add_keep(parser: Parser) -> None:
+    """Add what stays of a finished run's checkpoints."""
+    parser.add_argument(
+        "--keep", choices=("last", "weights", "none"), default="weights",
+        help="of a finished run: the last checkpoint, its weights (default), or none",
     )  # fmt: skip
 
 
@@ -122,10 +130,13 @@ def add_training(parser: Parser) -> None:
         help="micro-batches per step and device, one after the other (default 1)",
     )  # fmt: skip
     parser.add_argument(
-        "--precision", choices=("32", "bf16"), default="32",
-        help="floating-point precision of training (default 32)",
+        "--precision", choices=("auto", "32", "bf16"), default="auto",
+        help="floating-point precision of training (default: bf16 on GPUs that have it, else 32)",
     )  # fmt: skip
-    parser.add_argument("--compile", action="store_true", help="compile the network")
+    parser.add_argument(
+        "--compile", choices=("auto", "on", "off"), nargs="?", const="on", default="auto",
+        help="compile the network (default: on a GPU if the run is long enough to gain by it)",
+    )  # fmt: skip
     parser.add_argument(
         "--sync-batchnorm", action="store_true", help="compute BatchNorm over all devices (GPUs)"
     )
@@ -133,6 +144,7 @@ def add_training(parser: Parser) -> None:
         "--save-every", type=_seconds, default=60.0, metavar="SECONDS",
         help="write a checkpoint this often, and after every epoch (default 60)",
     )  # fmt: skip
+    add_keep(parser)
     parser.add_argument(
         "--restart", action="store_true", help="start over; move existing run folders aside"
     )

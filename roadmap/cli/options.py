@@ -15,6 +15,7 @@ from roadmap.cli.arguments import (
     add_data_root,
     add_devices,
     add_jobs,
+    add_keep,
     add_measure,
     add_reading,
     add_runs,
@@ -134,6 +135,14 @@ def make_parser() -> Parser:
     export.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="file for the weights"
     )
+
+    prune = add(
+        "prune", "prune:prune", "Remove checkpoints of finished runs, and runs moved aside",
+        rows=False,
+    )  # fmt: skip
+    add_runs(prune)
+    add_keep(prune)
+    prune.add_argument("--dry-run", action="store_true", help="only list what would be removed")
 
     collect = add("collect", "tables:collect", "Copy the records of a path or study, well named")
     add_study(collect)

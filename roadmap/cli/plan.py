@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from experiments.forecast import forecast, in_words
-from experiments.host.machine import default_jobs
+from experiments.launch.sharing import choose_jobs
 from experiments.request import Request
 from roadmap.cli.console import DONE, say, show
 from roadmap.cli.workspace import Workspace
@@ -18,7 +18,7 @@ def plan(workspace: Workspace) -> int:
         for row in study.roadmap
         for seed in range(seeds)
     ]
-    jobs = options.jobs or default_jobs(options.devices)
+    jobs = options.jobs or choose_jobs(requests, options.devices)
     work = forecast(requests, workspace.found.records, jobs, options.devices)
     show(in_words(study, work, seeds, jobs))
     runs = {request.identity.run for request in requests}

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from experiments.host.machine import Machine, default_jobs
+from experiments.host.machine import Machine
 from experiments.launch.launchers import Outcome, run_all
+from experiments.launch.sharing import choose_jobs
 from experiments.request import Request
 from roadmap.cli.console import DONE, FAILED, RESUME, say, show
 from roadmap.cli.cost import check_effect
@@ -39,8 +40,8 @@ def run(workspace: Workspace) -> int:
     if len(set(rows)) < len(rows):
         raise Problem(f"--rows {options.rows} names a row twice")
     seeds = options.seeds or (study.seeds if study else 1)
-    jobs = options.jobs or default_jobs(options.devices)
     pairs = [(row, seed) for seed in range(seeds) for row in rows]
+    jobs = options.jobs or choose_jobs(_requests(workspace, pairs), options.devices)
     if not options.until_decided:
         return _run_and_show(workspace, pairs, jobs)
     if study is None or options.rows is not None:
@@ -76,20 +77,25 @@ def _run_until_decided(workspace: Workspace, study: Study, pairs: Pairs, jobs: i
     return code
 
 
+def _requests(workspace: Workspace, pairs: Pairs) -> list[Request]:
+    return [Request(settings=workspace.settings, row=row, seed=seed) for row, seed in pairs]
+
+
 def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
     """Train these rows and seeds, those that are not trained yet."""
     options = workspace.options
-    requests = [Request(settings=workspace.settings, row=row, seed=seed) for row, seed in pairs]
+    requests = _requests(workspace, pairs)
     machine = Machine.shared_by(
         jobs,
         devices=options.devices,
         nodes=options.nodes,
         accumulate=options.accumulate,
         precision=options.precision,
-        compile=options.compile,
+        compile={"auto": "auto", "on": True, "off": False}[options.compile],
         sync_batchnorm=options.sync_batchnorm,
         images=options.images,
         save_every=options.save_every,
+        keep=options.keep,
         wait=not options.no_wait,
         broken=options.broken,
     )

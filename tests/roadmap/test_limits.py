@@ -149,6 +149,11 @@ def test_a_file_of_five_megabytes_and_a_named_pipe_are_refused_at_once(load, tmp
         load(tmp_path / "pipe.yaml")
 
 
+def test_a_file_of_half_a_million_values_is_refused_at_once(tmp_path):
+    message = refused(tmp_path / "many.yaml", "rows: [" + "1," * 490_000 + "]")
+    assert "more than 10,000 values" in message
+
+
 def test_a_named_pipe_among_records_is_named_and_not_read(tmp_path):
     os.mkfifo(tmp_path / "record.json")
     (message,) = read_records(tmp_path).broken

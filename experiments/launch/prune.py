@@ -1,0 +1,90 @@
+"""Remove what finished runs no longer need: their checkpoints, and folders moved aside."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from experiments.host.imports import imported_without_gc
+from experiments.host.machine import Keep
+from roadmap.errors import Problem
+from roadmap.record import read_record
+
+CHECKPOINTS = ("last.ckpt", "before.ckpt", "last.damaged", "before.damaged", "last.partial")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftover:
+    """A file or folder that can go, and its size in bytes."""
+
+    path: Path
+    bytes: int
+
+
+def leftovers(runs: Path, keep: Keep = "weights") -> list[Leftover]:
+    """Return what `prune` removes below a folder of runs, without changing anything.
+
+    Unfinished runs keep their checkpoints, and runs in progress are left alone.
+    """
+    return [
+        Leftover(path=path, bytes=_size(path))
+        for folder in _folders(runs)
+        for path in _of_run(folder, keep)
+    ]
+
+
+def prune(runs: Path, keep: Keep = "weights") -> list[Leftover]:
+    """Remove leftovers and return them.
+
+    With `keep` of "weights", the weights of a finished run are saved before its checkpoints go.
+    """
+    removed = []
+    for folder in _folders(runs):
+        with suppress(Timeout), FileLock(folder / "lock", timeout=0):
+            going = [Leftover(path=path, bytes=_size(path)) for path in _of_run(folder, keep)]
+            if any(leftover.path.name in CHECKPOINTS for leftover in going):
+                with imported_without_gc():
+                    from experiments.training.weights import keep_only
+                try:
+                    keep_only(keep, folder)
+                except ValueError as fault:
+                    raise Problem(f"{fault}; `roadmap prune --keep none` removes it") from None
+            for leftover in going:
+                if leftover.path.is_dir():
+                    shutil.rmtree(leftover.path)
+                else:
+                    leftover.path.unlink(missing_ok=True)
+            removed += going
+    return removed
+
+
+def _folders(runs: Path) -> Iterator[Path]:
+    """Yield the folders of runs, and those moved aside."""
+    if not runs.is_dir():
+        raise Problem(f"there is no folder of runs {runs}")
+    for folder in sorted(runs.iterdir()):
+        if folder.is_dir() and not folder.is_symlink():
+            yield folder
+
+
+def _of_run(folder: Path, keep: Keep) -> list[Path]:
+    """Return what can go of a run's folder: the folder itself if it was moved aside."""
+    if ".aside-" in folder.name:
+        return [folder] if (folder / "lock").exists() else []
+    with suppress(Problem):
+        read_record(folder / "record.json")
+        kept = {"last": {"last.ckpt"}, "weights": set[str](), "none": set[str]()}[keep]
+        names = [*CHECKPOINTS, *(["weights.safetensors"] if keep == "none" else [])]
+        return [folder / name for name in names if name not in kept and (folder / name).exists()]
+    return []
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir())
+    return path.lstat().st_size

@@ -1,0 +1,193 @@
+"""Launchers: one that is added from outside, workers that die, and what is kept afterwards."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from experiments.host.events import Message
+from experiments.host.machine import Machine
+from experiments.job import Job
+from experiments.launch.launchers import LAUNCHERS, run_all
+from experiments.launch.prune import leftovers, prune
+from experiments.launch.run import train
+from experiments.launch.sharing import choose_jobs, runs_per_gpu
+from experiments.launch.worker import Worker, collect, started
+from experiments.request import Request
+from experiments.settings import Settings
+from experiments.training.checkpoint import read_checkpoint
+from experiments.training.export import export
+from experiments.training.weights import WEIGHTS
+from roadmap.errors import Problem
+from roadmap.network import build
+
+ONE = Machine(threads=1, workers=0)
+SHORT = {"recipe.epochs": 1, "recipe.batch": 12, "recipe.image_size": 32}
+
+
+def request(images, runs, row="13", seed=0, roadmap="tiny", **overrides):
+    settings = Settings(
+        roadmap=roadmap, data=str(images), overrides={**SHORT, **overrides}, runs=runs
+    )
+    return Request(settings=settings, row=row, seed=seed)
+
+
+def test_a_launcher_is_one_function_and_one_line(images, tmp_path, monkeypatch):
+    taken = []
+
+    def backwards(jobs, *, parallel, observe):
+        """As a cluster's would: it hands out jobs, and yields what becomes of each."""
+        for job in reversed(jobs):
+            taken.append((job.name, parallel))
+            try:
+                yield job, train(job, observe)
+            except Exception as error:
+                yield job, error
+
+    monkeypatch.setitem(LAUNCHERS, "backwards", backwards)
+    asked = [request(images, tmp_path, seed=seed) for seed in (0, 1)]
+    outcome = run_all(asked, parallel=7, machine=ONE, command="", launcher="backwards")
+    assert [record.identity.seed for record in outcome.records] == [0, 1]
+    assert taken == [(asked[1].name, 7), (asked[0].name, 7)]
+
+
+def _say_and_wait(path, observe):
+    observe(Message(run="run", text=str(os.getpid())))
+    while not Path(path).exists():
+        time.sleep(0.01)
+    return "done"
+
+
+def _fail(text, observe):
+    raise Problem(text)
+
+
+def until(workers, observe=lambda event: None):
+    """The first results of workers."""
+    while not (found := collect(workers, observe)):
+        pass
+    return found
+
+
+def test_a_worker_reports_returns_fails_and_dies_apart_from_the_others(tmp_path):
+    workers, said = [Worker(), Worker()], []
+    with started(workers):
+        for worker in workers:
+            worker.submit(_say_and_wait, str(tmp_path / "go"))
+        while len(said) < 2:
+            assert not collect(workers, said.append)
+        os.kill(workers[0].process.pid, signal.SIGKILL)
+        ((worker, result),) = until(workers)
+        assert worker is workers[0] and str(result) == "its process was killed by SIGKILL"
+        (tmp_path / "go").touch()
+        assert until(workers) == [(workers[1], "done")]
+        workers[1].submit(_fail, "why")
+        ((_, result),) = until(workers)
+        assert isinstance(result, Problem) and str(result) == "why"
+    assert not any(worker.process.is_alive() for worker in workers)
+
+
+def test_workers_end_when_the_code_that_uses_them_fails(tmp_path):
+    workers = [Worker(), Worker()]
+    with pytest.raises(ValueError, match="harm"), started(workers):
+        raise ValueError("harm")
+    assert not any(worker.process.is_alive() for worker in workers)
+
+
+@pytest.mark.parametrize("variables", [
+    {"SLURM_NTASKS": "2", "SLURM_JOB_ID": "7", "SLURM_PROCID": "1", "SLURM_LOCALID": "1",
+     "SLURM_NODEID": "0", "SLURM_JOB_NAME": "job"},
+    {"LOCAL_RANK": "1", "RANK": "1", "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x",
+     "MASTER_ADDR": "nowhere", "MASTER_PORT": "1", "GROUP_RANK": "0", "LOCAL_WORLD_SIZE": "2"},
+])  # fmt: skip
+def test_a_run_does_not_guess_from_what_launchers_leave_in_the_environment(
+    images, tmp_path, monkeypatch, variables, capsys
+):
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    folder = tmp_path / "path"
+    folder.mkdir()
+    (folder / "srun").touch(mode=0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    assert train(Job(request=request(images, tmp_path), machine=ONE)).status == "finished"
+    shown = capsys.readouterr()
+    assert "srun" not in shown.out + shown.err
+
+
+def files(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("keep", ["last", "weights", "none"])
+def test_what_is_kept_of_a_finished_run_is_a_choice(images, tmp_path, keep):
+    asked = request(images, tmp_path, **{"recipe.ema": 0.9})
+    train(Job(request=asked, machine=Machine(threads=1, workers=0, keep=keep)))
+    kept = {"last": {"last.ckpt"}, "weights": {WEIGHTS}, "none": set()}[keep]
+    assert files(asked.folder) & {"last.ckpt", "before.ckpt", WEIGHTS} == kept
+    target = tmp_path / "out.safetensors"
+    if keep == "none":
+        with pytest.raises(Problem, match="has no weights"):
+            export(asked, target)
+        return
+    export(asked, target)
+    network = build(asked.spec.network)
+    network.load_state_dict(load_file(target))
+    if keep == "last":
+        saved = read_checkpoint(asked.folder / "last.ckpt")["state_dict"]
+        for name, tensor in network.state_dict().items():
+            assert torch.equal(tensor, saved[f"averaged.module.{name}"]), name
+
+
+def test_prune_removes_what_finished_runs_no_longer_need_and_nothing_else(images, tmp_path):
+    runs = tmp_path / "runs"
+    kept = Machine(threads=1, workers=0, keep="last")
+    done, again = request(images, runs), request(images, runs, seed=1)
+    for asked in (done, again):
+        train(Job(request=asked, machine=kept))
+    export(done, tmp_path / "before.safetensors")
+    unfinished = runs / "0123456789ab"
+    unfinished.mkdir()
+    (unfinished / "last.ckpt").touch()
+    (runs / "figures").mkdir()
+    (runs / "figures" / "last.ckpt").touch()
+    again.set_aside()
+    aside = next(runs.glob("*.aside-1"))
+    listed = leftovers(runs)
+    assert {leftover.path for leftover in listed} == {
+        aside, *(done.folder / name for name in ("last.ckpt", "before.ckpt")
+                 if (done.folder / name).exists())
+    }  # fmt: skip
+    assert all(leftover.bytes > 10_000 for leftover in listed) and aside.exists()
+    assert prune(runs) == listed
+    assert not aside.exists() and (unfinished / "last.ckpt").exists()
+    assert (runs / "figures" / "last.ckpt").exists()
+    assert {"record.json", WEIGHTS} <= files(done.folder) and "last.ckpt" not in files(done.folder)
+    export(done, tmp_path / "after.safetensors")
+    before, after = (load_file(tmp_path / f"{name}.safetensors") for name in ("before", "after"))
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert leftovers(runs) == [] and prune(runs) == []
+    assert [leftover.path.name for leftover in leftovers(runs, "none")] == [WEIGHTS]
+
+
+def test_small_runs_share_a_gpu_and_large_ones_do_not(images, tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.launch.sharing.gpus", lambda: ["0", "1"])
+    monkeypatch.setattr("experiments.host.machine.gpus", lambda: ["0", "1"])
+    monkeypatch.setattr("experiments.launch.sharing.gpu_memory", lambda: 80 << 30)
+    monkeypatch.setattr("experiments.launch.sharing.cores", lambda: 64)
+    small = [request(images, tmp_path, row=row) for row in ("00", "13")]
+    assert runs_per_gpu(small) == 8 and choose_jobs(small) == 16
+    assert choose_jobs(small, devices=2) == 1
+    large = request(images, tmp_path, roadmap="resnet50",
+                    **{"recipe.image_size": 224, "recipe.batch": 36})  # fmt: skip
+    assert runs_per_gpu([*small, large]) == 1 and choose_jobs([large]) == 2
+    monkeypatch.setattr("experiments.launch.sharing.cores", lambda: 12)
+    assert runs_per_gpu(small) == 3
+    monkeypatch.setattr("experiments.launch.sharing.gpu_memory", lambda: 4 << 30)
+    assert runs_per_gpu(small) == 2
+    monkeypatch.setattr("experiments.launch.sharing.gpus", list)
+    assert runs_per_gpu(small) == 1

@@ -1,0 +1,212 @@
+"""What a training step costs beyond its arithmetic: waits for the device, compilations."""
+
+import json
+import math
+import shutil
+from collections import Counter
+
+import pytest
+import torch
+from torch._dynamo.testing import CompileCounter
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from experiments.host.events import EpochDone, StepDone
+from experiments.host.machine import Machine
+from experiments.job import Job
+from experiments.launch.run import train
+from experiments.request import Request
+from experiments.settings import Settings
+from experiments.training.checkpoint import read_checkpoint
+from experiments.training.choices import chosen
+from experiments.training.estimates import estimate
+from experiments.training.loop import train_here
+from experiments.training.losses import LossWatch, NotFinite, Step
+from experiments.training.reporting import ReportingCallback
+from experiments.training.task import Classification
+
+SMALL = {
+    "recipe.epochs": 2,
+    "recipe.batch": 6,
+    "recipe.image_size": 32,
+    "network.stages.all.depth": 1,
+}
+PLAIN = {  # images are changed in the process that trains here, on the CPU, which may wait
+    "recipe.crop_scale": None,
+    "recipe.flip": 0.0,
+    "recipe.randaugment": None,
+    "recipe.erasing": 0.0,
+}
+WAITS = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select")
+
+
+def job(images, runs, row="13", machine=None, **overrides):
+    settings = Settings(
+        roadmap="tiny", data=str(images), overrides={**SMALL, **overrides}, runs=runs
+    )
+    request = Request(settings=settings, row=row, seed=0)
+    request.folder.mkdir(parents=True, exist_ok=True)
+    return Job(request=request, machine=machine or Machine(threads=1, workers=0, keep="last"))
+
+
+class Waits(TorchDispatchMode):
+    """Counts the operations that make the host wait for a device."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = Counter()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        if any(wait in str(operation) for wait in WAITS):
+            self.seen[str(operation)] += 1
+        return operation(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("row", ["00", "13"])
+def test_a_step_never_waits_for_the_device(images, tmp_path, monkeypatch, row):
+    """With mixup, cutmix, drop path and an average of the weights."""
+    monkeypatch.setattr("experiments.training.reporting.SECONDS", -1.0)  # every step is reported
+    waits, steps = Waits(), []
+
+    def observe(event):
+        if type(event) is StepDone and steps:
+            steps.append(dict(waits.seen))
+        elif isinstance(event, StepDone):
+            steps.append({})  # an epoch's first: it may wait
+        if isinstance(event, EpochDone):
+            steps.clear()
+        waits.seen.clear()
+
+    overrides = {"recipe.ema": 0.9, "recipe.mixup": 0.8, "recipe.cutmix": 1.0}
+    with waits:
+        asked = job(images, tmp_path, row, **PLAIN, **overrides, **{"recipe.epochs": 1})
+        counted = []
+        train_here(asked, lambda event: (observe(event), counted.append(list(steps))))
+    longest = max(counted, key=len)
+    assert len(longest) == 6 and longest == [{}] * 6
+
+
+def test_a_network_is_compiled_once_for_training_and_once_for_validation(
+    images, tmp_path, monkeypatch
+):
+    """Not again in the second epoch, nor for validation's last, smaller batch."""
+    root = tmp_path / "images"
+    shutil.copytree(images, root)
+    for file in (images / "val").glob("*/*.png"):
+        for number in range(9):
+            shutil.copy(file, root / "val" / file.parent.name / f"{number}-{file.name}")
+    torch._dynamo.reset()
+    counter, compile_module = CompileCounter(), torch.nn.Module.compile
+    monkeypatch.setattr(
+        torch.nn.Module,
+        "compile",
+        lambda network, **options: compile_module(network, backend=counter, **options),
+    )
+    counts = []
+
+    def observe(event):
+        if isinstance(event, EpochDone):
+            counts.append(counter.frame_count)
+
+    machine = Machine(threads=1, workers=0, compile=True)
+    record = train_here(job(root, tmp_path / "runs", machine=machine), observe)
+    assert record.data["val"] == 150  # 128 and 22
+    assert counts == [2, 2] and counter.frame_count == 2
+    plain = train_here(job(root, tmp_path / "plain"), lambda event: None)
+    assert record.top1 == pytest.approx(plain.top1, abs=1)
+    assert record.loss == pytest.approx(plain.loss, abs=1e-3)
+
+
+def step(number):
+    return Step(step=number, epoch=0, micro_batch=number, learning_rate=0.1)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_read_later_is_reported_with_its_own_step(bad):
+    watch = LossWatch(torch.device("cpu"), lag=4)
+    for number in range(7):
+        watch.add(torch.tensor(bad if number == 3 else 1.0), step(number))
+    with pytest.raises(NotFinite) as fault:
+        watch.add(torch.tensor(1.0), step(7))
+    assert fault.value.step == step(3) and not math.isfinite(fault.value.loss)
+    watch = LossWatch(torch.device("cpu"), lag=4)
+    watch.add(torch.tensor(1.0), step(0))
+    watch.add(torch.tensor(bad), step(1))
+    with pytest.raises(NotFinite) as fault:
+        watch.check()
+    assert fault.value.step == step(1)
+
+
+@pytest.mark.parametrize("lag", [0, 4])
+def test_no_checkpoint_is_from_after_a_loss_that_is_not_finite(images, tmp_path, monkeypatch, lag):
+    """A checkpoint is due after every step; the fault is found when one is to be written."""
+    at = {}
+
+    def watched(task):
+        task.losses = LossWatch(task.device, lag=lag)
+
+    original = Classification.training_step
+
+    def training_step(task, batch, batch_idx):
+        if task.global_step == 9:
+            at["step"] = task.global_step
+            batch = (batch[0] * math.nan, batch[1])
+        return original(task, batch, batch_idx)
+
+    monkeypatch.setattr(Classification, "on_train_start", watched)
+    monkeypatch.setattr(Classification, "training_step", training_step)
+    machine = Machine(threads=1, workers=0, save_every=0.0, keep="last")
+    asked = job(images, tmp_path, machine=machine)
+    record = train(asked)
+    assert record.status == "diverged" and at == {"step": 9}
+    assert "the loss is nan at step 9," in (asked.folder / "log.txt").read_text()
+    assert read_checkpoint(asked.folder / "last.ckpt")["global_step"] == 9
+    saved = read_checkpoint(asked.folder / "last.ckpt")["state_dict"]
+    assert all(tensor.isfinite().all() for tensor in saved.values())
+
+
+def test_on_a_cpu_nothing_is_compiled_and_precision_is_32_and_the_plan_says_so(images, tmp_path):
+    assert not torch.cuda.is_available()
+    asked = job(images, tmp_path, **{"recipe.epochs": 1})
+    auto = asked.machine
+    assert (auto.precision, auto.compile) == ("auto", "auto")
+    found = chosen(auto, asked.request)
+    assert (found.precision, found.compile) == ("32", False)
+    record = train(asked)
+    assert (record.provenance.precision, record.provenance.compiled) == ("32", False)
+    log = (asked.folder / "log.txt").read_text()
+    assert "precision 32" in log and "compiled" not in log
+    text = (asked.folder / "machine.yaml").read_text()
+    assert "precision: '32'" in text and "compile: false" in text
+
+
+class Gpu:
+    """What torch says of a GPU with bf16."""
+
+    @staticmethod
+    def is_available():
+        return True
+
+    @staticmethod
+    def is_bf16_supported(including_emulation=True):
+        return not including_emulation
+
+
+def test_on_a_gpu_long_runs_are_compiled_in_bf16(images, tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.training.choices.torch.cuda", Gpu)
+    short = job(images, tmp_path)
+    found = chosen(short.machine, short.request)
+    assert (found.precision, found.compile) == ("bf16", False)
+    long = job(images, tmp_path, **{"recipe.epochs": 10_000})
+    assert chosen(long.machine, long.request).compile is True
+    assert estimate(long.request).seconds == pytest.approx(5000 * estimate(short.request).seconds)
+    off = Machine(threads=1, workers=0, precision="32", compile=False)
+    assert chosen(off, long.request) == off
+
+
+def test_the_history_is_in_the_checkpoint(images, tmp_path):
+    asked = job(images, tmp_path)
+    record = train(asked)
+    state = read_checkpoint(asked.folder / "last.ckpt")["callbacks"][ReportingCallback.__name__]
+    assert state["history"] == record.history and state["correct"] == record.correct
+    lines = (asked.folder / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == record.history
