@@ -1,8 +1,8 @@
 """One colour per design group, in every figure and table.
 
-Seven of Paul Tol's "muted" scheme, which remain distinct in the common colour blindnesses, and two
-greys, so ordered that groups which follow one another differ in lightness too, for grey print.
-Colour never stands alone: groups are labelled, and side branches are hatched.
+Seven colours are from Paul Tol's "muted" scheme, which people with the common kinds of colour
+blindness can tell apart; two are greys. Neighbouring groups also differ in lightness, for grey
+print. Colour is never the only sign: groups are labelled, and side branches are hatched.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ COLOURS = {
 
 
 def colour(group: str) -> str:
-    """The colour of a design group; one that is not the paper's gets that of `own steps`."""
+    """Return the colour of a design group; that of `own steps` for a group of the user's."""
     return COLOURS.get(group, COLOURS["own steps"])
 
 
-# On dark paper: every colour of the figures that would not be seen there, or would glare.
+# Replacements on dark paper for colours that are too dark there, or too bright.
 PAPER, DARK_PAPER = "#FFFFFF", "#16181C"
 ON_DARK_PAPER = {
     PAPER: DARK_PAPER,

@@ -1,4 +1,4 @@
-"""In words: what differs between runs, recipes."""
+"""Notes in words: how runs differ in provenance, and the recipes of a roadmap."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from roadmap.spec import Recipe
 
 
 def finished(runs: Sequence[Record]) -> list[Record]:
-    """Those that have an accuracy."""
+    """Return the runs that finished."""
     return [run for run in runs if run.status == "finished"]
 
 
 def sentences(notes: Iterable[str]) -> str:
-    """Notes as running text, for a caption."""
+    """Return notes as running text, for a caption."""
     return " ".join(f"{note[0].upper()}{note[1:]}." for note in notes)
 
 
 def skipped(runs: Sequence[Record]) -> list[str]:
-    """A note where all runs lack the same number of training images."""
+    """Return a note if all runs lack the same number of training images."""
     (number, *others) = {run.data.get("skipped", 0) for run in runs} or {0}
     if others or not number:
         return []
@@ -30,16 +30,17 @@ def skipped(runs: Sequence[Record]) -> list[str]:
 
 
 def mixtures(runs: Sequence[Record]) -> list[str]:
-    """One note per circumstance in which the runs differ; rounding, and so accuracy, may too."""
-    circumstances = {"hardware": [run.provenance.hardware for run in runs],
-                     "commit": [run.provenance.commit or "unknown" for run in runs],
-                     "threads": [str(run.provenance.threads) for run in runs],
-                     "precision": [run.provenance.precision for run in runs],
-                     "devices": [str(_devices(run.provenance)) for run in runs],
-                     "portions of a batch": [_portions(run.provenance) for run in runs],
-                     "compiling": [str(run.provenance.compiled) for run in runs],
-                     "images left out": [str(run.data.get("skipped", 0)) for run in runs],
-                     }  # fmt: skip
+    """Return one note per circumstance in which the runs differ: it may change rounding."""
+    circumstances = {
+        "hardware": [run.provenance.hardware for run in runs],
+        "commit": [run.provenance.commit or "unknown" for run in runs],
+        "threads": [str(run.provenance.threads) for run in runs],
+        "precision": [run.provenance.precision for run in runs],
+        "devices": [str(_devices(run.provenance)) for run in runs],
+        "micro-batches": [_micro_batches(run.provenance) for run in runs],
+        "compiling": [str(run.provenance.compiled) for run in runs],
+        "images left out": [str(run.data.get("skipped", 0)) for run in runs],
+    }
     for library in sorted({name for run in runs for name in run.provenance.versions}):
         versions = [run.provenance.versions.get(library, "unknown") for run in runs]
         circumstances[f"versions of {library}"] = versions
@@ -54,18 +55,18 @@ def _devices(provenance: Provenance) -> int:
     return provenance.devices * provenance.nodes
 
 
-def _portions(provenance: Provenance) -> str:
+def _micro_batches(provenance: Provenance) -> str:
     synced = " with BatchNorm over all" if provenance.sync_batchnorm else ""
     return f"{_devices(provenance) * provenance.accumulate}{synced}"
 
 
 def _by_row(runs: Sequence[Record], values: Sequence[str]) -> str:
-    """`1 in 12 runs, 2 in 1 run (05)`: how many runs have each value; of all but most, the rows."""
+    """Return `1 in 12 runs, 2 in 1 run (05)`: runs per value, with rows for all but the first."""
     counts = Counter(values).most_common()
     parts = []
     for value, count in counts:
         rows = sorted(
-            {run.label.row for run, its in zip(runs, values, strict=True) if its == value}
+            {run.label.row for run, own in zip(runs, values, strict=True) if own == value}
         )
         listed = ", ".join(rows) if len(rows) < 7 else f"of {len(rows)} rows"
         named = f" ({listed})" if value != counts[0][0] else ""
@@ -74,7 +75,7 @@ def _by_row(runs: Sequence[Record], values: Sequence[str]) -> str:
 
 
 def recipes(roadmap: Roadmap) -> str:
-    """The recipes of a roadmap in words, each with the rows it is for."""
+    """Return the recipes of a roadmap in words, each with its rows."""
     rows = [row for row in roadmap if not row.is_branch]
     parts = []
     for recipe, group in groupby(rows, key=lambda row: row.spec.recipe):

@@ -108,7 +108,7 @@ def select(
             references[record.label.row, record.identity.spec].append(record)
         for number in variants.numbers_of(record):
             rows[number].append(record)
-    example = (fitting or mine or [None])[0]
+    example = next(iter(fitting or mine), None)
     return Selection(
         roadmap=variants.roadmaps[classes(example)] if example else roadmap,
         data=data_name(mine[0]) if mine else name,

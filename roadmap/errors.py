@@ -26,7 +26,7 @@ class Problem(Exception):
     def __init__(
         self, message: str, *, keys: tuple[str | int, ...] = (), located: bool = False
     ) -> None:
-        super().__init__(escaped(shortened(message, LONGEST)))
+        super().__init__(shortened(escaped(message[: LONGEST + 1]), LONGEST))
         self.keys, self.located = keys, located
 
 
@@ -46,7 +46,7 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> Problem:
 
 def quoted(value: object) -> str:
     """Return the `repr` of a value that a user gave, shortened if it is long."""
-    return _REPR.repr(value)
+    return shortened(_REPR.repr(value), 200)
 
 
 def shortened(text: str, longest: int = 80) -> str:

@@ -11,6 +11,7 @@ def put(path: Path, *parts: bytes | memoryview, beside: Path, before: Path | Non
     """Write `parts` to the file `beside`, flush it and rename it to `path`.
 
     If `before` is given, an existing file at `path` moves there. If writing fails, nothing changes.
+    A link at `path` or `beside` is replaced and never followed.
     """
     beside.unlink(missing_ok=True)  # a link with that name is not written through
     try:

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from roadmap.errors import Problem
 from roadmap.kernels.depthwise import depthwise
-from roadmap.kernels.elementwise import channel_norm
+from roadmap.kernels.elementwise import average, channel_norm
 from roadmap.kernels.pointwise import pointwise
 from roadmap.kinds import LayerKind
 from roadmap.plan import Layer, Layers
 
-for name in ("channel_norm", "depthwise", "pointwise"):
+for name in ("average", "channel_norm", "depthwise", "pointwise"):
     torch.fx.wrap(name)
 
 
@@ -33,6 +33,13 @@ class ChannelNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         return channel_norm(x, self.weight, self.bias, self.eps)
+
+
+class GlobalAveragePool(nn.AdaptiveAvgPool2d):
+    """The mean over positions: (batch, channels, height, width) in, (batch, channels, 1, 1) out."""
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        return average(x)
 
 
 class LayerScale(nn.Module):
@@ -93,7 +100,7 @@ def _module(layer: Layer) -> nn.Module:
         case LayerKind.MAX_POOL:
             return nn.MaxPool2d(layer.kernel, layer.stride, layer.padding)
         case LayerKind.AVERAGE_POOL:
-            return nn.AdaptiveAvgPool2d(1)
+            return GlobalAveragePool(1)
         case LayerKind.FLATTEN:
             return nn.Flatten(1)
         case LayerKind.LAYER_SCALE:

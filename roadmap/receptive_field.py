@@ -9,7 +9,7 @@ import base64
 import struct
 from collections.abc import Sequence
 from functools import cached_property
-from math import isfinite, isqrt
+from math import inf, isqrt
 
 from roadmap.spec import Positive, value
 
@@ -30,7 +30,7 @@ class ReceptiveField:
     cells: str
 
     def __post_init__(self) -> None:
-        self.shares  # noqa: B018 - raises if the cells cannot be read
+        self._flat()  # raises ValueError if the cells cannot be read
 
     @classmethod
     def of(cls, shares: Sequence[Sequence[float]], pixels: int) -> ReceptiveField:
@@ -46,6 +46,14 @@ class ReceptiveField:
     @cached_property
     def shares(self) -> tuple[tuple[float, ...], ...]:
         """The cells as shares of their sum, (rows, columns); they add up to 1."""
+        flat = self._flat()
+        side, total = isqrt(len(flat)), sum(flat)
+        return tuple(
+            tuple(cell / total for cell in flat[start : start + side])
+            for start in range(0, side**2, side)
+        )
+
+    def _flat(self) -> tuple[float, ...]:
         try:
             packed = base64.b64decode(self.cells, validate=True)
         except ValueError:
@@ -53,14 +61,10 @@ class ReceptiveField:
         side = isqrt(len(packed) // 2)
         if not side or len(packed) != 2 * side**2:
             raise ValueError(f"cells has {len(packed)} bytes, not two for each cell of a square")
-        flat = struct.unpack(f"<{side**2}e", packed)
-        if not all(isfinite(share) and share >= 0 for share in flat) or not any(flat):
+        flat: tuple[float, ...] = struct.unpack(f"<{side**2}e", packed)
+        if not 0 < sum(flat) < inf or min(flat) < 0:  # a sum with a NaN is one too
             raise ValueError("cells must be numbers of 0 or more, not all of them 0")
-        total = sum(flat)
-        return tuple(
-            tuple(share / total for share in flat[start : start + side])
-            for start in range(0, side**2, side)
-        )
+        return flat
 
     @property
     def side(self) -> int:

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import shlex
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
@@ -20,7 +21,7 @@ from pydantic import Field
 from roadmap.errors import Problem, quoted
 from roadmap.files import put_text, read_text
 from roadmap.receptive_field import ReceptiveField
-from roadmap.spec import fingerprint, from_dict
+from roadmap.spec import fingerprint, from_json
 
 T = TypeVar("T")
 MOST_BYTES = 256_000_000  # of a record: a history can have a million epochs
@@ -102,6 +103,7 @@ class Asked:
     derived: bool = Field(default=False, exclude=True)
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def of_command(cls, command: str) -> Asked:
         """Derive the facts from the command line that an old record keeps."""
         words = [part for word in _split(command) for part in _option(word)]
@@ -196,7 +198,7 @@ def write_record(record: Record, path: Path) -> None:
 def read_record(path: Path) -> Record:
     """Read one record; a Problem names a file that is broken or not a record."""
     try:
-        record = from_dict(Record, json.loads(read_text(path, limit=MOST_BYTES)))
+        record = from_json(Record, read_text(path, limit=MOST_BYTES))
         _check(record)
         if record.asked is None:
             asked = Asked.of_command(record.provenance.command)

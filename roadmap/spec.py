@@ -271,11 +271,22 @@ def to_dict(thing: Any) -> dict:
 def from_dict(kind: Any, data: Any) -> Any:
     """Return a validated `kind` (Spec, Recipe, int, …) from plain data; a Problem names the key."""
     try:
-        return pydantic.TypeAdapter(kind).validate_json(json.dumps(data), strict=True)
-    except pydantic.ValidationError as error:
-        raise problem_of(error, kind) from None
+        return from_json(kind, json.dumps(data))
     except (TypeError, ValueError):
         raise Problem(f"{quoted(data)} is no plain value") from None
+
+
+def from_json(kind: Any, text: str) -> Any:
+    """Return a validated `kind` from JSON text; a Problem names the key.
+
+    Raises ValueError if the text is not JSON.
+    """
+    try:
+        return pydantic.TypeAdapter(kind).validate_json(text, strict=True)
+    except pydantic.ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise ValueError(error.errors()[0]["msg"]) from None
+        raise problem_of(error, kind) from None
 
 
 def fingerprint(thing: Any) -> str:

@@ -85,9 +85,10 @@ def read(path: Path) -> Document:
     """Read a YAML file that is a mapping; a Problem names file, line and fault."""
     try:
         text = read_text(path, limit=MOST_BYTES)
-        node = yaml.compose(text, Loader=_Loader)
+        events = sum(1 for _ in islice(yaml.parse(text, Loader=_Loader), 4 * MOST))
+        node = yaml.compose(text, Loader=_Loader) if events < 4 * MOST else None
         lines = [] if node is None else list(islice(_lines(node, (), ()), MOST + 1))
-        if len(lines) > MOST:
+        if events == 4 * MOST or len(lines) > MOST:
             raise ValueError(f"more than {MOST:,} values")
         data = yaml.load(text, Loader=_Loader)
     except OSError as error:

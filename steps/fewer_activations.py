@@ -24,11 +24,11 @@ def _keep_one(block: Block) -> Block:
 
 
 def _before_last_pointwise(block: Block) -> int:
-    found = [(index, unit) for index, unit in enumerate(block.units) if is_convolution(unit)]
-    while found and not is_pointwise(found[-1][1]):
-        found.pop()
-    if len(found) < 2 or found[-2][1].activation is None:
+    convolutions = [(index, unit) for index, unit in enumerate(block.units) if is_convolution(unit)]
+    while convolutions and not is_pointwise(convolutions[-1][1]):
+        convolutions.pop()
+    if len(convolutions) < 2 or convolutions[-2][1].activation is None:
         raise StepError(
             "step 'fewer_activations' needs an activation before the block's last 1×1 convolution"
         )
-    return found[-2][0]
+    return convolutions[-2][0]

@@ -19,13 +19,13 @@ def read_steps(path: Path) -> dict[str, Step]:
     """
     if not path.is_file():
         raise Problem(f"steps file {path} does not exist")
-    found = spec_from_file_location(f"steps_of_yours_{path.stem}", path)
-    if found is None or found.loader is None:
+    origin = spec_from_file_location(f"steps_of_yours_{path.stem}", path)
+    if origin is None or origin.loader is None:
         raise Problem(f"steps file {path} is no Python file (*.py)")
-    module = module_from_spec(found)
+    module = module_from_spec(origin)
     sys.modules[module.__name__] = module  # dataclasses look up their annotations there
     try:
-        found.loader.exec_module(module)
+        origin.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # any exception of the user's code
         raise Problem(f"steps file {path} fails: {type(error).__name__}: {error}") from error
     source = hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -67,7 +67,7 @@ def test_figures_of_the_real_images_are_those_of_the_committed_records():
     measured = [row for row in table.rows if row.n]
     assert [row.row for row in measured] == ["00", "01", "05", "10", "13"]
     for row in measured:
-        assert f"{row.row} {row.title} {row.top1:.1f} %" in text
+        assert f"{row.row} {row.title} {row.mean:.1f} %" in text
 
 
 def test_verdicts_in_words_are_those_of_the_committed_records():

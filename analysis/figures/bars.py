@@ -91,6 +91,11 @@ class Bars:
         return f"{self.title}: {shown} of every row of the roadmap; {self.source}.{runs}"
 
     @property
+    def caption(self) -> str:
+        """Summary and details."""
+        return f"{self.summary} {self.details}"
+
+    @property
     def details(self) -> str:
         """How to read the figure, recipe and notes."""
         unit, size = self.mac_unit

@@ -1,4 +1,4 @@
-"""Numbers as people read them, the same in every table and figure; an en dash is missing."""
+"""Format numbers for every table and figure; an en dash stands for a missing number."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def result(row: TableRow, decimals: int) -> str:
 
 
 def counts(runs: Mapping[str, int]) -> str:
-    """`3`, or where rows differ `00: 3, 01: 5`: how many runs each row has."""
+    """Return how many runs each row has: `3`, or if rows differ `00: 3, 01: 5`."""
     usual = sorted(set(runs.values()))
     if len(usual) < 2:
         return str(usual[0]) if usual else "0"
@@ -35,29 +35,31 @@ def counts(runs: Mapping[str, int]) -> str:
 
 
 def span(runs: Iterable[int]) -> str:
-    """`3`, or where they differ `3 to 5`: the fewest and the most runs of several rows."""
-    found = sorted(set(runs))
-    if len(found) < 2:
-        return str(found[0]) if found else "0"
-    return f"{found[0]} to {found[-1]}"
+    """Return the fewest and the most runs of several rows: `3`, or `3 to 5`."""
+    numbers = sorted(set(runs))
+    if len(numbers) < 2:
+        return str(numbers[0]) if numbers else "0"
+    return f"{numbers[0]} to {numbers[-1]}"
 
 
 def signed(number: float | None, decimals: int) -> str:
-    """`+0.5`, `−1.2`, `0.0`: a difference with its sign."""
+    """Return a difference with its sign: `+0.5`, `−1.2`, `0.0`."""
     if number is None:
         return MISSING
-    exact = Decimal(repr(round(number, 9)))  # −7.65 is the same text however it was come by
+    exact = Decimal(
+        repr(round(number, 9))
+    )  # equal differences get equal text, whatever their floating-point error
     text = f"{exact:+.{decimals}f}".replace("-", "−")
     return text if text.strip("+−0.") else text[1:]
 
 
 def fixed(number: float | None, decimals: int) -> str:
-    """A number with that many decimals."""
+    """Return a number with that many decimals."""
     return MISSING if number is None else f"{number:.{decimals}f}"
 
 
 def rate(images_per_second: float | None) -> str:
-    """Images per second in at most four characters: `940`, `12k`."""
+    """Return images per second in at most four characters: `940`, `12k`."""
     if images_per_second is None:
         return MISSING
     thousands = round(images_per_second / 1000)
@@ -65,13 +67,13 @@ def rate(images_per_second: float | None) -> str:
 
 
 def cost_decimals(gmacs: list[float]) -> int:
-    """Decimals of a column of GMACs: two as in the paper, more for networks below 1 GMACs."""
+    """Return the decimals of a column of GMACs: two as in the paper, more below 1 GMACs."""
     middle = median(gmacs) if gmacs else 1.0
     return 2 if middle >= 1 else 3 if middle >= 0.1 else 4
 
 
 def cells(table: Table) -> list[dict[str, str]]:
-    """Every row of a table as text by column; columns of the paper only where it has the rows."""
+    """Return every row of a table as text by column, without empty columns of the paper."""
     decimals = table.decimals
     gmacs = cost_decimals([row.gmacs for row in table.rows])
     params = 1 if max((row.params for row in table.rows), default=0) >= 1e7 else 2
@@ -93,7 +95,7 @@ def cells(table: Table) -> list[dict[str, str]]:
 
 
 def _step(row: TableRow) -> str:
-    """A row's title; a dagger says that some of its runs diverged while others finished."""
+    """Return a row's title, with a dagger if some of its runs diverged while others finished."""
     title = "" if row.row.endswith(row.title) else row.title
     return f"{title} †".lstrip() if row.diverged and row.n else title
 
@@ -108,6 +110,6 @@ def left_out(table: Table) -> set[str]:
 
 
 def notes(table: Table) -> tuple[str, ...]:
-    """A table's notes, the diverged runs first."""
+    """Return a table's notes, the diverged runs first."""
     diverged = ", ".join(f"{row.row} ({row.diverged})" for row in table.rows if row.diverged)
     return (*([f"† diverged, not averaged: {diverged}"] if diverged else []), *table.notes)

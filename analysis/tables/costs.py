@@ -25,11 +25,8 @@ def _cost_row(roadmap: Roadmap, row: Row, image_size: int) -> dict[str, Any]:
     network = row.spec.network
     own = cost(network, image_size)
     paper = printed(roadmap.paper, row.number, row.step)
-    comparable = (
-        paper is not None
-        and roadmap.name in TABLES
-        and (image_size, network.classes) == (IMAGE_SIZE, CLASSES)
-    )
+    paper_size = (image_size, network.classes) == (IMAGE_SIZE, CLASSES)
+    comparable = roadmap.name in TABLES and paper_size
     exempt = (roadmap.paper, row.number) in UNREACHABLE
     return {
         "row": row.number,
@@ -42,7 +39,7 @@ def _cost_row(roadmap: Roadmap, row: Row, image_size: int) -> dict[str, Any]:
         "activations": own.activations,
         "paper_gflops": paper.gflops if paper else None,
         "paper_top1": paper.top1 if paper else None,
-        "matches_paper": paper.agrees(own.gmacs) if comparable else None,
+        "matches_paper": paper.agrees(own.gmacs) if paper and comparable else None,
         "note": paper.note if paper and (comparable or not exempt) else "",
     }
 

@@ -39,7 +39,7 @@ def paper_words(costs: dict, row: Row) -> str:
         return ""
     text = f"The paper's: {own['paper_top1']:.2f} % top-1 on ImageNet-1K"
     before = costs[row.before.number]["paper_top1"] if row.before else None
-    if before is not None:
+    if row.before and before is not None:
         text += f" ({signed(own['paper_top1'] - before, 2)} from row {row.before.number})"
     text += f", {own['paper_gflops']:.2f} GFLOPs."
     if own["note"]:
@@ -59,9 +59,10 @@ def changes(row: Row) -> tuple[str, list[str]]:
 
 def cost_lines(costs: dict, row: Row) -> list[tuple[str, ...]]:
     """Return MACs, parameters and activations of this row, of the row before, and the change."""
-    own, lines = costs[row.number], []
+    own = costs[row.number]
+    lines: list[tuple[str, ...]] = []
     for name, key in (("MACs", "macs"), ("parameters", "params"), ("activations", "activations")):
-        line = (name, f"{own[key]:,}")
+        line: tuple[str, ...] = (name, f"{own[key]:,}")
         if row.before:
             before = costs[row.before.number][key]
             line += (f"{before:,}", f"{signed(100 * (own[key] / before - 1), 1)} %")

@@ -37,23 +37,23 @@ def headings(measure: Measure) -> dict[str, str]:
 
 
 def render(table: Table, format: str) -> str:
-    """The table in one of FORMATS, without a newline at its end; raises Problem for another.
+    """Return the table in one of FORMATS, without a final newline; raises Problem for another.
 
-    `csv` and `json` hold plain numbers (percent, GMACs, parameters, images/s), nothing or null
-    where missing, and no notes: `apart` has them.
+    `csv` and `json` hold plain numbers (percent, GMACs, parameters, images/s), nothing or null if
+    missing, and no notes: `apart` returns those.
     """
     check_format(format)
     return FORMATS[format](table).rstrip("\n")
 
 
 def check_format(format: str) -> None:
-    """Raise Problem for what is none of FORMATS."""
+    """Raise Problem if `format` is none of FORMATS."""
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
 
 
 def apart(table: Table, format: str) -> Sequence[str]:
-    """The notes that a table in this format has no place for."""
+    """Return the notes that a table in this format has no place for."""
     return notes(table) if format in DATA_FORMATS else ()
 
 

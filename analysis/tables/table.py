@@ -43,16 +43,6 @@ class TableRow:
     images_per_second: float | None
     diverged: int
 
-    @property
-    def top1(self) -> float | None:
-        """The mean, under the name it had when top-1 was the only measure."""
-        return self.mean
-
-    @property
-    def paper_top1(self) -> float | None:
-        """The paper's mean, under the name it had when top-1 was the only measure."""
-        return self.paper_mean
-
 
 @dataclass(frozen=True, kw_only=True)
 class Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from itertools import groupby
+from typing import Literal
 
 from rich import box
 from rich.console import Console
@@ -35,11 +36,12 @@ def _headings(measure: Measure) -> dict[str, str]:
 
 
 def terminal(table: Table, *, colour: bool | None = None) -> str:
-    """The table for a terminal; coloured where the screen can and nobody objects (NO_COLOR)."""
+    """Return the table for a terminal, by default coloured unless NO_COLOR or a file forbids it."""
     screen = Console()
     colour = screen.is_terminal and not screen.no_color if colour is None else colour
+    screen_text = io.StringIO()
     console = Console(
-        file=io.StringIO(),
+        file=screen_text,
         width=WIDTH,
         force_terminal=colour,
         no_color=not colour,
@@ -54,18 +56,18 @@ def terminal(table: Table, *, colour: bool | None = None) -> str:
     hints = (LEFT_OUT,) if any(note.startswith("left out") for note in notes(table)) else ()
     for note in (*notes(table), *hints, table.legend):
         console.print(Text(visible(note), style="dim"))
-    lines = console.file.getvalue().splitlines()
+    lines = screen_text.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines)
 
 
 def _grid(table: Table) -> Grid:
-    """One line per row under a line for its group."""
+    """Return one line per row, under a line for its group."""
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
     headings = _headings(table.measure)
     names = [name for name in headings if name not in left_out(table)]
     grid.add_column("\nstep", overflow="fold", max_width=LABEL)
     for name in names:
-        side = "left" if name == "mean" else "right"
+        side: Literal["left", "right"] = "left" if name == "mean" else "right"
         grid.add_column(Text(headings[name], justify=side), justify=side, no_wrap=True)
     pairs = list(zip(table.rows, cells(table), strict=True))
     for group, members in groupby(pairs, key=lambda pair: pair[0].group):
@@ -79,7 +81,7 @@ def _grid(table: Table) -> Grid:
 
 
 def _folded(label: str) -> str:
-    """The long name of a timm model on two lines, broken after an underscore."""
+    """Break the long name of a timm model after an underscore."""
     return re.sub(r"(.{10,26}_)(?=.)", r"\1\n  ", label) if len(label) > LABEL else label
 
 

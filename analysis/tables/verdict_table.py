@@ -37,6 +37,7 @@ def headings(judged: Judged) -> dict[str, str]:
         "n": "n",
         "difference": "difference",
         "interval": "95 % interval",
+        "seeds": "over seeds",
         "images": "over images",
         "p": "p (Holm)",
         "better": _sign(judged.measure),
@@ -56,14 +57,14 @@ def _legend(judged: Judged) -> str:
     unit = f"{measure.difference} of {measure.label}" if measure.difference else measure.label
     return LEGEND.format(
         unit=f"{unit[:1].upper()}{unit[1:]}",
-        over="orders and seeds" if judged.by_order else "seeds (Welch)",
+        over=judged.over,
         sign=_sign(measure),
         side="above" if measure.better == "higher" else "below",
     )
 
 
 def render_verdicts(judged: Judged, format: str) -> str:
-    """Verdicts in one of FORMATS, without a newline at its end; raises Problem for another."""
+    """Return verdicts in one of FORMATS, without a final newline; raises Problem for another."""
     check_format(format)
     return FORMATS[format](judged).rstrip("\n")
 
@@ -77,9 +78,10 @@ def cells(judged: Judged) -> list[dict[str, str]]:
     """Return every verdict as text by column; an en dash is what the runs cannot tell."""
     decimals = decimals_of(judged)
     rows = [_cell(verdict, decimals) for verdict in judged.verdicts]
+    absent = set() if judged.new_images else {"seeds"}  # it would repeat the whole interval
     if not any(verdict.order_std is not None for verdict in judged.verdicts):
-        rows = [{key: text for key, text in row.items() if key != "order"} for row in rows]
-    return rows
+        absent.add("order")
+    return [{key: text for key, text in row.items() if key not in absent} for row in rows]
 
 
 def decimals_of(judged: Judged) -> int:
@@ -99,6 +101,7 @@ def _cell(verdict: Verdict, decimals: int) -> dict[str, str]:
         "n": str(verdict.n or MISSING),
         "difference": signed(verdict.difference, decimals),
         "interval": _interval(verdict.low, verdict.high, decimals),
+        "seeds": _interval(verdict.seeds_low, verdict.seeds_high, decimals),
         "images": _interval(verdict.images_low, verdict.images_high, decimals),
         "p": _p(verdict.p),
         "better": MISSING if verdict.better is None else f"{100 * verdict.better:.0f} %",
@@ -124,8 +127,9 @@ def _order(verdict: Verdict, decimals: int) -> str:
 
 
 def _terminal(judged: Judged) -> str:
-    """At most 80 columns."""
-    console = Console(file=io.StringIO(), width=WIDTH, highlight=False, legacy_windows=False)
+    """Return verdicts in at most 80 columns."""
+    screen_text = io.StringIO()
+    console = Console(file=screen_text, width=WIDTH, highlight=False, legacy_windows=False)
     title = " · ".join(part for part in (judged.title, judged.data) if part)
     console.print(Text(visible(title)))
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
@@ -158,11 +162,11 @@ def _terminal(judged: Judged) -> str:
     asks, *rest = map(visible, remarks(judged))
     console.print(Text(asks))
     console.print(grid)
-    if any(each.images_low is not None for each in judged.verdicts):
-        rest.append("Intervals over validation images: the other formats (--format md) have them.")
+    if any(verdict.images_low is not None for verdict in judged.verdicts):
+        rest.append("Intervals over seeds or images alone are in the other formats (--format md).")
     for line in rest:
         console.print(Text(line))
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+    return "\n".join(line.rstrip() for line in screen_text.getvalue().splitlines())
 
 
 def remarks(judged: Judged) -> list[str]:
@@ -172,14 +176,15 @@ def remarks(judged: Judged) -> list[str]:
 
 def _findings(judged: Judged) -> list[str]:
     agreements = [
-        f"Agreement with the paper, {each.of}: Spearman {signed(each.correlation, 2)} "
-        f"({_interval(each.low, each.high, 2)}, {each.pairs} pairs)"
-        for each in judged.agreements
+        f"Agreement with the paper, {agreement.of}: Spearman {signed(agreement.correlation, 2)} "
+        f"({_interval(agreement.low, agreement.high, 2)}, {agreement.pairs} pairs)"
+        for agreement in judged.agreements
     ]
     orders = [
-        f"{each.step}: its worth varies by {_order(each, 1)} over orders beyond what seeds explain"
-        for each in judged.verdicts
-        if each.order_p is not None and each.order_p < 0.05
+        f"{verdict.step}: its worth varies by {_order(verdict, judged.measure.decimals)} over "
+        "orders beyond what seeds explain"
+        for verdict in judged.verdicts
+        if verdict.order_p is not None and verdict.order_p < 0.05
     ]
     return [*orders, *agreements, *judged.notes]
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import sqrt
+
+import numpy
+from scipy import stats
 
 from analysis.verdicts.paper import paper_samples
-from analysis.verdicts.statistics import Sample, difference, rank_correlation
+from analysis.verdicts.statistics import LEVEL, Sample, difference
 from analysis.verdicts.verdict import Agreement, Verdict
 from roadmap.paper import printed
 from steps.studies.study import Study
@@ -43,3 +47,22 @@ def _agreement(of: str, pairs: Sequence[tuple[float, float]]) -> Agreement | Non
     correlation, interval = ranked
     low, high = interval if interval and of != "rows" else (None, None)
     return Agreement(of=of, correlation=correlation, low=low, high=high, pairs=len(pairs))
+
+
+def rank_correlation(
+    ours: Sequence[float], theirs: Sequence[float]
+) -> tuple[float, tuple[float, float] | None] | None:
+    """Return Spearman's rank correlation and its 95 % interval.
+
+    The interval is Fisher's z with Bonett and Wright's error; a perfect order has none. None for
+    fewer than four pairs, or if one side is constant.
+    """
+    if len(ours) < 4 or len(set(ours)) == 1 or len(set(theirs)) == 1:
+        return None
+    correlation = float(stats.spearmanr(ours, theirs).statistic)
+    if abs(correlation) > 1 - 1e-12:
+        return correlation, None
+    error = sqrt((1 + correlation**2 / 2) / (len(ours) - 3))
+    half = float(stats.norm.ppf((1 + LEVEL) / 2)) * error
+    middle = numpy.arctanh(correlation)
+    return correlation, (float(numpy.tanh(middle - half)), float(numpy.tanh(middle + half)))

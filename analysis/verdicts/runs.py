@@ -8,7 +8,8 @@ import numpy
 
 from analysis.measures import Measure
 from analysis.selection import Selection
-from analysis.verdicts.statistics import Sample, right
+from analysis.verdicts.images import right
+from analysis.verdicts.statistics import Sample
 from roadmap.record import Record
 from steps.studies.study import Study
 

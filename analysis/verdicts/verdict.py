@@ -13,16 +13,18 @@ UNDECIDED = "undecided"
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """A contrast, judged; differences are points of top-1, None is what the runs cannot tell.
+    """A judged contrast; differences are in the measure's unit, None is what runs cannot tell.
 
     `low` and `high` are the ends of the 95 % interval over seeds (for `orders`, over orders and
-    seeds), `images_low` and `images_high` over validation images alone. `p_alone` is the two-sided
-    p of no difference, `p` the same adjusted by Holm over the study, and for looking more than once
-    where seeds were added until decided. `better` is the probability that the true difference is
-    above zero. `smallest` is the smallest true difference to which this many runs would give a
-    verdict in four of five studies, `needed` how many runs a variant the difference seen would
-    take; both at the first level of Holm's adjustment. `order_std` is how much the step's worth
-    varies over orders beyond what seeds explain, and `order_p` whether it does, adjusted by Holm.
+    seeds) and over validation images, by which the verdict is made. Its two parts are
+    `seeds_low` to `seeds_high` and `images_low` to `images_high`. `p_alone` is the
+    two-sided p of no difference. `p` is the same, adjusted by Holm over the study, and for the
+    number of looks if seeds were added until decided. `better` is the probability that the true
+    difference is an improvement. `smallest` is the minimum detectable effect: the smallest true
+    difference that this many runs decide with 80 % power. `needed` is the number of runs per
+    variant that decide the observed difference. Both use the first level of Holm's adjustment.
+    `order_std` is how much the step's worth varies over orders beyond what seeds explain, and
+    `order_p` the p of no such variation, adjusted by Holm.
     """
 
     step: str
@@ -42,15 +44,16 @@ class Verdict:
     images_high: float | None = None
     order_std: float | None = None
     order_p: float | None = None
+    seeds_low: float | None = None
+    seeds_high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
     """Spearman's rank correlation with the paper, of rows or of what steps add; 95 % interval.
 
-    Rows have none: each is the row before it and a step more, so they are no independent pairs, and
-    an interval as if they were leaves out zero far too often between paths that have nothing in
-    common.
+    Rows have no interval. Each row contains the rows before it, so they are no independent pairs.
+    An interval for independent pairs would exclude zero far too often between unrelated paths.
     """
 
     of: str
@@ -62,10 +65,12 @@ class Agreement:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """The verdicts of a study, its agreement with the paper, and what there is to know beside.
+    """The verdicts of a study, its agreement with the paper, and notes.
 
+    `margin` is the smallest difference that matters, 0 if the study sets none for the measure.
     `asks` says what a difference subtracts from what, `recipe` how the runs were trained.
-    `by_order` is what a step added in each order sampled, in points, for a study of orders.
+    `by_order` is what a step added in each sampled order, for a study of orders. `new_images` says
+    that verdicts hold for other validation images too, not only given those that were used.
     """
 
     name: str
@@ -79,3 +84,13 @@ class Judged:
     recipe: str = ""
     measure: Measure = TOP1
     by_order: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    new_images: bool = False
+
+    @property
+    def over(self) -> str:
+        """What the intervals are over, in words."""
+        source = "orders and seeds" if self.by_order else "seeds (Welch)"
+        if self.new_images:
+            return f"{source} and over validation images"
+        given = ", given these validation images" if self.measure.of_images else ""
+        return f"{source}{given}"

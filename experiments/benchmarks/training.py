@@ -1,4 +1,4 @@
-"""The runner against a bare PyTorch loop, and what augmentation costs, beside timm's."""
+"""Compare the runner with a bare PyTorch loop, and our augmentation with timm's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from experiments.benchmarks.measure import Found, in_turn, ratio
+from experiments.benchmarks.measure import Measurement, in_turn, ratio, seconds_each, synchronize
 from experiments.data.fractals import Fractals
 from experiments.data.splits import DataSet, Statistics, open_data
 from experiments.host.events import EpochDone, Event, StepDone
@@ -29,6 +29,7 @@ from experiments.training.loop import train_here
 from experiments.training.optimizer import make_optimizer, mixup
 from roadmap.network import build
 
+CPU = torch.device("cpu")
 ROWS = ("01", "08", "13")
 PLAIN = {  # no augmentation at all
     "recipe.crop_scale": None,
@@ -41,7 +42,7 @@ PLAIN = {  # no augmentation at all
 
 
 class Small(Settings):
-    """The embedded data, 2,000 images of it, so that an epoch is short."""
+    """The built-in data with 2,000 images, so that an epoch is short."""
 
     @cached_property
     def source(self) -> Fractals:
@@ -49,71 +50,79 @@ class Small(Settings):
         return Fractals(categories=20, train=100, val=10)
 
 
-def against_a_bare_loop(trials: int) -> Iterator[Found]:
-    """Images/s of the runner over those of a loop with nothing in it but the training.
+def against_a_bare_loop(trials: int) -> Iterator[Measurement]:
+    """Compare images per second of the runner with those of a loop that only trains.
 
-    The two take turns after every few steps in one process, so that the machine's drift meets both
-    alike; a trial is an epoch.
+    The two take turns after every few steps in one process, so that drift of the machine affects
+    both equally. A trial is an epoch.
     """
-    machine = Machine(threads=1, workers=0)
+    machine = Machine(threads=1, workers=0, precision="32", compile=False)
     for row in ROWS:
-        found = {}
+        runners = {}
         for name, overrides in (("plain", PLAIN), ("enhanced", {})):
             runner, loop = _in_turn(row, overrides, machine, epochs=1 + 2 * trials)
-            found[name] = runner
-            yield Found(name=f"row {row}, {name}: runner", unit="img/s", trials=runner)
-            yield Found(name=f"row {row}, {name}: bare loop", unit="img/s", trials=loop)
+            runners[name] = runner
+            yield Measurement(name=f"row {row}, {name}: runner", unit="img/s", trials=runner)
+            yield Measurement(name=f"row {row}, {name}: bare loop", unit="img/s", trials=loop)
             yield ratio(f"row {row}, {name}: runner / bare loop", runner, loop, "aim ≥ 0.97")
-        yield ratio(f"row {row}: augmentation costs, plain / enhanced", *found.values())
+        yield ratio(
+            f"row {row}: augmentation costs, plain / enhanced",
+            runners["plain"],
+            runners["enhanced"],
+        )
 
 
 def _in_turn(
     row: str, overrides: dict[str, Any], machine: Machine, epochs: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Images/s of each epoch but the first, which warms up: the runner's and the loop's."""
+    """Return images per second by epoch: the runner's and the loop's."""
     with tempfile.TemporaryDirectory() as folder:
         overrides = {"recipe.epochs": epochs, **overrides}
         settings = Small(roadmap="tiny", overrides=overrides, runs=Path(folder))
         request = Request(settings=settings, row=row, seed=0)
         request.folder.mkdir(parents=True)
-        turns = Turns(request, machine)
+        turns = Turns(bare_loop(request, machine), request.spec.recipe.batch)
         train_here(Job(request=request, machine=machine, command="make bench"), turns.tell)
-    return turns.found(turns.runner), turns.found(turns.loop)
+    return turns.images_per_second(turns.runner), turns.images_per_second(turns.loop)
 
 
 class Turns:
-    """Lets a bare loop do as many steps as the runner just did, whenever that tells of them.
+    """An observer that runs a bare loop for as many steps as the runner just did.
 
-    Seconds a step by epoch: the runner's are those between two tellings within an epoch.
+    It keeps seconds per step by epoch. Those of the runner lie between two reports in one epoch:
+    between epochs the runner validates and saves, which is not timed.
     """
 
-    def __init__(self, request: Request, machine: Machine) -> None:
-        self.steps = _bare_loop(request, machine)
-        self.batch = request.spec.recipe.batch
+    def __init__(self, loop: Iterator[object], batch: int, device: torch.device = CPU) -> None:
+        self.steps, self.batch, self.device = loop, batch, device
         self.runner: dict[int, list[float]] = defaultdict(list)
         self.loop: dict[int, list[float]] = defaultdict(list)
-        self.epoch, self.done, self.since = 0, None, 0.0
+        self.epoch = 0
+        self.done: int | None = None
+        self.since = 0.0
 
     def tell(self, event: Event) -> None:
-        """Hear of the runner's steps; between epochs it validates and saves, which is not timed."""
-        arrived = time.perf_counter()
+        """Time the runner's steps since the last report, then as many of the loop."""
         if isinstance(event, EpochDone):
             self.epoch, self.done = self.epoch + 1, None
             return
         if not isinstance(event, StepDone):
             return
+        synchronize(self.device)
+        arrived = time.perf_counter()
         if self.done is not None and (steps := event.step - self.done):
             self.runner[self.epoch] += [(arrived - self.since) / steps] * steps
-            self.loop[self.epoch] += [next(self.steps) for _ in range(steps)]
+            each = seconds_each(lambda: next(self.steps), steps, self.device)
+            self.loop[self.epoch] += [each] * steps
         self.done, self.since = event.step, time.perf_counter()
 
-    def found(self, seconds: dict[int, list[float]]) -> tuple[float, ...]:
-        """Images/s of each epoch but the first."""
-        return tuple(self.batch / fmean(each) for epoch, each in seconds.items() if epoch)
+    def images_per_second(self, seconds: dict[int, list[float]]) -> tuple[float, ...]:
+        """Return the speed in each epoch except the first, which warms up."""
+        return tuple(self.batch / fmean(steps) for epoch, steps in seconds.items() if epoch)
 
 
-def _bare_loop(request: Request, machine: Machine) -> Iterator[float]:
-    """The plainest loop over the same batches, network and optimizer; seconds of its steps."""
+def bare_loop(request: Request, machine: Machine) -> Iterator[None]:
+    """Train with the plainest loop over the same batches, network and optimizer."""
     spec, data = request.spec, _data(request)
     recipe = spec.recipe
     network = build(spec.network, recipe.image_size).to(memory_format=torch.channels_last)
@@ -125,7 +134,6 @@ def _bare_loop(request: Request, machine: Machine) -> Iterator[float]:
     for epoch in count():
         order.set_epoch(epoch)
         for keys in order:
-            start = time.perf_counter()
             images, labels = views[keys]
             if mix:
                 images, labels = mix(images, labels)
@@ -135,26 +143,28 @@ def _bare_loop(request: Request, machine: Machine) -> Iterator[float]:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            yield time.perf_counter() - start
+            yield
 
 
 def _data(request: Request) -> DataSet:
     return open_data(request.settings.source)
 
 
-def augmentation_beside_timms(trials: int) -> Iterator[Found]:
-    """Milliseconds an image on one thread, and over timm's own transforms, opened one by one."""
+def augmentation_beside_timms(trials: int) -> Iterator[Measurement]:
+    """Measure milliseconds per image on one thread, and the ratio to timm's own transforms."""
     settings = Small(roadmap="tiny")
     request = Request(settings=settings, row="05", seed=0)
     data, recipe = _data(request), request.spec.recipe
     torch.set_num_threads(1)
     kept = (data.train, recipe, 0, Statistics())
     views = (Held(*kept), Streamed(*kept), HeldOnDevice(*kept, torch.device("cpu")))
-    passes = [partial(_a_pass, each, recipe.batch) for each in views]
+    passes = [partial(_a_pass, way, recipe.batch) for way in views]
     ours, theirs, batched = in_turn(trials, *passes)
-    yield Found(name="augmentation, held in memory", unit="ms", trials=tuple(ours))
-    yield Found(name="augmentation, timm's transforms", unit="ms", trials=tuple(theirs))
-    yield Found(name="augmentation, as tensors (a GPU's way)", unit="ms", trials=tuple(batched))
+    yield Measurement(name="augmentation, held in memory", unit="ms", trials=tuple(ours))
+    yield Measurement(name="augmentation, timm's transforms", unit="ms", trials=tuple(theirs))
+    yield Measurement(
+        name="augmentation, as tensors (a GPU's way)", unit="ms", trials=tuple(batched)
+    )
     yield ratio("augmentation: held / timm's", ours, theirs)
 
 

@@ -92,7 +92,7 @@ class Augmentation:
         size = self.recipe.image_size
         made = numpy.empty((len(images), size, size, 3), dtype=numpy.uint8)
         for index, (image, image_drawn) in enumerate(zip(images, drawn, strict=True)):
-            made[index] = self._changed(image, image_drawn)
+            made[index] = numpy.asarray(self._changed(image, image_drawn))
         return torch.from_numpy(made)
 
     def _changed(self, image: numpy.ndarray, drawn: Drawn) -> Image.Image:

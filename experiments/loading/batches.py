@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from experiments.host.signals import ignore_stop_signals
 from experiments.loading.packet import Arrays, Packet
 from experiments.loading.views import Batch, Views
 from roadmap.errors import Problem
+
+Item = TypeVar("Item")
 
 
 class Loader(DataLoader):
@@ -25,7 +30,9 @@ class Loader(DataLoader):
     other half of the next batch while the network trains on this one.
     """
 
-    def __init__(self, views: Views, sampler: Sampler, workers: int, device: torch.device) -> None:
+    def __init__(
+        self, views: Views, sampler: Iterable[Sequence[Any]], workers: int, device: torch.device
+    ) -> None:
         self.views, self.device = views, device
         on_gpu = device.type == "cuda"
         forked = workers and sys.platform == "linux"
@@ -36,7 +43,7 @@ class Loader(DataLoader):
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=on_gpu,
-            collate_fn=partial(_hand_over, always=on_gpu),
+            collate_fn=partial(hand_over, pack=on_gpu),
             generator=torch.Generator(),
             # A spawned job would spawn its loading processes too: seconds of imports, and a copy of
             # the images.
@@ -44,6 +51,7 @@ class Loader(DataLoader):
             # A signal to the whole group is for the run, which saves first.
             worker_init_fn=partial(ignore_stop_signals, os.getpid()),
         )
+        atexit.register(_end_loading, weakref.ref(self))
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         if self.device.type == "cuda":
@@ -57,11 +65,19 @@ class Loader(DataLoader):
         except RuntimeError as error:
             if not re.match(r"DataLoader worker \(pid", str(error)):
                 raise
+            _end_loading(weakref.ref(self))  # or torch raises once more, at any later point
             reason = str(error).strip().splitlines()[0].rstrip(". ")
             raise Problem(
                 f"a loading process ended ({reason}): memory may be short; use fewer loading "
                 "processes (--workers 0: none)"
             ) from error
+
+
+def _end_loading(reference: weakref.ref[Loader]) -> None:
+    """End a loader's processes; Python would send them SIGTERM, which they ignore, and wait."""
+    loader = reference()
+    if loader and isinstance(loader._iterator, _MultiProcessingDataLoaderIter):
+        loader._iterator._shutdown_workers()
 
 
 class Halves(Dataset[Arrays]):
@@ -83,36 +99,37 @@ def _whole(handed_over: Arrays | Packet) -> Batch:
     return arrays.tensors["images"].permute(0, 3, 1, 2), arrays.tensors["labels"]
 
 
-def _hand_over(arrays: Arrays, *, always: bool) -> Arrays | Packet:
-    """Pack a batch for another process, or `always`: a GPU takes it in one copy."""
-    if get_worker_info() is not None:
-        return Packet.pack(arrays).to_hand_over()
-    return Packet.pack(arrays) if always else arrays
+def hand_over(arrays: Arrays, *, pack: bool) -> Arrays | Packet:
+    """Pack a batch for another process, or with `pack`, since a GPU takes a packet in one copy."""
+    working = get_worker_info() is not None
+    return Packet.pack(arrays, share=working) if working or pack else arrays
 
 
 def ahead(
-    packets: Iterator[Packet], finish: Callable[[Arrays], Batch], device: torch.device
+    packets: Iterable[Packet], finish: Callable[[Arrays], Batch], device: torch.device
 ) -> Iterator[Batch]:
     """Finish each batch on a stream of its own while the one before it is in use."""
     stream = torch.cuda.Stream(device)
     stream.wait_stream(torch.cuda.current_stream(device))  # held images may still be on their way
-    prepared: Batch | None = None
-    ready = None
-    for packet in packets:
+
+    def prepare(packet: Packet) -> tuple[Batch, torch.cuda.Event]:
         with torch.cuda.stream(stream):
-            following = finish(packet.to(device).unpack())
-        following_ready = stream.record_event()
-        if prepared is not None:
-            yield _received(prepared, ready, device)
-        prepared, ready = following, following_ready
-    if prepared is not None:
-        yield _received(prepared, ready, device)
+            batch = finish(packet.to(device).unpack())
+        return batch, stream.record_event()
+
+    for batch, ready in one_ahead(map(prepare, packets)):
+        current = torch.cuda.current_stream(device)
+        current.wait_event(ready)
+        for tensor in batch:
+            tensor.record_stream(current)  # keep its memory until this stream is done with it
+        yield batch
 
 
-def _received(batch: Batch, ready: torch.cuda.Event, device: torch.device) -> Batch:
-    """Let the stream in use wait for a batch, and keep its memory until that stream is done."""
-    current = torch.cuda.current_stream(device)
-    current.wait_event(ready)
-    for tensor in batch:
-        tensor.record_stream(current)
-    return batch
+def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield each item only once the next one is there."""
+    remaining = iter(items)
+    for item in remaining:
+        for following in remaining:
+            yield item
+            item = following
+        yield item

@@ -15,18 +15,20 @@ from experiments.loading.erasing import erasing_arrays
 from experiments.loading.lookup import Operation
 from experiments.loading.packet import Arrays
 
-Matrix = tuple[float, ...]
+Matrix = tuple[float, float, float, float, float, float]  # as Image.transform takes it
 
 # The kinds of operation, in the order in which a layer's images lie: see gpu_augmentation.
 TABLE, STRETCH, EQUALIZE, CONTRAST, COLOUR, SHARPNESS, MOVE = KINDS = range(7)
 
 
 def _rotation(degrees: float, size: int) -> Matrix:
+    """Return Image.rotate's matrix, computed in its order: another order rounds differently."""
     angle = -math.radians(degrees % 360.0)
-    cos, sin = round(math.cos(angle), 15), round(math.sin(angle), 15)
-    middle = size / 2
-    return (cos, sin, middle - cos * middle - sin * middle,
-            -sin, cos, middle + sin * middle - cos * middle)  # fmt: skip
+    cos, sin, minus_sin = round(math.cos(angle), 15), round(math.sin(angle), 15), -math.sin(angle)
+    minus_sin, middle = round(minus_sin, 15), size / 2
+    shift_x = cos * -middle + sin * -middle + middle
+    shift_y = minus_sin * -middle + cos * -middle + middle
+    return (cos, sin, shift_x, minus_sin, cos, shift_y)
 
 
 MATRICES: dict[Operation, Callable[[float, int], Matrix]] = {
@@ -63,15 +65,17 @@ def decisions(
     row and column, and its rows in Resampling for width and height. The layers are those of
     RandAugment: `layers` of them, with counts of images by kind.
     """
-    crops, tallest, widest = [], 0, 0
+    crops, tallest, widest = [], 1, 1
+    counts: dict[str, tuple[int, ...]] = {}
     for (start, stride), image in zip(places, drawn, strict=True):
         top, left, height, width = image.crop
         tallest, widest = max(tallest, height), max(widest, width)
-        corner = start + top * stride + left
+        empty = not (height and width)  # a crop of a tiny image can be; it becomes black
+        corner = start if empty else start + top * stride + left
         rows = (2 * width + image.flip, 2 * height)
-        crops.append((corner, stride, height - 1, width - 1, *rows))
+        crops.append((corner, stride, max(height - 1, 0), max(width - 1, 0), *rows))
     tensors = {"crops": torch.tensor(crops)} | erasing_arrays(drawn, size)
-    counts = {"crop": (tallest, widest)}
+    counts["crop"] = (tallest, widest)
     for layer in range(layers):
         arrays = _layer(drawn, layer, size)
         tensors |= {f"{name}{layer}": tensor for name, tensor in arrays.tensors.items()}
@@ -89,7 +93,7 @@ def _layer(drawn: Sequence[Drawn], layer: int, size: int) -> Arrays:
     found = [lookup.table(operation, *given) for _, operation, given in kinds[TABLE]]
     tables = numpy.stack(found) if found else numpy.empty((0, 256), dtype=numpy.uint8)
     blends = (*kinds[CONTRAST], *kinds[COLOUR], *kinds[SHARPNESS])
-    matrices = [MATRICES[operation](*given, size) for _, operation, given in kinds[MOVE]]
+    matrices = [MATRICES[operation](given[0], size) for _, operation, given in kinds[MOVE]]
     tensors = {
         "members": torch.tensor([index for kind in kinds for index, *_ in kind], dtype=torch.long),
         "tables": torch.from_numpy(tables),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -21,13 +22,15 @@ def erasing_arrays(drawn: Sequence[Drawn], size: int) -> dict[str, Tensor]:
     noise, places = [], []
     for index, image in enumerate(drawn):
         for (_, rows, columns), values in image.erased:
-            row = torch.arange(rows.start, rows.stop).view(-1, 1, 1) + index * size
-            column = torch.arange(columns.start, columns.stop).view(-1, 1)
-            places.append((((row * size) + column) * 3 + torch.arange(3)).int().flatten())
-            noise.append(values.permute(1, 2, 0).flatten())
-    if not noise:
-        return {"noise": torch.empty(0), "noise_at": torch.empty(0, dtype=torch.int32)}
-    return {"noise": torch.cat(noise), "noise_at": torch.cat(places)}
+            row = numpy.arange(rows.start, rows.stop, dtype=numpy.int32) + index * size
+            column = numpy.arange(3 * columns.start, 3 * columns.stop, dtype=numpy.int32)
+            places.append((row[:, None] * (3 * size) + column).ravel())
+            noise.append(values.numpy().transpose(1, 2, 0).ravel())
+    empty = numpy.empty(0, dtype=numpy.float32)
+    return {
+        "noise": torch.from_numpy(numpy.concatenate([empty, *noise])),
+        "noise_at": torch.from_numpy(numpy.concatenate([empty.astype(numpy.int32), *places])),
+    }
 
 
 def erase(batch: Tensor, noise: Tensor, noise_at: Tensor) -> Tensor:

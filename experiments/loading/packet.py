@@ -39,15 +39,19 @@ class Packet:
     counts: Counts
 
     @classmethod
-    def pack(cls, arrays: Arrays) -> Packet:
-        """Copy the arrays into one piece of memory."""
+    def pack(cls, arrays: Arrays, *, share: bool = False) -> Packet:
+        """Copy the arrays into one piece of memory, which another process can read with `share`.
+
+        Where shared memory is too small (Docker grants 64 MB unless told otherwise), the bytes go
+        to the other process through a pipe, which is slower. Ask for shared memory here and not
+        later: the thread that sends would only print the error, and the receiver wait for ever.
+        """
         layout, end = [], 0
         for name, tensor in arrays.tensors.items():
             layout.append((name, tensor.dtype, tuple(tensor.shape), end))
             end += -(-tensor.nbytes // ALIGNMENT) * ALIGNMENT
-        packet = cls(
-            memory=torch.empty(end, dtype=torch.uint8), layout=tuple(layout), counts=arrays.counts
-        )
+        memory = _shared(end) if share else torch.empty(end, dtype=torch.uint8)
+        packet = cls(memory=memory, layout=tuple(layout), counts=arrays.counts)
         for name, view in packet.unpack().tensors.items():
             view.copy_(arrays.tensors[name])
         return packet
@@ -62,19 +66,6 @@ class Packet:
             tensors[name] = typed[dtype].as_strided(shape, strides, start // dtype.itemsize)
         return Arrays(tensors=tensors, counts=self.counts)
 
-    def to_hand_over(self) -> Packet:
-        """Move the memory where another process can read it.
-
-        Where shared memory is too small (Docker grants 64 MB unless told otherwise), the bytes go
-        through a pipe, which is slower. An error after this point would leave the receiver waiting:
-        Python sends from a thread of its own that only prints its errors.
-        """
-        memory = _tensor(self.memory)
-        try:
-            return replace(self, memory=memory.share_memory_())
-        except RuntimeError:
-            return replace(self, memory=memory.numpy())
-
     def pin_memory(self) -> Packet:
         """Return a copy in page-locked memory; called by torch's DataLoader."""
         return replace(self, memory=_tensor(self.memory).pin_memory())
@@ -82,6 +73,14 @@ class Packet:
     def to(self, device: torch.device) -> Packet:
         """Return a copy on the device, without waiting for it."""
         return replace(self, memory=_tensor(self.memory).to(device, non_blocking=True))
+
+
+def _shared(size: int) -> Tensor | numpy.ndarray:
+    try:
+        storage = torch.UntypedStorage._new_shared(size)
+    except RuntimeError:  # no space left
+        return numpy.empty(size, dtype=numpy.uint8)
+    return torch.empty(0, dtype=torch.uint8).set_(storage)
 
 
 def _tensor(memory: Tensor | numpy.ndarray) -> Tensor:

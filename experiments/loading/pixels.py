@@ -49,7 +49,7 @@ def affine(images: Tensor, matrices: Tensor, kind: str, fill: Tensor) -> Tensor:
     taps = (first.unsqueeze(2) + shifts.view(-1, 1, 1)).clamp_(0, size - 1).long()
     column, row = taps.unbind(1)  # (batch, taps, size, size)
     place = row.unsqueeze(2) * size + column.unsqueeze(1)
-    values = images.flatten(2).gather(2, place.view(batch, 1, -1).expand(-1, 3, -1)).short()
+    values = images.flatten(2).gather(2, place.flatten(1).unsqueeze(1).expand(-1, 3, -1)).short()
     values = values.view(batch, 3, 2 * reach, 2 * reach, size, size)
     lines = _between(values.unbind(3), rest_x.unsqueeze(1))
     made = _between(lines.unbind(2), rest_y)

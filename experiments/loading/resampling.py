@@ -59,8 +59,8 @@ def weights(length: int, size: int, kind: str) -> tuple[numpy.ndarray, numpy.nda
 class Resampling:
     """The weights that resize any number of pixels, up to a limit, to `size`, on one device.
 
-    Row 2 × length is for that length, the next row for the same with the result mirrored. A float32
-    holds these whole numbers exactly.
+    Row 2 × length is for that length, the next row for the same with the result mirrored. Of no
+    pixels, zeros are made. A float32 holds these whole numbers exactly.
     """
 
     size: int

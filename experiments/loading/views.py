@@ -58,7 +58,7 @@ class Streamed(Views):
             is_training=True,
             scale=recipe.crop_scale,
             hflip=recipe.flip,
-            color_jitter=None,
+            color_jitter=None,  # type: ignore[arg-type] # timm's own meaning of None: no jitter
             auto_augment=recipe.randaugment,
             interpolation=recipe.interpolation,
             mean=statistics.mean,

@@ -24,7 +24,7 @@ def describe_machine(
         command=command,
         started=started,
         finished=finished,
-        commit=_commit(),
+        commit=commit(),
         hardware=_hardware(),
         threads=machine.threads,
         workers=machine.workers,
@@ -56,9 +56,9 @@ def _processor() -> str:
     return platform.processor() or "unknown processor"
 
 
-def _commit() -> str:
-    """The commit of this code's own checkout, `-dirty` where files differ; empty without one."""
-    root = Path(__file__).resolve().parents[1]
+def commit() -> str:
+    """Return the commit of this code's own checkout, `-dirty` if files differ; else nothing."""
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return ""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]

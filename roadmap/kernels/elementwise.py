@@ -1,4 +1,4 @@
-"""LayerNorm over channels, and the sum of a residual block.
+"""LayerNorm over channels, the sum of a residual block, and the average over positions.
 
 Autocast computes LayerNorm in float32 and promotes products with float32 parameters, so that the
 residual stream would leave bfloat16. On a GPU both keep the type of their input here; torch's
@@ -49,3 +49,14 @@ def residual_sum(branch: Tensor, shortcut: Tensor, gamma: Tensor | None, drop: f
     if factor is None:
         return branch + shortcut
     return torch.addcmul(shortcut, branch, factor.to(branch.dtype))
+
+
+def average(x: Tensor) -> Tensor:
+    """Return the mean over positions of x (batch, channels, height, width).
+
+    The result is (batch, channels, 1, 1). On a GPU the gradient is channels-last; that of torch's
+    pooling is not, and the last stage would copy it.
+    """
+    if not device.on_gpu(x):
+        return functional.adaptive_avg_pool2d(x, 1)
+    return x.permute(0, 2, 3, 1).mean((1, 2))[:, :, None, None]

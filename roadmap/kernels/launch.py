@@ -77,23 +77,23 @@ def _convolve(
         out_height,
         out_width,
         channels,
-        KERNEL=weight.shape[-1],
-        STRIDE=stride,
-        SPREAD=spread,
-        PADDING=padding,
-        FLIPPED=flipped,
-        BIASED=bias is not None,
-        ROWS=tile.rows,
-        COLUMNS=tile.columns,
-        CHANNELS=tile.channels,
+        kernel=weight.shape[-1],
+        stride=stride,
+        spread=spread,
+        padding=padding,
+        flipped=flipped,
+        biased=bias is not None,
+        tile_rows=tile.rows,
+        tile_columns=tile.columns,
+        tile_channels=tile.channels,
         num_warps=tile.warps,
     )
 
 
 def weight_gradient(
     gradient: Tensor, x: Tensor, kernel: int, stride: int, padding: int, tile: Tile
-) -> tuple[Tensor, Tensor]:
-    """Return the float32 gradients of weight (channels, 1, kernel, kernel) and bias (channels,).
+) -> Tensor:
+    """Return the float32 gradients of weights and bias: (kernel² + 1, channels), the bias last.
 
     gradient, x: (batch, channels, height, width) of output and input, channels last. Each program
     writes its own partial sums; their sum has a fixed order, so that results repeat bit by bit.
@@ -115,14 +115,13 @@ def weight_gradient(
         out_width,
         channels,
         share,
-        KERNEL=kernel,
-        STRIDE=stride,
-        PADDING=padding,
-        TAPS=tile.taps,
-        ROWS=tile.rows,
-        COLUMNS=tile.columns,
-        CHANNELS=tile.channels,
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        tile_taps=tile.taps,
+        tile_rows=tile.rows,
+        tile_columns=tile.columns,
+        tile_channels=tile.channels,
         num_warps=tile.warps,
     )
-    total = parts.sum(0)
-    return total[:-1].t().reshape(channels, 1, kernel, kernel), total[-1]
+    return parts.sum(0)

@@ -19,10 +19,12 @@ class Tile(NamedTuple):
 CONVOLVE = (Tile(32, 4, 32, 4), Tile(16, 4, 64, 4), Tile(32, 8, 32, 4))
 
 
-def correlate_tiles(kernel: int) -> tuple[Tile, ...]:
-    """Return the tiles to try for a weight gradient of a kernel."""
+def tiles_to_try(direction: str, kernel: int) -> tuple[Tile, ...]:
+    """Return the tiles to measure for "forward", "input" or "weight" (a gradient)."""
+    if direction != "weight":
+        return CONVOLVE if kernel < 11 else CONVOLVE[:2]  # the third does not fit in registers
     if kernel <= 3:
         return Tile(8, 4, 32, 4, taps=4), Tile(16, 4, 32, 8, taps=4)
     if kernel <= 7:
         return Tile(8, 4, 32, 8, taps=8), Tile(4, 4, 32, 4, taps=8)
-    return Tile(8, 4, 32, 4, taps=4), Tile(16, 4, 32, 4, taps=2)
+    return (Tile(8, 4, 32, 4, taps=4),)

@@ -72,7 +72,8 @@ def _at(roadmap: Roadmap, row: Row, of: str, value: Any) -> Spec:
     """Return a row's spec with a field, or a parameter of a step on its way, set."""
     if of.startswith(("recipe.", "network.")):
         return override(row.spec, {of: value})
-    start, way = row, []
+    start: Row = row
+    way: list[Row] = []
     while start.before:
         way.insert(0, start)
         start = start.before

@@ -11,7 +11,7 @@ import pytest
 from roadmap.errors import Problem
 from roadmap.receptive_field import ReceptiveField
 from roadmap.record import Asked, read_record, read_records, write_record
-from roadmap.spec import to_dict
+from roadmap.spec import from_dict, to_dict
 
 OLD = Path(__file__).parents[2] / "results" / "tiny" / "07-move_up_depthwise-seed0.json"
 
@@ -159,3 +159,18 @@ def test_what_a_new_run_asked_is_written_and_what_was_derived_is_not(tmp_path):
         "data": "flowers", "until_decided": True, "first_seeds": 2, "most_seeds": None,
     }  # fmt: skip
     assert read_record(tmp_path / "new.json").asked == asked
+
+
+def test_a_torn_record_is_told_from_one_with_a_wrong_field(tmp_path):
+    path = tmp_path / "record.json"
+    path.write_bytes(OLD.read_bytes()[:100])
+    with pytest.raises(Problem, match=r"record\.json: not readable as a record: Invalid JSON"):
+        read_record(path)
+    path.write_text(json.dumps(json.loads(OLD.read_text()) | {"macs": "many"}))
+    with pytest.raises(Problem, match=r"record\.json: not a record: macs: "):
+        read_record(path)
+
+
+def test_a_word_that_is_no_unicode_text_is_no_plain_value():
+    with pytest.raises(Problem, match="is no plain value"):
+        from_dict(str, "\ud800")

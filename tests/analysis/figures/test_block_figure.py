@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from matplotlib.patches import FancyBboxPatch
 
-from analysis.figures.block import block_drawings, draw_block
-from analysis.figures.diagram import Box, diagram, marked, plain
+from analysis.figures.block import draw_block, row_drawing
+from analysis.figures.diagram import diagram, marked, plain
+from analysis.figures.layer_boxes import Box
 from analysis.figures.sheet.style import save
 from analysis.figures.strip import COLUMNS, SCALE, draw_strip, strip_drawing
 from roadmap.edit import edit_network, insert_after, is_spatial
@@ -171,10 +172,10 @@ def test_two_columns_show_the_block_of_the_row_before(resnet50):
 
 
 def test_files_and_captions(tiny, tmp_path):
-    drawings = [*block_drawings([tiny["08"]]), strip_drawing(tiny)]
+    drawings = [row_drawing(tiny["08"]), strip_drawing(tiny)]
     files = [path for drawing in drawings for path in save(drawing, tmp_path)]
     assert {path.name for path in files} == {
         f"{name}.{kind}" for name in ("block-08", "blocks") for kind in ("pdf", "png", "svg", "txt")
     }
     caption = (tmp_path / "block-08.txt").read_text()
-    assert "48 pixels" in caption and "against row 07" in caption
+    assert "48 pixels" in caption and "compared with row 07" in caption

@@ -5,8 +5,12 @@ from dataclasses import replace
 import numpy
 import pytest
 
-from analysis.figures.curves import curve_drawings, curves, draw_curves, draw_row_curves
+from analysis.figures.curves import curve_drawings, draw_curves, draw_row_curves
+from analysis.figures.history import histories
+from analysis.measures import MEASURES, TOP1
 from analysis.selection import select
+from analysis.subject import Subject
+from steps.studies.load import load_study
 
 
 @pytest.fixture
@@ -22,7 +26,7 @@ def chosen(tiny, invented):
 
 
 def test_each_row_has_its_mean_its_band_and_the_row_before_in_grey(tiny, chosen):
-    first, second = draw_curves(tiny, chosen, "top1").axes
+    first, second = draw_curves(tiny, histories(chosen, "top1"), "top-1, %").axes
     (mean,) = first.lines
     assert mean.get_ydata().tolist() == [15, 25, 40] and mean.get_xdata().tolist() == [1, 2, 3]
     (band,) = first.collections
@@ -38,32 +42,43 @@ def test_diverged_runs_and_torn_histories_are_left_out(tiny, chosen):
     good, torn = chosen.rows["00"]
     diverged = replace(good, status="diverged", top1=None)
     rows = {"00": (good, replace(torn, history=torn.history[:1]), diverged)}
-    found = curves(replace(chosen, rows=rows), "top1")
+    found = histories(replace(chosen, rows=rows), "top1")
     assert found["00"].tolist() == [[10, 20, 30]]
 
 
 def test_captions_count_runs(tiny, chosen):
-    drawings = {each.name: each for each in curve_drawings(tiny, chosen)}
+    drawings = {each.name: each for each in curve_drawings(subject(tiny, chosen))}
     assert set(drawings) == {"curves-top1", "curves-loss", "curves-train-loss"}
     assert "n = 00: 2, 01: 1." in drawings["curves-top1"].caption
 
 
 def test_a_row_alone_has_a_panel_for_each_measure(tiny, chosen):
-    panels = draw_row_curves(tiny["01"], chosen).axes
+    panels = draw_row_curves(tiny["01"], chosen, TOP1).axes
     assert [panel.lines[-1].get_ydata().tolist() for panel in panels] == [
         [5, 6, 7], [1, 1, 1], [2, 2, 2],
     ]  # fmt: skip
-    assert draw_row_curves(tiny["02"], chosen) is None
+    assert draw_row_curves(tiny["02"], chosen, TOP1) is None
 
 
-def test_without_runs_it_says_so(tiny):
-    figure = draw_curves(tiny, select(tiny, []), "loss")
-    assert not figure.axes and "no finished runs" in [text.get_text() for text in figure.texts]
+def subject(tiny, selection, measure=TOP1):
+    return Subject(roadmap=tiny, study=load_study("path"), measure=measure,
+                   records=[run for runs in selection.rows.values() for run in runs])  # fmt: skip
+
+
+def test_measures_without_a_history_have_no_figure(tiny, chosen):
+    names = [one.name for one in curve_drawings(subject(tiny, chosen, MEASURES["loss"]))]
+    assert names == ["curves-loss", "curves-train-loss"]
+    assert curve_drawings(subject(tiny, select(tiny, []))) == []
+    short = replace(chosen.rows["00"][0], history=[{"epoch": 0.0, "top1": 5.0}])
+    alone = replace(chosen, rows={"00": (short,)})
+    assert [one.name for one in curve_drawings(subject(tiny, alone))] == ["curves-top1"]
+    (panel,) = draw_row_curves(tiny["00"], alone, TOP1).axes
+    assert panel.get_title("left") == "top-1, %"
 
 
 def test_numbers_that_are_none_leave_a_gap(tiny, chosen):
     run = chosen.rows["01"][0]
     run = replace(run, history=[{"epoch": 0.0}, *run.history[1:]])
-    found = curves(replace(chosen, rows={"01": (run,)}), "top1")
+    found = histories(replace(chosen, rows={"01": (run,)}), "top1")
     assert numpy.isnan(found["01"][0, 0])
-    draw_curves(tiny, replace(chosen, rows={"01": (run,)}), "top1")
+    draw_curves(tiny, found, "top-1, %")

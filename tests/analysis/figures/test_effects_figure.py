@@ -1,9 +1,12 @@
 """What the figure of effects shows, read back from its axes."""
 
+import dataclasses
+
 import pytest
 
 from analysis.figures.effects import draw_effects, effect_drawings
 from analysis.figures.gallery import drawings
+from analysis.measures import MEASURES
 from analysis.subject import Subject
 from analysis.tables.cells import signed
 from analysis.verdicts.paper import judge_paper
@@ -14,8 +17,12 @@ from steps.studies.load import load_study
 PAPER = judge_paper(load_study("path", roadmap="resnet50"), "resnet50")
 
 
+def path_subject(roadmap, records, **given):
+    return Subject(roadmap=roadmap, study=load_study("path"), records=records, **given)
+
+
 @pytest.fixture
-def ours(tiny, invented):
+def runs(tiny, invented):
     """Three seeds of rows 00 to 02; a step that is much worse, one that does little; one seed."""
     tops = {"00": (80.0, 80.2, 79.9), "01": (60.0, 60.3, 60.1), "02": (60.1, 60.2, 60.3)}
     runs = [
@@ -23,7 +30,29 @@ def ours(tiny, invented):
         for row, each in tops.items()
         for seed, top1 in enumerate(each)
     ]
-    return judge_study(load_study("path"), [*runs, invented.record(tiny, "03", top1=70.0)])
+    return [*runs, invented.record(tiny, "03", top1=70.0)]
+
+
+@pytest.fixture
+def ours(runs):
+    return judge_study(load_study("path"), runs)
+
+
+def test_a_loss_has_its_own_axis_no_margin_and_no_paper(tiny, runs):
+    runs = [dataclasses.replace(run, loss=run.top1 / 100) for run in runs]
+    (drawing,) = effect_drawings(path_subject(tiny, runs, measure=MEASURES["loss"]))
+    (axes,) = drawing.draw(width="two-column").axes
+    assert axes.get_xlabel() == "difference in loss" and not axes.patches
+    assert "better" in texts(axes)  # a lower loss
+    assert "top-1" not in drawing.caption and "grey band" not in drawing.caption
+
+
+def test_without_runs_only_the_papers_effects_are_drawn(tiny):
+    assert [one.name for one in effect_drawings(path_subject(tiny, ()))] == [
+        "paper-effects-resnet50"
+    ]
+    study = load_study("leave-one-out")
+    assert effect_drawings(Subject(roadmap=study.roadmap, study=study, records=())) == []
 
 
 def texts(axes):
@@ -54,21 +83,19 @@ def test_intervals_that_go_on_beyond_the_axis_have_an_arrow(tiny, invented):
     assert {"<", ">"} <= {line.get_marker() for line in axes.lines}
 
 
-def test_beside_the_papers_are_the_papers_steps(ours):
+def test_beside_the_papers_are_the_papers_steps(tiny, runs, ours):
     left, right = draw_effects(PAPER, ours).axes
     assert texts(left).count("better") == 9 and texts(right).count("worse") == 1
-    own, beside = effect_drawings(ours, paper=PAPER)
+    own, beside = effect_drawings(path_subject(tiny, runs))
     assert (own.name, beside.name) == ("effects", "effects-beside-paper")
     caption = beside.caption
-    assert "n = 1 to 3" in caption and "no difference larger than 1 points" in caption
+    assert "n = 1 to 3" in caption and "no difference larger than 1 point, the grey band" in caption
 
 
 @pytest.mark.parametrize("width", ["one-column", "two-column"])
 def test_nothing_is_cut_off_and_words_do_not_meet(ours, width):
     """Every word lies within the sheet, and no verdict reaches into another panel."""
     for judged in ((ours,), (PAPER,), (PAPER, ours)):
-        if len(judged) == 2 and width == "one-column":
-            continue
         figure = draw_effects(*judged, width=width)
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -78,7 +105,7 @@ def test_nothing_is_cut_off_and_words_do_not_meet(ours, width):
             for text in axes.texts:
                 box = text.get_window_extent(renderer)
                 assert sheet.x0 <= box.x0 and box.x1 <= sheet.x1, text.get_text()
-        if len(panels) == 2:
+        if len(panels) == 2 and width == "two-column":
             reach = max(text.get_window_extent(renderer).x1 for text in panels[0].texts)
             assert reach < panels[1].bbox.x0
 
@@ -113,8 +140,8 @@ def test_orders_show_what_a_step_added_in_each_and_whether_that_varies(tiny, inv
         each.figure.canvas.draw()
         sheet = each.figure.bbox
         assert max(text.get_window_extent().x1 for text in each.texts) <= sheet.x1
-    (drawing,) = effect_drawings(judged)
-    assert "in each order sampled" in drawing.caption and "over orders and seeds" in drawing.caption
+    drawing, _ = effect_drawings(Subject(roadmap=study.roadmap, study=study, records=runs))
+    assert "in each sampled order" in drawing.caption and "over orders and seeds" in drawing.caption
     assert f"ReLU → GELU ±{std:.1f}" in drawing.caption
 
 
@@ -139,7 +166,8 @@ def test_a_studys_effects_stand_beside_those_of_its_path(tiny, invented):
 def test_of_studies_that_ask_of_other_things_than_steps_no_path_stands_beside(tiny, invented):
     for name in ("micro-design", "learning-rate"):
         study = load_study(name)
-        shown = Subject(roadmap=study.roadmap, study=study, records=invented.study(tiny))
+        runs = [invented.record(study.roadmap, row.number) for row in study.roadmap]
+        shown = Subject(roadmap=study.roadmap, study=study, records=runs)
         assert [each.name for each in drawings("effects", shown)] == [f"effects-{name}"]
 
 

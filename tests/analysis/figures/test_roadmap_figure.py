@@ -6,15 +6,27 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from analysis.colours import COLOURS, colour
-from analysis.figures.bars import aligned, paper_bars, table_bars
+from analysis.figures.bars import aligned, table_bars
 from analysis.figures.cost import draw_cost
+from analysis.figures.paper import paper_bars
 from analysis.figures.roadmap import draw, side_by_side
-from analysis.figures.sheet.style import Drawing, save
+from analysis.figures.sheet.style import WIDTHS, Drawing, cleaned, save
+from analysis.measures import MEASURES
 from analysis.tables.table import tabulate
 from roadmap.errors import Problem
 from roadmap.paper import paper_rows
 from steps import BASE, STEPS
+from steps.roadmaps.load import load_roadmap
 from steps.studies.load import load_study
+
+PAPER = paper_bars(load_roadmap("resnet50"))
+
+
+def dots(axes) -> tuple[list[float], list[bool]]:
+    """Where the dots of a panel are, and which are hollow."""
+    marks = [line for line in axes.lines if line.get_marker() == "o"]
+    hollow = [mark.get_markerfacecolor() == "white" for mark in marks]
+    return [mark.get_xdata()[0] for mark in marks], hollow
 
 
 def drawn(axes) -> list[Rectangle]:
@@ -28,26 +40,25 @@ def texts(axes) -> list[str]:
 @pytest.mark.parametrize("name", ["resnet50", "resnet200"])
 @pytest.mark.parametrize("width", ["one-column", "two-column"])
 def test_the_papers_figure(name, width):
-    bars, printed = paper_bars(name), paper_rows(name)
+    bars, printed = paper_bars(load_roadmap(name)), paper_rows(name)
     accuracy, cost = draw(bars, width=width).axes
-    ends = [patch.get_x() + patch.get_width() for patch in drawn(accuracy)]
+    ends, hollow = dots(accuracy)
     numbers = [bar.number or "swin" for bar in bars.bars]
     assert numbers[:10] == ["00", "01", "02", "03", "04", "05", "06", "07", "08", "08-k5"]
     assert ends == pytest.approx([printed[number].top1 for number in numbers])
     start, stop = accuracy.get_xlim()
-    assert 0 < start < min(ends) and max(ends) < stop
-    assert f"axis starts at {start:.3g}" in accuracy.get_xlabel() and cost.get_xlim()[0] == 0
-    hatched = [number for number, patch in zip(numbers, drawn(accuracy), strict=True)
-               if patch.get_hatch()]  # fmt: skip
-    assert hatched == ["08-k5", "08-k9", "08-k11"]
+    assert 0 < start < min(ends) and max(ends) < stop and not drawn(accuracy)
+    assert "The axis does not start at zero." in bars.details and cost.get_xlim()[0] == 0
+    branches = [number for number, empty in zip(numbers, hollow, strict=True) if empty]
+    assert branches == ["08-k5", "08-k9", "08-k11"]
     assert [f"{printed[number].gflops:.2f}" for number in numbers] == texts(cost)
     assert {"ResNet", '"patchify" stem', "inverted bottleneck", "08-k11"} <= set(texts(accuracy))
     spreads = sum(printed[number].std is not None for number in numbers)
-    assert len(accuracy.containers) == len(ends) + 2 * spreads  # every whisker has a white edge
+    assert len(accuracy.containers) == spreads
 
 
 def test_values_carry_their_spread_where_there_is_one():
-    shown = texts(draw(paper_bars("resnet50")).axes[0])
+    shown = texts(draw(PAPER).axes[0])
     assert {"76.13", "78.82 ± 0.07", "81.30", "Swin-T"} <= set(shown)
 
 
@@ -60,26 +71,73 @@ def test_missing_and_diverged_rows_are_shown_as_such(tiny, invented):
     assert len(texts(cost)) == 17
 
 
-def test_nothing_to_show_yet(tiny):
+@pytest.mark.parametrize("width", ["one-column", "two-column"])
+def test_without_runs_there_is_no_panel_for_them(tiny, width):
     bars = table_bars(tabulate(tiny, []))
-    assert not drawn(draw(bars).axes[0]) and "n = 0." in bars.caption
+    (cost,) = draw(bars, width=width).axes
+    assert cost.get_xlabel() == "MMACs" and "n = 0." in bars.summary
+    assert {"00", "ResNet", "8.83"} <= set(texts(cost))
 
 
-def test_bars_reach_beyond_the_cut(tiny, invented):
+def test_small_differences_are_dots_since_bars_would_be_cut(tiny, invented):
     runs = [invented.record(tiny, row.number, 0, 90 + index / 100)
             for index, row in enumerate(tiny)]  # fmt: skip
     accuracy = draw(table_bars(tabulate(tiny, runs)), width="one-column").axes[0]
-    start, stop = accuracy.get_xlim()
-    panel = accuracy.get_position().width * accuracy.figure.get_figwidth()
-    assert min(patch.get_width() for patch in drawn(accuracy)) / (stop - start) * panel > 0.25
+    ends, _ = dots(accuracy)
+    assert not drawn(accuracy) and min(ends) == 90 > accuracy.get_xlim()[0]
+
+
+def test_a_measure_that_is_better_lower_names_its_axis_and_reference(tiny, invented):
+    names = {"swin_tiny": 1.5, "other": 0.5}
+    runs = [dataclasses.replace(run, loss=2.0 - run.top1 / 100) for run in invented.study(tiny)]
+    runs += [dataclasses.replace(invented.reference(tiny, name), loss=loss)
+             for name, loss in names.items()]  # fmt: skip
+    bars = table_bars(tabulate(tiny, runs, measure=MEASURES["loss"]))
+    panel, _ = draw(bars).axes
+    assert panel.get_xlabel() == "loss" and bars.reference == ("other", 0.5)
+    assert "loss on fractals" in bars.summary and "top-1" not in bars.caption
+
+
+@pytest.mark.parametrize("width", ["one-column", "two-column"])
+def test_labels_of_shipped_rows_are_never_cut(tiny, invented, width):
+    ours = table_bars(tabulate(tiny, invented.study(tiny)))
+    for figure in (
+        draw(ours, width=width),
+        side_by_side(PAPER, ours, titles=("paper", "here"), width=width),
+        draw_cost(tiny, "kind", width=width),
+    ):
+        assert not [text for axes in figure.axes for text in texts(axes) if "…" in text]
+
+
+def test_one_column_has_one_side_above_the_other(tiny, invented):
+    ours = table_bars(tabulate(tiny, invented.study(tiny)))
+    figure = side_by_side(PAPER, ours, titles=("paper", "here"), width="one-column")
+    assert figure.get_figwidth() == WIDTHS["one-column"]
+    theirs, _, own, _ = figure.axes
+    assert theirs.get_position().y0 > own.get_position().y1
+    assert "ResNet" in texts(theirs) and "ResNet" in texts(own)
+
+
+def test_titles_of_users_cannot_draw_formulas_or_control_characters(tiny, invented, tmp_path):
+    title = "costs $5_x$ \x1b[31m\x00\u202e"
+    table = tabulate(tiny, invented.study(tiny, seeds=1))
+    rows = [dataclasses.replace(row, title=title, group=title) for row in table.rows[:2]]
+    bars = table_bars(dataclasses.replace(table, rows=tuple(rows), title=title, data=title))
+    drawing = Drawing(name="one", summary=bars.summary, details=bars.details,
+                      draw=lambda width: draw(bars, width=width))  # fmt: skip
+    figure = cleaned(drawing.draw(width="two-column"))
+    words = " ".join([*texts(figure.axes[0]), *(text.get_text() for text in figure.texts)])
+    assert "costs $5_x$" in words
+    for text in (words, (save(drawing, tmp_path)[-1]).read_text()):
+        assert not {"\x1b", "\x00", "\u202e"} & set(text)
 
 
 def test_side_by_side_has_common_rows(tiny, resnet50, invented):
     ours = table_bars(tabulate(tiny, invented.study(tiny)))
-    left, right = aligned(paper_bars("resnet50"), ours)
+    left, right = aligned(PAPER, ours)
     assert [bar.number for bar in left.bars] == [bar.number for bar in right.bars]
-    assert right.bars[-1].top1 is None and left.bars[-1].title == "Swin-T"
-    figure = side_by_side(paper_bars("resnet50"), ours, titles=("paper", "here"))
+    assert right.bars[-1].value is None and left.bars[-1].title == "Swin-T"
+    figure = side_by_side(PAPER, ours, titles=("paper", "here"), width="two-column")
     assert len(figure.axes) == 4
     assert [text.get_text() for text in figure.texts] == ["paper", "here"]
 
@@ -89,20 +147,25 @@ def test_aligned_keeps_the_order_of_rows_that_only_one_side_has(tiny, invented):
     fewer = dataclasses.replace(ours, bars=ours.bars[:3] + ours.bars[5:])
     left, right = aligned(fewer, ours)
     assert [bar.number for bar in left.bars] == [bar.number for bar in ours.bars]
-    assert left.bars[3].top1 is None and right.bars == ours.bars
+    assert left.bars[3].value is None and right.bars == ours.bars
 
 
 def test_unknown_width():
     with pytest.raises(Problem, match="unknown width 'wide'"):
-        draw(paper_bars("resnet50"), title="", width="wide")
+        draw(PAPER, title="", width="wide")
 
 
 def test_files_are_the_same_bytes_again_with_fonts_and_caption(tmp_path):
-    bars = paper_bars("resnet50")
+    bars = PAPER
     few = dataclasses.replace(bars, bars=bars.bars[7:10])  # quicker, and still with a hatched bar
     first, again = (
         save(
-            Drawing(name="roadmap", caption=bars.caption, draw=lambda width: draw(few)),
+            Drawing(
+                name="roadmap",
+                summary=bars.summary,
+                details=bars.details,
+                draw=lambda width: draw(few),
+            ),
             tmp_path / folder,
         )
         for folder in ("one", "two")
@@ -141,10 +204,10 @@ def test_every_group_has_a_colour_and_neighbours_differ_in_grey():
 
 def test_references_of_each_side_have_rows_of_their_own(tiny, invented):
     runs = [*invented.study(tiny, seeds=1), invented.reference(tiny, "convnext_atto")]
-    left, right = aligned(paper_bars("resnet50"), table_bars(tabulate(tiny, runs)))
+    left, right = aligned(PAPER, table_bars(tabulate(tiny, runs)))
     assert [bar.title for bar in left.bars[-2:]] == ["Swin-T", "convnext_atto"]
-    assert [bar.top1 for bar in left.bars[-2:]] == [81.3, None]
-    assert [bar.top1 for bar in right.bars[-2:]] == [None, 90.0]
+    assert [bar.value for bar in left.bars[-2:]] == [81.3, None]
+    assert [bar.value for bar in right.bars[-2:]] == [None, 90.0]
 
 
 def test_one_row_alone_is_drawn_from_zero(tiny, invented):

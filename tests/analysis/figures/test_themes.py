@@ -1,14 +1,17 @@
 """Dark paper and the widths of a paper, for every figure there is."""
 
+import dataclasses
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+import analysis.figures
 from analysis.colours import COLOURS, DARK_PAPER, ON_DARK_PAPER, PAPER
-from analysis.figures.gallery import FIGURES, NEED_NO_RUNS, drawings
+from analysis.figures.gallery import FIGURES, NEED_NO_RUNS, Kind, drawings
 from analysis.figures.sheet.style import WIDTHS, Drawing, applied, save
 from analysis.figures.sheet.themes import darken
 from analysis.subject import Subject
@@ -53,8 +56,7 @@ def test_no_light_colour_is_left_on_dark_paper(figure, subject, tmp_path):
 @pytest.mark.parametrize("figure", FIGURES)
 def test_every_figure_has_the_widths_that_it_says(figure, subject):
     for drawing, width in itertools.product(drawings(figure, subject), WIDTHS):
-        if width in drawing.widths:
-            assert drawing.draw(width=width).get_figwidth() == WIDTHS[width]
+        assert drawing.draw(width=width).get_figwidth() == WIDTHS[width]
 
 
 @pytest.mark.parametrize("figure", sorted(set(FIGURES) - NEED_NO_RUNS))
@@ -80,9 +82,32 @@ def test_colours_that_are_not_the_papers_stay_and_so_does_transparency():
 
 
 def test_a_width_or_theme_that_is_none_is_named_with_the_choices(tmp_path):
-    drawing = Drawing(name="one", caption="", draw=lambda width: Figure())
+    drawing = Drawing(name="one", summary="", draw=lambda width: Figure())
     with pytest.raises(Problem, match="three-column.*one-column"):
         save(drawing, tmp_path, width="three-column")
     with pytest.raises(Problem, match="sepia.*light"):
         save(drawing, tmp_path, theme="sepia")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_figure_is_one_file_and_one_line(subject, monkeypatch, tmp_path):
+    """Added here as a file elsewhere would: it is drawn, named, and stamped like the others."""
+
+    def draw(subject):
+        return [Drawing(name="one", summary=subject.measure.words, draw=lambda width: Figure())]
+
+    one = Kind(name="one", needs="runs", draw=draw)
+    monkeypatch.setitem(FIGURES, "one", one)
+    (drawing,) = drawings("one", subject)
+    assert drawing.source == f"{subject.specs}, {subject.runs}"
+    assert [path.name for path in save(drawing, tmp_path)][-1] == "one.txt"
+    monkeypatch.setitem(FIGURES, "one", dataclasses.replace(one, of_runs=False))
+    assert drawings("one", subject)[0].source == subject.specs
+
+
+@pytest.mark.parametrize("path", sorted(Path(analysis.figures.__path__[0]).rglob("*.py")), ids=str)
+def test_figures_neither_load_nor_select_nor_name_a_measure(path):
+    text = path.read_text()
+    assert not re.search(r"load_roadmap|load_study|read_records|\bselect\(", text)
+    if path.name != "paper.py":
+        assert not re.search(r"top1\b|top-1 (?!of|, %)", text.replace("`top-1", ""))

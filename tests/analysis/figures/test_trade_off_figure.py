@@ -7,16 +7,23 @@ from matplotlib.collections import PathCollection
 from matplotlib.text import Text
 
 from analysis.figures.gallery import drawings
-from analysis.figures.points import AREAS, CROWD, Point, TradeOff, front, of_paper, of_table
+from analysis.figures.paper import paper_points
+from analysis.figures.points import AREAS, CROWD, Point, TradeOff, table_points
 from analysis.figures.trade_off import draw_trade_off, trade_off_drawings
+from analysis.measures import MEASURES, TOP1
 from analysis.subject import Subject
 from analysis.tables.table import tabulate
 from roadmap.cost import cost
+from steps.roadmaps.load import load_roadmap
 from steps.studies.load import load_study
 
 
-def point(label, top1, **measures):
-    return Point(label=label, group="baseline", top1=top1, std=None, measures=measures)
+def point(label, value, **costs):
+    return Point(label=label, group="baseline", value=value, std=None, costs=costs)
+
+
+def front(points, key, measure=TOP1):
+    return TradeOff(title="", measure=measure, points=tuple(points)).front(key)
 
 
 POINTS = [point("cheap", 70.0, macs=1.0, speed=900.0), point("worse", 69.0, macs=2.0, speed=800.0),
@@ -39,10 +46,18 @@ def test_of_equal_cost_the_more_accurate_is_on_the_front_alone():
     assert front([dearer, better], "macs") == front([dearer, better], "speed") == [better]
 
 
+def test_the_front_of_a_loss_goes_down_and_speed_is_not_set_against_itself():
+    dear, cheap = point("dear", 1.0, macs=2.0, speed=1.0), point("cheap", 2.0, macs=1.0, speed=2.0)
+    worse = point("worse", 3.0, macs=3.0, speed=0.5)
+    assert front([dear, cheap, worse], "macs", MEASURES["loss"]) == [cheap, dear]
+    shown = TradeOff(title="", measure=MEASURES["images_per_second"], points=(dear, cheap))
+    assert set(shown.axes) == {"macs"}
+
+
 def test_the_front_is_the_line_of_its_panel():
-    shown = TradeOff(title="", points=tuple(POINTS), caption="")
+    shown = TradeOff(title="", measure=TOP1, points=tuple(POINTS))
     macs, speed = draw_trade_off(shown).axes
-    assert macs.lines[0].get_xydata().tolist() == [[1e-9, 70.0], [3e-9, 80.0]]
+    assert macs.lines[0].get_xydata().tolist() == [[1e-6, 70.0], [3e-6, 80.0]]
     assert speed.lines[0].get_xydata().tolist() == [[900.0, 70.0], [100.0, 80.0]]
 
 
@@ -59,14 +74,14 @@ def bubbles(axes):
 
 
 def test_bubbles_stand_at_accuracy_and_cost_as_large_as_the_other_measure(tiny, table):
-    macs, params, speed = draw_trade_off(of_table(table)).axes
-    shown = [row for row in table.rows if row.top1 is not None]
+    macs, params, speed = draw_trade_off(table_points(table)).axes
+    shown = [row for row in table.rows if row.mean is not None]
     assert len(bubbles(macs)) == len(shown) == 17  # 16 rows and a reference
-    for axes, xs in ((macs, [row.gmacs for row in shown]),
+    for axes, xs in ((macs, [1000 * row.gmacs for row in shown]),
                      (params, [row.params / 1e6 for row in shown]),
                      (speed, [row.images_per_second for row in shown])):  # fmt: skip
         for ((x, y), _), wanted, row in zip(bubbles(axes), xs, shown, strict=True):
-            assert (x, y) == pytest.approx((wanted, row.top1))
+            assert (x, y) == pytest.approx((wanted, row.mean))
     areas = [area for _, area in bubbles(macs)]
     most = max(row.params for row in shown)
     assert areas == pytest.approx([max(AREAS[1] * row.params / most, AREAS[0]) for row in shown])
@@ -75,11 +90,11 @@ def test_bubbles_stand_at_accuracy_and_cost_as_large_as_the_other_measure(tiny, 
 
 
 def test_legends_name_the_groups_and_the_ends_of_sizes(table):
-    figure = draw_trade_off(of_table(table))
+    figure = draw_trade_off(table_points(table))
     (legend,) = figure.legends
     named = [text.get_text() for text in legend.texts]
     assert named[0] == "baseline" and named[-3:] == ["side branch", "reference", "Pareto front"]
-    params = sorted(row.params for row in table.rows if row.top1 is not None)
+    params = sorted(row.params for row in table.rows if row.mean is not None)
     title, least, most = figure.axes[0].get_legend().texts
     assert title.get_text() == "area: parameters"
     ends = [f"{params[0] / 1e6:.2g} M", f"{params[-1] / 1e6:.2g} M"]
@@ -92,31 +107,33 @@ def test_of_many_points_the_front_and_references_are_labelled():
     many = [point(f"row{number}", 50.0 - number, macs=2e9) for number in range(CROWD)]
     best = point("best", 90.0, macs=1e9)
     other = dataclasses.replace(point("other", 60.0, macs=3e9), group="reference")
-    (axes,) = draw_trade_off(TradeOff(title="", points=(*many, best, other), caption="")).axes
+    (axes,) = draw_trade_off(TradeOff(title="", measure=TOP1, points=(*many, best, other))).axes
     assert [text.get_text() for text in axes.texts] == ["best", "other"]
-    (axes,) = draw_trade_off(TradeOff(title="", points=tuple(many), caption="")).axes
+    (axes,) = draw_trade_off(TradeOff(title="", measure=TOP1, points=tuple(many))).axes
     assert len(axes.texts) == len(many)
 
 
 def test_a_label_far_from_its_bubble_has_a_line_to_it():
     crowd = [point(f"row number {number}", 50 + number / 50, macs=1e9) for number in range(12)]
     points = (*crowd, point("alone", 90.0, macs=1.2e9), point("far", 10.0, macs=2e9))
-    (axes,) = draw_trade_off(TradeOff(title="", points=points, caption="")).axes
+    (axes,) = draw_trade_off(TradeOff(title="", measure=TOP1, points=points)).axes
     pointed = {text.get_text() for text in axes.texts if text.arrow_patch is not None}
     assert pointed and not pointed & {"alone", "far"}
 
 
 def test_labels_of_a_study_say_what_is_left_out(invented):
     study = load_study("leave-one-out", roadmap="tiny").roadmap
-    shown = of_table(tabulate(study, [invented.record(study, "without-gelu")]))
+    shown = table_points(tabulate(study, [invented.record(study, "without-gelu")]))
     assert [each.label for each in shown.points] == ["−gelu"]
-    assert "−: without that step." in shown.caption
+    assert "−: without that step." in shown.details
 
 
 @pytest.mark.parametrize("width", ["one-column", "two-column"])
 @pytest.mark.parametrize("paper", ["resnet50", "resnet200", None])
 def test_labels_lie_on_the_sheet_and_apart_from_each_other(table, paper, width):
-    figure = draw_trade_off(of_paper(paper) if paper else of_table(table), width=width)
+    figure = draw_trade_off(
+        paper_points(load_roadmap(paper)) if paper else table_points(table), width=width
+    )
     figure.draw_without_rendering()
     for axes in figure.axes:
         boxes = [Text.get_window_extent(text) for text in axes.texts]  # without lines to them
@@ -132,45 +149,47 @@ def test_labels_lie_on_the_sheet_and_apart_from_each_other(table, paper, width):
 
 
 def test_the_papers_points_are_its_printed_ones(resnet50):
-    points = {each.label: each for each in of_paper("resnet50").points}
-    assert points["13"].top1 == 81.97 and points["13"].measures["macs"] == 4.49e9
-    assert points["13"].measures["params"] == cost(resnet50["13"].spec.network, 224).params
-    assert points["Swin-T"].is_reference and set(points["Swin-T"].measures) == {"macs"}
+    points = {each.label: each for each in paper_points(load_roadmap("resnet50")).points}
+    assert points["13"].value == 81.97 and points["13"].costs["macs"] == 4.49e9
+    assert points["13"].costs["params"] == cost(resnet50["13"].spec.network, 224).params
+    assert points["Swin-T"].is_reference and set(points["Swin-T"].costs) == {"macs"}
 
 
-def test_captions_count_runs_and_name_what_is_missing(table):
-    ours, theirs = trade_off_drawings(table, "resnet50")
+def test_captions_count_runs_and_name_what_is_missing(tiny, invented):
+    path = load_study("path", roadmap="tiny")
+    runs = [*invented.study(tiny, without=("12",)), invented.reference(tiny)]
+    subject = Subject(roadmap=tiny, study=path, records=runs)
+    ours, theirs = trade_off_drawings(subject)
     assert (ours.name, theirs.name) == ("trade-off", "paper-trade-off-resnet50")
     assert "none below 15 % of the largest." in ours.caption
     assert "n = 1 to 3." in ours.caption and "Without finished runs: 12." in ours.caption
     assert "printed in" in theirs.caption and "drawn smallest: Swin-T." in theirs.caption
 
 
-def test_without_runs_it_says_so_and_without_speed_that_panel_is_left_out(tiny, table):
-    empty = draw_trade_off(of_table(tabulate(tiny, [])))
-    assert not empty.axes and "no finished runs" in [text.get_text() for text in empty.texts]
-    caption = of_table(tabulate(tiny, [])).caption
-    assert "n = 0. Without finished runs: 00, 01" in caption  # and no word of bubbles
+def test_without_runs_there_is_no_figure_and_without_speed_no_panel_of_it(tiny, table):
+    path = load_study("path", roadmap="tiny")
+    (theirs,) = trade_off_drawings(Subject(roadmap=tiny, study=path, records=()))
+    assert theirs.name == "paper-trade-off-resnet50"
     slow = [dataclasses.replace(row, images_per_second=None) for row in table.rows]
-    assert len(draw_trade_off(of_table(dataclasses.replace(table, rows=tuple(slow)))).axes) == 2
+    assert len(draw_trade_off(table_points(dataclasses.replace(table, rows=tuple(slow)))).axes) == 2
 
 
 def test_a_row_without_speed_is_named_and_left_out_of_that_panel(table):
     rows = [dataclasses.replace(row, images_per_second=None) if row.row == "05" else row
             for row in table.rows]  # fmt: skip
-    shown = of_table(dataclasses.replace(table, rows=tuple(rows)))
+    shown = table_points(dataclasses.replace(table, rows=tuple(rows)))
     macs, _, speed = draw_trade_off(shown).axes
     assert "05" in [text.get_text() for text in macs.texts]
     assert "05" not in [text.get_text() for text in speed.texts]
-    assert "Without a measured speed: 05." in shown.caption
+    assert "Without a measured speed: 05." in shown.details
 
 
 def test_what_diverged_is_left_out_and_named(tiny, invented):
     runs = [invented.record(tiny, "00"), invented.record(tiny, "01", status="diverged")]
-    shown = of_table(tabulate(tiny, runs))
+    shown = table_points(tabulate(tiny, runs))
     assert [each.label for each in shown.points] == ["00"]
-    assert "diverged, not averaged: 01 (1)" in shown.caption
-    assert "No error bars, since no row has two runs." in shown.caption
+    assert "diverged, not averaged: 01 (1)" in shown.details
+    assert "No error bars, since no row has two runs." in shown.details
 
 
 def test_a_studys_figure_bears_its_name_and_no_paper_stands_by(invented):
@@ -182,13 +201,15 @@ def test_a_studys_figure_bears_its_name_and_no_paper_stands_by(invented):
         assert [each.name for each in drawings(name, shown)] == files
     path = load_study("path", roadmap="resnet50")
     shown = Subject(roadmap=path.roadmap, study=path, records=())
-    assert [each.name for each in drawings("trade-off", shown)] == [
-        "trade-off", "paper-trade-off-resnet50"]  # fmt: skip
+    assert [each.name for each in drawings("trade-off", shown)] == ["paper-trade-off-resnet50"]
+    shown = dataclasses.replace(shown, measure=MEASURES["loss"])
+    assert drawings("trade-off", shown) == []  # the paper prints no loss
 
 
 def test_a_wide_range_of_cost_is_logarithmic_and_one_point_is_enough():
-    shown = TradeOff(title="", points=(point("a", 70.0, macs=1e9), point("b", 80.0, macs=9e9)),
-                     caption="")  # fmt: skip
+    shown = TradeOff(
+        title="", measure=TOP1, points=(point("a", 70.0, macs=1e9), point("b", 80.0, macs=9e9))
+    )
     (axes,) = draw_trade_off(shown).axes
     assert axes.get_xscale() == "log"
     (axes,) = draw_trade_off(dataclasses.replace(shown, points=shown.points[:1])).axes

@@ -11,20 +11,13 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from analysis.tables.verdict_table import FORMATS, render_verdicts
-from analysis.verdicts import judge as judge_module
+from analysis.verdicts.agreement import rank_correlation
+from analysis.verdicts.images import over_images, right
 from analysis.verdicts.judge import judge
 from analysis.verdicts.more_seeds import next_runs
+from analysis.verdicts.orders import order_dependence, over_orders, over_seeds
 from analysis.verdicts.paper import judge_paper
-from analysis.verdicts.statistics import (
-    Sample,
-    difference,
-    holm,
-    over_images,
-    over_orders,
-    rank_correlation,
-    right,
-    seeds_needed,
-)
+from analysis.verdicts.statistics import Sample, difference, holm, seeds_needed
 from analysis.verdicts.study import judge_study
 from analysis.verdicts.verdict import UNDECIDED
 from roadmap.errors import Problem
@@ -162,6 +155,7 @@ def test_the_papers_own_table_has_the_verdicts_known_from_it():
     assert {each.verdict for each in judged.verdicts if each.difference < -0.5} == {"worse"}
 
 
+@pytest.mark.slow
 def test_verdicts_of_the_paper_that_hang_on_its_rounding_are_named():
     """One number moved by what rounding may hide turns those that are named, and only those."""
     study = load_study("path", roadmap="resnet50")
@@ -227,6 +221,7 @@ DESIGNED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DESIGNED)
 def test_intervals_cover_what_is_true_and_verdicts_err_at_the_stated_rate(name):
     design, seeds = DESIGNED[name]
@@ -243,6 +238,7 @@ def test_intervals_cover_what_is_true_and_verdicts_err_at_the_stated_rate(name):
     assert erred / STUDIES < 0.05 + 0.015  # any false verdict in a study
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pairs", "first", "most"), [(1, 3, 8), (1, 2, 12), (4, 2, 8)])
 def test_adding_seeds_until_decided_keeps_the_error_rate(pairs, first, most):
     """Looking after every seed, where no step does anything."""
@@ -266,9 +262,7 @@ def test_adding_seeds_until_decided_keeps_the_error_rate(pairs, first, most):
 
 
 def estimate(contrast, cells):
-    from analysis.verdicts.judge import _estimate
-
-    return _estimate(contrast.parts, cells)
+    return over_seeds(cells, contrast.parts)
 
 
 def test_orders_recover_a_planted_interaction():
@@ -306,7 +300,7 @@ def test_images_and_seeds_are_two_sources():
     packed = base64.b64encode(numpy.packbits(one)).decode()
     assert (right(packed)[:4000] == one).all()
     rights = {"a": [one.astype(int)] * 2, "b": [other.astype(int)] * 2}
-    found = over_images(rights, {"b": 1.0, "a": -1.0}, 4000)
+    found = over_images(rights, {"b": 1.0, "a": -1.0})
     theirs = stats.ttest_rel(100.0 * other, 100.0 * one)
     assert found.value == pytest.approx(100 * (other.mean() - one.mean()))
     assert found.interval() == pytest.approx(tuple(theirs.confidence_interval(0.95)))
@@ -515,7 +509,7 @@ def test_dependence_on_order_is_not_seen_where_there_is_none():
                 name: Sample.of(list(generator.normal(50, 1, runs(place))))
                 for place, name in enumerate(name for part in parts for name in part)
             }
-            _, p = judge_module._order(parts, cells)
+            _, p = order_dependence(parts, cells)
             wrong += p is not None and p < 0.05
         assert wrong / 1500 < 0.08, wrong
 

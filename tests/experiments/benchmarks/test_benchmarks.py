@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from experiments.benchmarks.__main__ import main
-from experiments.benchmarks.measure import Found, in_turn, ratio, timed
-from experiments.benchmarks.training import PLAIN, Small, Turns
+from experiments.benchmarks.measure import Measurement, in_turn, ratio, timed
+from experiments.benchmarks.training import PLAIN, Small, Turns, bare_loop
 from experiments.host.machine import Machine
 from experiments.job import Job
 from experiments.request import Request
@@ -34,9 +34,9 @@ def test_trials_are_taken_in_turn_and_compared_pair_by_pair():
     runs = [lambda: seen.append("a") or 2.0, lambda: seen.append("b") or 4.0]
     ours, theirs = in_turn(3, *runs)
     assert "".join(seen) == "abbaab" and (ours, theirs) == ([2.0] * 3, [4.0] * 3)
-    found = ratio("a / b", [1.0, 3.0, 8.0], [2.0, 3.0, 4.0])
-    assert (found.trials, found.median) == ((0.5, 1.0, 2.0), 1.0)
-    assert "0.5–2 (3)" in found.line()
+    both = ratio("a / b", [1.0, 3.0, 8.0], [2.0, 3.0, 4.0])
+    assert (both.trials, both.median) == ((0.5, 1.0, 2.0), 1.0)
+    assert "0.5–2 (3)" in both.line()
 
 
 def test_the_runner_and_a_bare_loop_train_the_same_number_of_steps_by_turns(tmp_path):
@@ -44,14 +44,17 @@ def test_the_runner_and_a_bare_loop_train_the_same_number_of_steps_by_turns(tmp_
     settings = Small(roadmap="tiny", overrides={"recipe.epochs": 2, **PLAIN}, runs=tmp_path)
     request = Request(settings=settings, row="04", seed=0)
     request.folder.mkdir(parents=True)
-    machine = Machine(threads=1, workers=0)
-    turns = Turns(request, machine)
+    machine = Machine(threads=1, workers=0, precision="32", compile=False)
+    turns = Turns(bare_loop(request, machine), request.spec.recipe.batch)
     train_here(Job(request=request, machine=machine), turns.tell)
-    counts = [{epoch: len(each) for epoch, each in found.items()}
-              for found in (turns.runner, turns.loop)]  # fmt: skip
+    counts = [
+        {epoch: len(steps) for epoch, steps in seconds.items()}
+        for seconds in (turns.runner, turns.loop)
+    ]
     assert counts[0] == counts[1] and set(counts[0]) == {0, 1}
     assert 20 < counts[0][1] < 31  # of 31 steps; the first of an epoch starts the clock
-    assert len(turns.found(turns.loop)) == len(turns.found(turns.runner)) == 1
+    assert len(turns.images_per_second(turns.loop)) == 1
+    assert len(turns.images_per_second(turns.runner)) == 1
 
 
 def test_a_command_is_timed_with_its_own_memory():
@@ -63,8 +66,10 @@ def test_a_command_is_timed_with_its_own_memory():
 
 
 def test_figures_fit_a_terminal():
-    found = Found(name="test_convnext2: train.py / ours", unit="×", trials=(1.0, 1234.5), aim="≥ 1")
-    assert max(map(len, found.line().splitlines())) <= 80
+    figure = Measurement(
+        name="test_convnext2: train.py / ours", unit="×", trials=(1.0, 1234.5), aim="aim ≥ 20,000"
+    )
+    assert max(map(len, figure.line().splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_output_fits_80_columns(arguments):
 
 def test_show_explains_a_row():
     text = roadmap("show", "05", "--roadmap", "resnet50").stdout
-    assert "Set the first stage's width" in text
+    assert "Set the width of the first stage" in text
     assert "80.50 %" in text and "+2.22" in text and "5.27 GFLOPs" in text
     assert "- widths: 64, 128, 256, 512\n+ widths: 96, 192, 384, 768" in text
     assert "33,760,936" in text

@@ -1,0 +1,1 @@
+"""Measurements on a GPU, in one command: `make bench-gpu`."""

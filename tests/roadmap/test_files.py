@@ -1,0 +1,38 @@
+"""Files that are written whole, and what is not read."""
+
+import os
+
+import pytest
+
+from roadmap.files import put, put_bytes, put_text, read_text
+
+
+def test_a_planted_link_is_replaced_and_what_it_points_to_stays(tmp_path):
+    victim, path = tmp_path / "victim", tmp_path / "record.json"
+    victim.write_text("mine")
+    path.symlink_to(victim)
+    (tmp_path / f"record.{os.getpid()}.partial").symlink_to(victim)
+    put_text(path, "new")
+    assert victim.read_text() == "mine"
+    assert path.read_text() == "new" and not path.is_symlink()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["record.json", "victim"]
+
+
+def test_a_file_is_unchanged_if_writing_fails(tmp_path):
+    path = tmp_path / "record.json"
+    put_bytes(path, b"old")
+    with pytest.raises(TypeError):
+        put(path, b"new", "no bytes", beside=tmp_path / "record.partial")
+    assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
+    put(path, b"new", beside=tmp_path / "record.partial", before=tmp_path / "before.json")
+    assert (path.read_bytes(), (tmp_path / "before.json").read_bytes()) == (b"new", b"old")
+
+
+def test_only_regular_files_up_to_a_size_are_read(tmp_path):
+    (tmp_path / "file").write_text("12345")
+    assert read_text(tmp_path / "file", limit=5) == "12345"
+    with pytest.raises(ValueError, match="5 bytes are more than 4"):
+        read_text(tmp_path / "file", limit=4)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="not a regular file"):
+        read_text(tmp_path / "pipe", limit=4)
