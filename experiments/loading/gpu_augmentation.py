@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from experiments.loading import decisions, pixels
-from experiments.loading.augmentation import Augmentation
+from experiments.loading.augmentation import Augmentation, Drawn
 from experiments.loading.erasing import erase, normalize
-from experiments.loading.packet import Arrays
+from experiments.loading.packet import Arrays, Packet
 from experiments.loading.resampling import Resampling
 
 BLOCK = 64 << 20  # bytes; images are copied to the device in blocks of about this size
@@ -67,6 +67,13 @@ class DeviceAugmentation:
         self.resampling = Resampling.up_to(held.longest, size, self.kind, device)
         self.fill = torch.tensor(augmentation.fill, dtype=torch.uint8, device=device)
         self.steps = torch.arange(held.longest, device=device)
+        self._make_constants(device)
+
+    def _make_constants(self, device: torch.device) -> None:
+        """Augment one pixel: makes what is made once, since copying it to a GPU waits."""
+        drawn, size = [Drawn(crop=(0, 0, 1, 1))], self.augmentation.recipe.image_size
+        decided = decisions.decisions(drawn, [(0, 1)], size, self.augmentation.layers)
+        self.apply(Packet.pack(decided).to(device).unpack())
 
     def apply(self, decided: Arrays) -> Tensor:
         """Return the batch (batch, 3, size, size), normalized, channels last in memory."""
