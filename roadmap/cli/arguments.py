@@ -80,6 +80,14 @@ def add_measure(parser: Parser) -> None:
     )  # fmt: skip
 
 
+def add_given_images(parser: Parser) -> None:
+    """Add the choice that verdicts hold for the validation images that were used."""
+    parser.add_argument(
+        "--given-these-images", action="store_true", dest="given_images",
+        help="judge for these validation images only, not for others like them",
+    )  # fmt: skip
+
+
 def add_jobs(parser: Parser) -> None:
     """Add the number of runs at a time and of devices for each."""
     parser.add_argument(
