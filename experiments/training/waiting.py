@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -54,5 +56,14 @@ class StoppableLoader:
             except StopIteration:
                 return
             except Stopped as stop:
-                raise Stopped(stop.number, saved=self.stopped()) from None
+                saved = self.stopped()
+                _kill_loading_processes()
+                raise Stopped(stop.number, saved=saved) from None
             yield batch
+
+
+def _kill_loading_processes() -> None:
+    """Kill this process's children: one that is stuck would keep the process from ending."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch would raise for each that dies
+    for process in multiprocessing.active_children():
+        process.kill()

@@ -134,8 +134,8 @@ def add_training(parser: Parser) -> None:
         help="floating-point precision of training (default: bf16 on GPUs that have it, else 32)",
     )  # fmt: skip
     parser.add_argument(
-        "--compile", choices=("auto", "on", "off"), nargs="?", const="on", default="auto",
-        help="compile the network (default: on a GPU if the run is long enough to gain by it)",
+        "--compile", action=argparse.BooleanOptionalAction, default="auto",
+        help="compile the network (default: %(default)s, on a GPU if the run is long enough)",
     )  # fmt: skip
     parser.add_argument(
         "--sync-batchnorm", action="store_true", help="compute BatchNorm over all devices (GPUs)"

@@ -91,7 +91,7 @@ def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
         nodes=options.nodes,
         accumulate=options.accumulate,
         precision=options.precision,
-        compile={"auto": "auto", "on": True, "off": False}[options.compile],
+        compile=options.compile,
         sync_batchnorm=options.sync_batchnorm,
         images=options.images,
         save_every=options.save_every,
