@@ -112,6 +112,14 @@ def add_keep(parser: Parser) -> None:
     )  # fmt: skip
 
 
+def add_broken(parser: Parser) -> None:
+    """Add what happens to images that cannot be opened."""
+    parser.add_argument(
+        "--broken", choices=("stop", "skip"), default="stop",
+        help="if a training image cannot be opened: stop (default), or leave such images out",
+    )  # fmt: skip
+
+
 def add_training(parser: Parser) -> None:
     """Add the data, the folder of runs, and how this machine trains."""
     add_data(parser)
@@ -156,10 +164,7 @@ def add_training(parser: Parser) -> None:
     parser.add_argument(
         "--restart", action="store_true", help="start over; move existing run folders aside"
     )
-    parser.add_argument(
-        "--broken", choices=("stop", "skip"), default="stop",
-        help="if a training image cannot be opened: stop (default), or leave such images out",
-    )  # fmt: skip
+    add_broken(parser)
     parser.add_argument(
         "--no-wait", action="store_true", help="fail if another process trains the same run"
     )

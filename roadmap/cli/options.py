@@ -11,6 +11,7 @@ from roadmap.cli.arguments import (
     DATA,
     ROW,
     Parser,
+    add_broken,
     add_data,
     add_data_root,
     add_devices,
@@ -130,6 +131,10 @@ def make_parser() -> Parser:
     check.add_argument("data", metavar="DATA", help=DATA)
     add_data_root(check)
 
+    _add_prepare(
+        add("prepare-data", "prepare:prepare_data", "Write a smaller copy of images", rows=False)
+    )
+
     export = add("export", "data:export", "Write the weights of a finished run as safetensors")
     export.add_argument("row", metavar="ROW", help=ROW)
     export.add_argument("--seed", type=natural, default=0, metavar="N", help="default 0")
@@ -168,6 +173,24 @@ def _add_rows(parser: Parser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="set a field of every row's spec, as in recipe.epochs=3",
     )  # fmt: skip
+
+
+def _add_prepare(prepare: Parser) -> None:
+    prepare.add_argument("data", metavar="DATA", help="a folder or .tar with train/ and val/")
+    prepare.add_argument(
+        "--short-side", type=positive, default=256, metavar="N",
+        help="pixels of the short side; smaller images stay as they are (default 256)",
+    )  # fmt: skip
+    prepare.add_argument(
+        "--quality", type=positive, default=90, metavar="N", help="of the JPEG files (default 90)"
+    )
+    prepare.add_argument(
+        "--out", type=Path, required=True, metavar="PATH", help="a new folder, or a new file.tar"
+    )
+    prepare.add_argument(
+        "--workers", type=positive, metavar="N", help="processes (default: one per CPU core)"
+    )
+    add_broken(prepare)
 
 
 def _add_plot(plot: Parser) -> None:
