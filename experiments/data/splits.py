@@ -114,7 +114,8 @@ class DataSet:
         if self.select is not None:
             sizes["select"] = len(self.select)
         skipped = {"skipped": self.skipped} if self.skipped else {}
-        return {"name": self.source.name, "classes": self.source.classes, **sizes, **skipped}
+        facts = {"name": self.source.name, "classes": self.source.classes, **sizes, **skipped}
+        return facts | self.source.details
 
 
 def open_data(source: Source, cache: Path | None = None, progress: Progress = ignore) -> DataSet:

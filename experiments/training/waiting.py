@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from experiments.host.signals import STOP, Stopped
@@ -56,14 +57,22 @@ class StoppableLoader:
             except StopIteration:
                 return
             except Stopped as stop:
-                saved = self.stopped()
-                _kill_loading_processes()
-                raise Stopped(stop.number, saved=saved) from None
+                raise Stopped(stop.number, saved=self.stopped()) from None
             yield batch
 
 
-def _kill_loading_processes() -> None:
-    """Kill this process's children: one that is stuck would keep the process from ending."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch would raise for each that dies
-    for process in multiprocessing.active_children():
-        process.kill()
+@contextmanager
+def loading_processes_ended() -> Iterator[None]:
+    """Kill the processes that were started within, when the code within ends.
+
+    They only load images. One that is stuck would keep this process from ending.
+    """
+    others = set(multiprocessing.active_children())
+    try:
+        yield
+    finally:
+        before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch raises for each that dies
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+            process.join()
+        signal.signal(signal.SIGCHLD, before)
