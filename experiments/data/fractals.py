@@ -114,6 +114,7 @@ class ScatteredFractals(Fractals):
 
     choice = "'fractals-2'"
     name = "fractals-2"
+    has_select = True
     version: ClassVar[int] = 2
     shapes: ClassVar[Shapes] = staticmethod(scatter_shapes)
 

@@ -22,6 +22,7 @@ class Source(ABC):
 
     choice: ClassVar[str]  # what a user can give, for messages
     preparation: ClassVar[str] = "reading the images"  # what `open` does, for progress
+    has_select: ClassVar[bool] = False  # whether it has a split for choosing settings
     name: str
 
     @classmethod
