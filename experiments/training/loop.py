@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from experiments.data.check import without_broken
+from experiments.data.pixels import pixel_references
 from experiments.data.splits import DataSet, open_data
 from experiments.host.events import Message, Observer, Preparing
 from experiments.host.log import now
@@ -139,7 +140,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         **costs,
         images_per_second=report.images_per_second(),
         wall_seconds=round(seconds, 1),
-        data=data.describe(),
+        data=data.describe() | _references(data, loading, say),
         spec=to_dict(request.spec),
         history=report.history,
         asked=job.asked,
@@ -166,6 +167,17 @@ def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
     if loading.held:
         data = data.hold(partial(preparing, "decoding the images, once"))
     return data, loading
+
+
+def _references(data: DataSet, loading: Loading, say: Say) -> dict[str, Any]:
+    """Return what a comparison of pixels gets; it is left out if images are not held in memory."""
+    if not loading.held:
+        return {}
+    try:
+        return {"references": pixel_references(data)}
+    except OSError as fault:  # the cache cannot be written, and the record matters more
+        say(f"no comparison of pixels: {fault}")
+        return {}
 
 
 def _resume(job: Job, images: int, sampler: Any, say: Say) -> Path | None:

@@ -58,7 +58,8 @@ def test_what_is_no_choice_is_refused(data, message):
 
 def test_a_study_chooses_and_names_file_and_line(tmp_path):
     assert load_study("fair").roadmap.choose == read_choice(FACTORS)
-    text = "design: path\nset: {recipe.learning_rate: 1e-3}\nchoose: {recipe.learning_rate: [x1, x2]}\n"
+    field = "recipe.learning_rate"
+    text = f"design: path\nset: {{{field}: 1e-3}}\nchoose: {{{field}: [x1, x2]}}\n"
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(Problem, match=r"mine.yaml:3: recipe.learning_rate is chosen"):
         load_study(tmp_path / "mine.yaml")
