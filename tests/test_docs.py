@@ -108,7 +108,11 @@ def test_a_file_named_in_a_file_is_looked_for_from_its_folder(tmp_path, monkeypa
     assert load_study("deep/study.yaml", roadmap="deep/mine.yaml").base.name == "mine"
 
 
-PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "results/README.md"]
+PAGES = [
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "results/README.md",
+]
 LINKS = [
     (page.relative_to(ROOT), link)
     for page in PAGES

@@ -187,7 +187,7 @@ def test_the_menu_tells_the_truth():
         assert re.search(rf"^{target}(-%)?:", makefile, re.MULTILINE), target
 
 
-BENCH = {  # a line of the table in docs/performance.md: where its figures stand, and how they are written
+BENCH = {  # a line of docs/performance.md: where its figures stand, and how they are written
     "13 without augmentation": (
         "loop-cost-growth-step", "loop", "{:.2f}",
         [f"row {row}, plain: runner / bare loop" for row in ("01", "08", "13")]),
@@ -197,7 +197,7 @@ BENCH = {  # a line of the table in docs/performance.md: where its figures stand
     "augmentation costs": (
         "loop-cost-growth-step", "loop", "{:.2f}",
         [f"row {row}: augmentation costs, plain / enhanced" for row in ("01", "08", "13")]),
-    "augmentation of held images": ("all", "augmentation", "{:.2f}", ["augmentation: held / timm's"]),
+    "augmentation of held": ("all", "augmentation", "{:.2f}", ["augmentation: held / timm's"]),
     "`test_convnext`": ("all", "peer", "{:.2f}",
                         [f"test_convnext{each}: train.py / ours" for each in ("", "2")]),
     "`convnext_atto`": ("all", "peer", "{:.2f}", ["convnext_atto: train.py / ours"]),
