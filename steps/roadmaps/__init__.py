@@ -1,4 +1,4 @@
-"""Roadmaps as YAML, and what reads them."""
+"""Roadmaps as YAML, and their loader."""
 
 from steps.roadmaps.load import load_roadmap
 
