@@ -105,14 +105,16 @@ def _profiled(step: Callable[[], None], steps: int) -> dict[str, float]:
     return by_kind
 
 
-def _matrix_rate(size: int = 1024) -> float:
+def _matrix_rate() -> float:
     """Return multiply-accumulates per second of a square product: the best of five."""
+    size = 1024
     one = torch.randn(size, size)
     return size**3 / min(_seconds(lambda: one @ one) for _ in range(5))
 
 
-def _copy_rate(size: int = 1 << 26) -> float:
+def _copy_rate() -> float:
     """Return bytes per second, read and written: the best of five."""
+    size = 1 << 26
     one = torch.zeros(size // 4)
     other = torch.ones_like(one)
     return 2 * size / min(_seconds(lambda: one.copy_(other)) for _ in range(5))
