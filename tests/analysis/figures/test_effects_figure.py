@@ -137,7 +137,7 @@ def test_orders_show_what_a_step_added_in_each_and_whether_that_varies(tiny, inv
     (narrow,) = draw_effects(judged, width="one-column").axes
     assert "undecided *" in texts(narrow)
     for each in (axes, narrow):
-        each.figure.canvas.draw()
+        each.figure.draw_without_rendering()
         sheet = each.figure.bbox
         assert max(text.get_window_extent().x1 for text in each.texts) <= sheet.x1
     drawing, _ = effect_drawings(Subject(roadmap=study.roadmap, study=study, records=runs))
