@@ -12,6 +12,7 @@ from experiments.benchmarks.measure import Measurement, in_turn, ratio, timed
 from roadmap.cost import walk
 from roadmap.network import build
 from roadmap.rows import Row
+from roadmap.spec import Network
 from steps.roadmaps.load import load_roadmap
 
 PATHS = ("resnet50", "resnet200")
@@ -56,6 +57,7 @@ def rows() -> list[Row]:
 def _ours(rows: list[Row]) -> float:
     start = time.perf_counter()
     for row in rows:
+        assert isinstance(row.spec.network, Network)
         walk(row.spec.network, 224)
     return time.perf_counter() - start
 

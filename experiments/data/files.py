@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from experiments.data.prepared import Prepared
 from experiments.data.source import Progress, Source
 from roadmap.errors import escaped
 from roadmap.spec import fingerprint
@@ -45,11 +46,15 @@ Samples = tuple[tuple[File, int], ...]  # images with their labels
 
 @dataclass(frozen=True, kw_only=True)
 class Files(Source):
-    """A data set whose images are files; `samples` are those of "train" and "val"."""
+    """A data set whose images are files; `samples` are those of "train" and "val".
+
+    `prepared` says how they were made, if they are a copy by `prepare-data`.
+    """
 
     name: str
     class_names: tuple[str, ...]
     samples: dict[str, Samples]
+    prepared: Prepared | None = None
 
     @property
     def classes(self) -> int:
@@ -65,14 +70,20 @@ class Files(Source):
     def fingerprint(self) -> str:
         """12 hexadecimal digits over names and sizes; uncompressed images count with their bytes.
 
-        It is the same for a folder and for a tar of it.
+        It is the same for a folder and for a tar of it. That of a prepared copy covers its source.
         """
+        content: dict[str, Any] = {
+            split: [[file.name, _content(file)] for file, _ in pairs]
+            for split, pairs in self.samples.items()
+        }
         return fingerprint(
-            {
-                split: [[file.name, _content(file)] for file, _ in pairs]
-                for split, pairs in self.samples.items()
-            }
+            content | ({"prepared": self.prepared.identity} if self.prepared else {})
         )
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """How a prepared copy was made."""
+        return {"prepared": asdict(self.prepared)} if self.prepared else {}
 
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
         """Return both splits; an image is read from its file each time that it is asked for."""

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from experiments.data.archive import read_members
 from experiments.data.files import File, Files, Samples
+from experiments.data.prepared import NOTE, Prepared
 from roadmap.errors import Problem, escaped
 
 SPLITS = ("train", "val")
@@ -47,7 +48,9 @@ class Folder(Files):
         names = tuple(classes["train"])
         samples = {split: _samples(path, split, names, grouped) for split in SPLITS}
         shown = path.resolve().name.removesuffix(".tar")
-        return cls(name=shown, class_names=names, samples=samples)
+        note = next((file for file in files if file.name == NOTE), None)
+        prepared = Prepared.read(note.open().read(), note) if note else None
+        return cls(name=shown, class_names=names, samples=samples, prepared=prepared)
 
 
 def _classes(root: Path, split: str, files: Iterable[File]) -> list[str]:
@@ -62,7 +65,9 @@ def _classes(root: Path, split: str, files: Iterable[File]) -> list[str]:
 
 
 def _files(root: Path) -> Iterator[File]:
-    """Yield the files of both splits of a directory, through links to folders."""
+    """Yield the files of both splits of a directory, through links to folders; and the note."""
+    if (root / NOTE).is_file():
+        yield File(NOTE, root / NOTE, (root / NOTE).stat().st_size)
     for split in SPLITS:
         if not (root / split).is_dir():
             raise _no_split(root, split)
@@ -88,12 +93,15 @@ def _files(root: Path) -> Iterator[File]:
 
 
 def _members(archive: Path) -> Iterator[File]:
-    """Yield the files in a tar, which may hold train/ and val/ within one folder."""
+    """Yield the files in a tar, which may hold train/ and val/ within one folder; and the note."""
     # Of two members with one name the later counts, as if the tar were unpacked.
     members = {_inside(member.name): member for member in read_members(archive, "data")}
     tops = set()
     for name in members:
         parts = name.split("/")
+        if parts[-1] == NOTE and len(parts) <= 2:
+            yield File(NOTE, archive, members[name].size, members[name].offset_data)
+            continue
         top, parts = ("", parts) if parts[0] in SPLITS else (parts[0], parts[1:])
         if len(parts) > 2 and parts[0] in SPLITS and not _is_hidden(parts):
             tops.add(top)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from experiments.data.splits import Split
@@ -48,6 +48,11 @@ class Source(ABC):
     @abstractmethod
     def images(self) -> int:
         """Number of training images."""
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """More facts for the `data` part of a record."""
+        return {}
 
     @abstractmethod
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:

@@ -111,7 +111,8 @@ class DataSet:
         """Return the part of a record that is about data."""
         sizes = {"train": len(self.train), "val": len(self.val)}
         skipped = {"skipped": self.skipped} if self.skipped else {}
-        return {"name": self.source.name, "classes": self.source.classes, **sizes, **skipped}
+        facts = {"name": self.source.name, "classes": self.source.classes, **sizes, **skipped}
+        return facts | self.source.details
 
 
 def open_data(source: Source, cache: Path | None = None, progress: Progress = ignore) -> DataSet:

@@ -80,6 +80,14 @@ def add_measure(parser: Parser) -> None:
     )  # fmt: skip
 
 
+def add_given_images(parser: Parser) -> None:
+    """Add the choice that verdicts hold for the validation images that were used."""
+    parser.add_argument(
+        "--given-these-images", action="store_true", dest="given_images",
+        help="judge for these validation images only, not for others like them",
+    )  # fmt: skip
+
+
 def add_jobs(parser: Parser) -> None:
     """Add the number of runs at a time and of devices for each."""
     parser.add_argument(
@@ -101,6 +109,14 @@ def add_keep(parser: Parser) -> None:
     parser.add_argument(
         "--keep", choices=("last", "weights", "none"), default="weights",
         help="of a finished run: the last checkpoint, its weights (default), or none",
+    )  # fmt: skip
+
+
+def add_broken(parser: Parser) -> None:
+    """Add what happens to images that cannot be opened."""
+    parser.add_argument(
+        "--broken", choices=("stop", "skip"), default="stop",
+        help="if a training image cannot be opened: stop (default), or leave such images out",
     )  # fmt: skip
 
 
@@ -148,10 +164,7 @@ def add_training(parser: Parser) -> None:
     parser.add_argument(
         "--restart", action="store_true", help="start over; move existing run folders aside"
     )
-    parser.add_argument(
-        "--broken", choices=("stop", "skip"), default="stop",
-        help="if a training image cannot be opened: stop (default), or leave such images out",
-    )  # fmt: skip
+    add_broken(parser)
     parser.add_argument(
         "--no-wait", action="store_true", help="fail if another process trains the same run"
     )

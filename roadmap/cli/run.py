@@ -62,6 +62,7 @@ def _run_until_decided(workspace: Workspace, study: Study, pairs: Pairs, jobs: i
         runs=jobs,
         data=workspace.settings.source.fingerprint,
         measure=workspace.measure,
+        given_images=workspace.options.given_images,
     )
     next_pairs(())  # raises before anything is trained if seeds cannot decide the study
     tried = set(pairs)

@@ -27,9 +27,6 @@ class Plan:
     steps: int  # of one timing
     trials: int
     runs: tuple[tuple[str, str, int, int], ...]  # of the runner: roadmap, row, images, pixels
-    shapes: tuple[
-        tuple[int, int, int, int], ...
-    ]  # of depthwise maps: channels, side, kernel, stride
     compiler: str  # torch.compile's backend
     script: Path | None = None
 

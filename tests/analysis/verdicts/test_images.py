@@ -1,6 +1,8 @@
 """Verdicts hold for new validation images: both sources of error count, each once."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import numpy
 import pytest
@@ -11,9 +13,11 @@ from analysis.verdicts.judge import judge
 from analysis.verdicts.paper import judge_paper
 from analysis.verdicts.statistics import Estimate, Sample, difference, seeds_needed
 from analysis.verdicts.study import judge_study
+from roadmap.cli.main import main
 from steps.studies.contrast import Contrast
 from steps.studies.load import load_study
 
+RESULTS = Path(__file__).parents[3] / "results" / "tiny"
 WEIGHTS = {"b": 1.0, "a": -1.0}
 CONTRAST = Contrast(step="s", title="", group="", parts=(WEIGHTS,))
 
@@ -154,3 +158,15 @@ def test_the_paper_is_judged_given_its_images():
     note = judged.notes[0]
     assert note.startswith("given the 50,000 validation images; ±0.25 points for other images")
     assert "would change" in note
+
+
+def test_the_command_line_judges_given_the_images(capsys):
+    command = ["verdicts", "path", "--runs", str(RESULTS), "--format", "json"]
+    found = []
+    for options in ([], ["--given-these-images"]):
+        assert main([*command, *options]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    for both, given in zip(*found, strict=True):
+        assert given["low"] == given["seeds_low"] == both["seeds_low"]
+        assert both["images_low"] <= both["difference"] <= both["images_high"]
+    assert any(both["low"] != given["low"] for both, given in zip(*found, strict=True))

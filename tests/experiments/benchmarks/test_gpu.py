@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +18,9 @@ from experiments.benchmarks.gpu.operations import Counted
 from experiments.benchmarks.gpu.part import End, Fact, Part, Skipped, run
 from experiments.benchmarks.gpu.plan import DRY
 from experiments.benchmarks.measure import Measurement
+from experiments.training.provenance import commit
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.slow
@@ -41,6 +46,12 @@ def test_a_dry_run_does_every_part_on_the_cpu(tmp_path):
     ]
     for name in ("runner / bare loop", "compiled training", "weight: torch", "layer norm"):
         assert any(name in other for other in names), name
+
+
+def test_a_checkout_is_named_by_its_commit():
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout")
+    assert re.fullmatch("[0-9a-f]{12}(-dirty)?", commit())
 
 
 def measured(value):

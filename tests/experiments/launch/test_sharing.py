@@ -113,7 +113,7 @@ def test_what_does_not_fit_the_machine_is_said_before_anything_starts(
     request = Request(settings=settings, row="13", seed=0)
     shared = {"parallel": 1, "command": "test"}
     with pytest.raises(
-        Problem, match="12 cannot be shared out among 1 devices × 5 micro"
+        Problem, match="batch 12 cannot be shared out among 1 devices × 5 micro-batches"
     ):
         run_all([request], machine=replace(ONE, accumulate=5), **shared)
     with pytest.raises(Problem, match="--devices 999: this machine has "):
@@ -233,13 +233,12 @@ def test_a_run_that_began_on_other_nodes_or_processes_says_so(tmp_path, images):
     recipe = load_roadmap("tiny")["13"].spec.recipe
     task = Classification(network, recipe, classes=20, steps_per_epoch=3, seed=0)
     saved: dict = {}
-    task.loss_sum, task.loss_count = torch.tensor(2.5), 3
+    task.train_loss.update(torch.tensor(2.5))
     task.on_save_checkpoint(saved)
-    task.loss_sum, task.loss_count = torch.tensor(0.0), 0
+    task.train_loss.reset()
     task.on_load_checkpoint(saved)
-    assert (task.loss_sum, task.loss_count) == (2.5, 3)
-    more = {"sums": saved["train_loss"]["sums"].repeat(2), "count": 3}
-    for other in ({}, {"train_loss": more}, {"train_loss": torch.ones(1, 2)}):
+    assert (task.train_loss.mean_value, task.train_loss.weight) == (2.5, 1)
+    for other in ({}, {"train_loss": saved["train_loss"].repeat(2, 1)}):
         with pytest.raises(Problem, match="use --restart to start over"):
             task.on_load_checkpoint(other)
 
