@@ -174,7 +174,8 @@ def test_it_is_refused_in_one_line(jpegs, images, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert choose_loading(data, RECIPE, machine) == Loading(held=False, decode="gpu", workers=0)
     with pytest.raises(Problem, match="this recipe's augmentation"):
-        choose_loading(data, replace(RECIPE, crop_scale=None, randaugment=None), machine)
+        plain = {"flip": 0.0, "randaugment": None, "erasing": 0.0}
+        choose_loading(data, replace(RECIPE, crop_scale=None, **plain), machine)
 
 
 def test_a_resumed_run_decodes_as_at_its_first_start(tmp_path):
