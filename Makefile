@@ -57,7 +57,7 @@ bench: $(READY)  ## compare our speed with other programs (PEER=train.py)
 	$(PYTHON) -m experiments.benchmarks --out $(BENCH) $(if $(PEER),--peer $(PEER))
 
 bench-gpu: $(READY)  ## measure speed on a GPU (at most 6 minutes)
-	$(PYTHON) -m experiments.benchmarks.gpu --out $(BENCH_GPU)
+	$(PYTHON) -m experiments.benchmarks.gpu --out $(BENCH_GPU) $(if $(PEER),--peer $(PEER))
 
 test: $(READY) lint  ## run lint and all tests, with real short trainings
 	$(PYTEST)

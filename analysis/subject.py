@@ -23,7 +23,8 @@ class Subject:
     """A roadmap, or the variants of a study as one, with its records and measure.
 
     `study` is the one whose effects are shown, by default the roadmap's own path. `data` is a data
-    set's name or fingerprint. With `row`, the figure of blocks shows that row only.
+    set's name or fingerprint. With `row`, the figure of blocks shows that row only. Verdicts hold
+    for other validation images too, unless they are `given_images`.
     """
 
     roadmap: Roadmap
@@ -32,6 +33,7 @@ class Subject:
     data: str | None = None
     measure: Measure = TOP1
     row: str | None = None
+    given_images: bool = False
 
     def of_study(self, study: Study) -> Subject:
         """Return the subject of another study on the same records, data and measure."""
@@ -57,7 +59,9 @@ class Subject:
         """The study's verdicts."""
         same = self.study.roadmap is self.roadmap
         runs = self.selection if same else self.records
-        return judge_study(self.study, runs, self.data, measure=self.measure)
+        return judge_study(
+            self.study, runs, self.data, measure=self.measure, given_images=self.given_images
+        )
 
     @cached_property
     def specs(self) -> str:

@@ -20,7 +20,7 @@ from roadmap.text import difference
 
 COLUMNS = {"one-column": 3, "two-column": 6}
 EDGE, ABOVE, HEAD, WORDS, APART = 0.05, 0.3, 0.22, 0.1, 0.12  # inches; WORDS is a line of them
-NOTES = 6  # lines at most for what changed outside the block
+NOTES = 10  # lines at most for what changed outside the block
 ENDS = 0.34  # above and below a block's boxes
 SCALE = Scale(tall=0.22, flat=0.115, gap=0.06, size=5.5, groups=False)
 

@@ -37,6 +37,7 @@ def headings(judged: Judged) -> dict[str, str]:
         "n": "n",
         "difference": "difference",
         "interval": "95 % interval",
+        "seeds": "over seeds",
         "images": "over images",
         "p": "p (Holm)",
         "better": _sign(judged.measure),
@@ -56,7 +57,7 @@ def _legend(judged: Judged) -> str:
     unit = f"{measure.difference} of {measure.label}" if measure.difference else measure.label
     return LEGEND.format(
         unit=f"{unit[:1].upper()}{unit[1:]}",
-        over="orders and seeds" if judged.by_order else "seeds (Welch)",
+        over=judged.over,
         sign=_sign(measure),
         side="above" if measure.better == "higher" else "below",
     )
@@ -77,9 +78,10 @@ def cells(judged: Judged) -> list[dict[str, str]]:
     """Return every verdict as text by column; an en dash is what the runs cannot tell."""
     decimals = decimals_of(judged)
     rows = [_cell(verdict, decimals) for verdict in judged.verdicts]
+    absent = set() if judged.new_images else {"seeds"}  # it would repeat the whole interval
     if not any(verdict.order_std is not None for verdict in judged.verdicts):
-        rows = [{key: text for key, text in row.items() if key != "order"} for row in rows]
-    return rows
+        absent.add("order")
+    return [{key: text for key, text in row.items() if key not in absent} for row in rows]
 
 
 def decimals_of(judged: Judged) -> int:
@@ -99,6 +101,7 @@ def _cell(verdict: Verdict, decimals: int) -> dict[str, str]:
         "n": str(verdict.n or MISSING),
         "difference": signed(verdict.difference, decimals),
         "interval": _interval(verdict.low, verdict.high, decimals),
+        "seeds": _interval(verdict.seeds_low, verdict.seeds_high, decimals),
         "images": _interval(verdict.images_low, verdict.images_high, decimals),
         "p": _p(verdict.p),
         "better": MISSING if verdict.better is None else f"{100 * verdict.better:.0f} %",
@@ -160,7 +163,7 @@ def _terminal(judged: Judged) -> str:
     console.print(Text(asks))
     console.print(grid)
     if any(verdict.images_low is not None for verdict in judged.verdicts):
-        rest.append("Intervals over validation images: the other formats (--format md) have them.")
+        rest.append("Intervals over seeds or images alone are in the other formats (--format md).")
     for line in rest:
         console.print(Text(line))
     return "\n".join(line.rstrip() for line in screen_text.getvalue().splitlines())

@@ -1,4 +1,4 @@
-"""The error of a difference that comes from the validation images."""
+"""The error of a difference that comes from the choice of validation images."""
 
 from __future__ import annotations
 
@@ -19,19 +19,24 @@ def right(correct: str) -> numpy.ndarray:
 def over_images(
     rights: Mapping[str, Sequence[numpy.ndarray]], weights: Mapping[str, float]
 ) -> Estimate | None:
-    """Return a difference with the error of other validation images, for the same seeds.
+    """Return a difference with the error of other validation images alone, without seed noise.
 
-    `rights` says, by variant, which images each run had right. None if a variant lacks them, or if
-    runs have different numbers of images.
+    `rights` says, by variant, which images each run had right. An image's mean over n runs also
+    varies by the noise of seeds within images, 1/n of its variance over runs. That part belongs to
+    the error of seeds and is subtracted; a variant with one run does not tell it. None if a variant
+    lacks `rights`, or if runs have different numbers of images.
     """
     if not weights or any(name not in rights for name in weights):
         return None
     sizes = {len(run) for name in weights for run in rights[name]}
-    if len(sizes) > 1:
+    if len(sizes) > 1 or max(sizes) < 2:
         return None
     images = sizes.pop()
-    differences = numpy.zeros(images)
+    differences, noise = numpy.zeros(images), 0.0
     for name, weight in weights.items():
-        differences += weight * 100 * numpy.mean(rights[name], axis=0)
-    error = float(differences.std(ddof=1)) / sqrt(images) if images > 1 else 0.0
-    return Estimate(value=float(differences.mean()), error=error, freedom=images - 1)
+        share, runs = numpy.mean(rights[name], axis=0), len(rights[name])
+        differences += weight * 100 * share
+        if runs > 1:  # variance over runs of 0 and 1 with this share, divided by the runs
+            noise += (weight * 100) ** 2 * float(numpy.mean(share * (1 - share))) / (runs - 1)
+    variance = max(0.0, float(differences.var(ddof=1)) - noise) / images
+    return Estimate(value=float(differences.mean()), error=sqrt(variance), freedom=images - 1)

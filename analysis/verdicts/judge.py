@@ -9,7 +9,7 @@ import numpy
 
 from analysis.measures import TOP1, Measure
 from analysis.verdicts.images import over_images
-from analysis.verdicts.orders import FEWEST_ORDERS, order_dependence, over_orders
+from analysis.verdicts.orders import FEWEST_ORDERS, mean_weights, order_dependence, over_seeds
 from analysis.verdicts.statistics import Estimate, Sample, difference, holm, seeds_needed
 from analysis.verdicts.verdict import ALPHA, UNDECIDED, Verdict
 from steps.studies.contrast import Contrast
@@ -39,32 +39,32 @@ def judge(
     looks: int = 1,
     *,
     measure: Measure = TOP1,
+    given_images: bool = False,
 ) -> tuple[Verdict, ...]:
     """Return a verdict for each contrast, also for those that lack runs.
 
-    `rights` says which images each run has right, by variant. `looks` is how often the runs are
-    judged while more are added; p values are multiplied by it (Bonferroni).
+    `rights` says which images each run has right, by variant. Verdicts then hold for other images
+    of the same kind too, unless they are `given_images`. `looks` is how often the runs are judged
+    while more are added; p values are multiplied by it (Bonferroni).
     """
     known = [_known(contrast, samples) for contrast in contrasts]
-    estimates = [
-        _estimate(parts, samples, contrast.complete) if parts else None
+    evidence = [
+        _evidence(parts, samples, {} if rights is None else rights, contrast.complete, given_images)
+        if parts
+        else None
         for contrast, parts in zip(contrasts, known, strict=True)
     ]
     tests = max(1, sum(any(contrast.parts) for contrast in contrasts))
-    ps = [estimate.p if estimate else None for estimate in estimates]
+    ps = [each.total.p if each else None for each in evidence]
     adjusted = holm([None if p is None else min(1.0, p * looks) for p in ps], tests)
     orders = [order_dependence(parts, samples) for parts in known]
     order_ps = holm([p for _, p in orders], tests)
     strictest = ALPHA / tests / looks  # Holm's first step
     rules = _Rules(margin=margin, looks=looks, strictest=strictest, measure=measure)
-    rows = zip(contrasts, known, estimates, adjusted, orders, order_ps, strict=True)
+    rows = zip(contrasts, known, evidence, adjusted, orders, order_ps, strict=True)
     return tuple(
-        replace(
-            _verdict(contrast, parts, estimate, p, samples, rights or {}, rules),
-            order_std=std,
-            order_p=order_p,
-        )
-        for contrast, parts, estimate, p, (std, _), order_p in rows
+        replace(_verdict(contrast, parts, each, p, samples, rules), order_std=std, order_p=order_p)
+        for contrast, parts, each, p, (std, _), order_p in rows
     )
 
 
@@ -76,6 +76,16 @@ class _Rules:
     looks: int
     strictest: float
     measure: Measure
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Evidence:
+    """A difference with the error of seeds, of images, and of what counts for the verdict."""
+
+    weights: Mapping[str, float]
+    seeds: Estimate
+    images: Estimate | None
+    total: Estimate
 
 
 def _known(contrast: Contrast, samples: Mapping[str, Sample]) -> list[Mapping[str, float]]:
@@ -91,58 +101,68 @@ def _known(contrast: Contrast, samples: Mapping[str, Sample]) -> list[Mapping[st
     return known if len(known) >= enough else []
 
 
-def _estimate(
-    parts: Sequence[Mapping[str, float]], samples: Mapping[str, Sample], complete: bool = False
-) -> Estimate:
-    """Return the mean over parts; a sample of orders has the error of other orders too."""
-    if len(parts) >= FEWEST_ORDERS and any(parts) and not complete:
-        return over_orders(samples, parts)
-    return difference(samples, _together(parts))
-
-
-def _together(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return Contrast(step="", title="", group="", parts=tuple(parts)).weights
+def _evidence(
+    parts: Sequence[Mapping[str, float]],
+    samples: Mapping[str, Sample],
+    rights: Mapping[str, Sequence[numpy.ndarray]],
+    complete: bool,
+    given_images: bool,
+) -> _Evidence:
+    weights = mean_weights(parts)
+    seeds = over_seeds(samples, parts, complete=complete)
+    images = over_images(rights, weights)
+    total = seeds if given_images else seeds.plus(images)
+    return _Evidence(weights=weights, seeds=seeds, images=images, total=total)
 
 
 def _verdict(
     contrast: Contrast,
     parts: Sequence[Mapping[str, float]],
-    estimate: Estimate | None,
+    evidence: _Evidence | None,
     p: float | None,
     samples: Mapping[str, Sample],
-    rights: Mapping[str, Sequence[numpy.ndarray]],
     rules: _Rules,
 ) -> Verdict:
     blank = Verdict(
         step=contrast.step, title=contrast.title, group=contrast.group, n=0, verdict="lacks runs"
     )
-    if estimate is None:
+    if evidence is None:
         return blank
     if not any(parts):
         return replace(blank, difference=0.0, verdict="changes nothing here")
-    weights = _together(parts)
-    low, high = estimate.interval() or (None, None)
-    words = verdict_words(estimate, p, rules.margin, rules.looks, rules.measure)
-    images = over_images(rights, weights)
-    images_low, images_high = (images and images.interval()) or (None, None)
+    total, seeds, images = evidence.total, evidence.seeds, evidence.images
+    words = verdict_words(total, p, rules.margin, rules.looks, rules.measure)
     needed = None
     if words == UNDECIDED and len(parts) < FEWEST_ORDERS:
-        needed = seeds_needed(samples, weights, rules.strictest)
+        counted = images if total is not seeds else None
+        needed = seeds_needed(samples, evidence.weights, rules.strictest, counted)
+    low, high = total.interval() or (None, None)
+    seeds_low, seeds_high = seeds.interval() or (None, None)
+    images_low, images_high = _ends(images)
     return replace(
         blank,
         verdict=words,
         n=min((samples[name].n for part in parts for name in part), default=0),
-        difference=estimate.value,
+        difference=total.value,
         low=low,
         high=high,
-        p_alone=estimate.p,
+        p_alone=total.p,
         p=p,
-        better=_probability(estimate, rules.measure),
-        smallest=estimate.smallest(rules.strictest),
+        better=_probability(total, rules.measure),
+        smallest=total.smallest(rules.strictest),
         needed=needed,
         images_low=images_low,
         images_high=images_high,
+        seeds_low=seeds_low,
+        seeds_high=seeds_high,
     )
+
+
+def _ends(images: Estimate | None) -> tuple[float, float] | tuple[None, None]:
+    """Return the interval over images, of no width if their error is zero."""
+    if images is None:
+        return None, None
+    return images.interval() or (images.value, images.value)
 
 
 def _probability(estimate: Estimate, measure: Measure) -> float | None:

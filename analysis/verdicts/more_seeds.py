@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from analysis.measures import TOP1, Measure
 from analysis.selection import Selection, select
 from analysis.verdicts.judge import judge, margin_of
-from analysis.verdicts.runs import count_looks, measured_runs, samples_of
+from analysis.verdicts.runs import count_looks, measured_runs, right_images, samples_of
 from analysis.verdicts.verdict import UNDECIDED
 from roadmap.errors import Problem
 from roadmap.record import Record
@@ -24,6 +24,7 @@ def next_runs(
     data: str | None = None,
     tried: Collection[tuple[str, int]] = (),
     measure: Measure = TOP1,
+    given_images: bool = False,
 ) -> list[tuple[str, int]]:
     """Return the next runs (row and seed) for verdicts that are open, about `runs` of them.
 
@@ -48,8 +49,10 @@ def next_runs(
         study.contrasts,
         samples_of(measured, measure),
         margin_of(study, measure),
+        right_images(measured, measure),
         looks=max(count_looks(study, measured), most - study.seeds + 1),
         measure=measure,
+        given_images=given_images,
     )
     waiting = sorted(
         (

@@ -10,8 +10,29 @@ import numpy
 from scipy import stats
 
 from analysis.verdicts.statistics import Estimate, Sample, difference
+from steps.studies.contrast import Contrast
 
 FEWEST_ORDERS = 3  # fewer tell too little of how the mean varies over orders
+
+
+def over_seeds(
+    samples: Mapping[str, Sample],
+    parts: Sequence[Mapping[str, float]],
+    *,
+    complete: bool = False,
+) -> Estimate:
+    """Return the mean over parts with the error of seeds.
+
+    A sample of orders has the error of other orders too. A `complete` set of orders has not.
+    """
+    if len(parts) >= FEWEST_ORDERS and any(parts) and not complete:
+        return over_orders(samples, parts)
+    return difference(samples, mean_weights(parts))
+
+
+def mean_weights(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the weight of each variant in the mean over parts."""
+    return Contrast(step="", title="", group="", parts=tuple(parts)).weights
 
 
 def over_orders(samples: Mapping[str, Sample], parts: Sequence[Mapping[str, float]]) -> Estimate:

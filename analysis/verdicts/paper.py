@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from analysis.verdicts.judge import judge, verdict_words
 from analysis.verdicts.statistics import Estimate, Sample, difference, holm
-from analysis.verdicts.verdict import Judged
+from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.paper import RECIPE, paper_rows
 from steps.studies.contrast import Contrast
 from steps.studies.study import Study
 
+IMAGES = 0.25  # assumed half-width of a difference over other validation images, in points
 HALF_A_DIGIT = 0.005  # of the paper's printed numbers
 
 
@@ -21,7 +22,8 @@ def judge_paper(study: Study, table: str) -> Judged:
     verdicts = judge(study.contrasts, samples, study.margin)
     has_spread = any(sample.std is not None for sample in samples.values())
     printed_as = "means and standard deviations" if has_spread else "means of one run each"
-    notes = [f"from printed {printed_as}, rounded to two decimals"]
+    notes = [f"given the 50,000 validation images; {_other_images(study, samples, verdicts)}"]
+    notes += [f"from printed {printed_as}, rounded to two decimals"]
     if unsure := _sensitive_to_rounding(study.contrasts, samples, study.margin):
         notes.append(f"may change with the digits that rounding lost: {', '.join(unsure)}")
     return Judged(
@@ -34,6 +36,21 @@ def judge_paper(study: Study, table: str) -> Judged:
         recipe=RECIPE,
         notes=tuple(notes),
     )
+
+
+def _other_images(study: Study, samples: Mapping[str, Sample], verdicts: Sequence[Verdict]) -> str:
+    """Say which verdicts change if other images add ±0.25 points to every interval."""
+    images = Estimate(value=0.0, error=IMAGES / 1.96, freedom=49_999)
+    estimates = [difference(samples, contrast.weights).plus(images) for contrast in study.contrasts]
+    ps = holm([estimate.p for estimate in estimates], len(estimates))
+    changed = [
+        verdict.step
+        for verdict, estimate, p in zip(verdicts, estimates, ps, strict=True)
+        if verdict.p is not None
+        and verdict_words(estimate, p, study.margin, looks=1) != verdict.verdict
+    ]
+    what = f"would change {', '.join(changed)}" if changed else "would change no verdict"
+    return f"±{IMAGES:g} points for other images {what}"
 
 
 def _sensitive_to_rounding(

@@ -64,6 +64,17 @@ class Estimate:
             return None
         return float(stdtr(self.freedom, self.value / self.error))
 
+    def plus(self, other: Estimate | None) -> Estimate:
+        """Return the same difference with the error of an independent source added.
+
+        Without an error of its own it stays as it is: the other source alone decides nothing.
+        """
+        if not self.error or other is None or not other.error:
+            return self
+        own, its = self.error**2, other.error**2
+        freedom = (own + its) ** 2 / (own**2 / self.freedom + its**2 / other.freedom)
+        return replace(self, error=sqrt(own + its), freedom=freedom)
+
     def smallest(self, alpha: float = 1 - LEVEL) -> float | None:
         """Return the minimum detectable effect: decided at `alpha` with 80 % power."""
         return self.error * detectable(self.freedom, alpha) if self.error else None
@@ -86,18 +97,23 @@ def difference(samples: Mapping[str, Sample], weights: Mapping[str, float]) -> E
 
 
 def seeds_needed(
-    samples: Mapping[str, Sample], weights: Mapping[str, float], alpha: float = 1 - LEVEL
+    samples: Mapping[str, Sample],
+    weights: Mapping[str, float],
+    alpha: float = 1 - LEVEL,
+    images: Estimate | None = None,
 ) -> int | None:
     """Return the runs per variant that decide a difference of the observed size at `alpha`.
 
-    With 80 % power. None without a spread, or above 1,000 runs.
+    With 80 % power. `images` is the error of images, which more runs do not reduce. None without a
+    spread, or above 1,000 runs.
     """
     observed = difference(samples, weights)
     if not observed.error or not observed.value:
         return None
 
     def decides(n: int) -> bool:
-        more = difference({name: replace(samples[name], n=n) for name in weights}, weights)
+        larger = {name: replace(samples[name], n=n) for name in weights}
+        more = difference(larger, weights).plus(images)
         return power(more.freedom, abs(observed.value) / more.error, alpha) >= POWER
 
     if not decides(MOST):

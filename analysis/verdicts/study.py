@@ -21,8 +21,13 @@ def judge_study(
     data: str | None = None,
     *,
     measure: Measure = TOP1,
+    given_images: bool = False,
 ) -> Judged:
-    """Return the verdicts of a study from a selection of its runs, or from records."""
+    """Return the verdicts of a study from a selection of its runs, or from records.
+
+    Verdicts hold for other validation images too if runs record which images they had right, and
+    are not `given_images`, the ones that were used.
+    """
     selection = select(study.roadmap, runs, data)
     measured = measured_runs(selection, measure)
     samples = samples_of(measured, measure)
@@ -35,7 +40,9 @@ def judge_study(
         right_images(measured, measure),
         looks,
         measure=measure,
+        given_images=given_images,
     )
+    new_images = not given_images and any(each.images_low is not None for each in verdicts)
     missing = [row.number for row in study.roadmap if row.number not in samples]
     notes = [
         *(f"{step}: {why}" for step, why in study.left_out.items()),
@@ -45,6 +52,7 @@ def judge_study(
         *_order_unknown(study, verdicts),
         *[f"no margin is set for {measure.label}: a small difference stays undecided"]
         * (not margin),
+        *(_given_images(verdicts) if new_images else []),
         *mixtures([run for group in measured.values() for run in group]),
         *selection.notes,
     ]
@@ -60,6 +68,7 @@ def judge_study(
         notes=tuple(notes),
         recipe=recipes(study.roadmap),
         measure=measure,
+        new_images=new_images,
         by_order=by_order(study, samples) if study.design == "orders" else {},
     )
 
@@ -80,6 +89,21 @@ def _order_unknown(study: Study, verdicts: Sequence[Verdict]) -> list[str]:
     return [
         "how much steps depend on their order needs two seeds of most variants (--seeds 2): "
         "with one, order and noise cannot be told apart"
+    ]
+
+
+def _given_images(verdicts: Sequence[Verdict]) -> list[str]:
+    """Name the verdicts that do not hold for other images, next to others that do."""
+    steps = [
+        verdict.step
+        for verdict in verdicts
+        if verdict.low is not None and verdict.images_low is None
+    ]
+    if not steps:
+        return []
+    return [
+        "given these validation images, as some runs do not record which they had right: "
+        f"{', '.join(steps)}"
     ]
 
 

@@ -16,7 +16,8 @@ class Verdict:
     """A judged contrast; differences are in the measure's unit, None is what runs cannot tell.
 
     `low` and `high` are the ends of the 95 % interval over seeds (for `orders`, over orders and
-    seeds); `images_low` and `images_high` those over validation images alone. `p_alone` is the
+    seeds) and over validation images, by which the verdict is made. Its two parts are
+    `seeds_low` to `seeds_high` and `images_low` to `images_high`. `p_alone` is the
     two-sided p of no difference. `p` is the same, adjusted by Holm over the study, and for the
     number of looks if seeds were added until decided. `better` is the probability that the true
     difference is an improvement. `smallest` is the minimum detectable effect: the smallest true
@@ -43,6 +44,8 @@ class Verdict:
     images_high: float | None = None
     order_std: float | None = None
     order_p: float | None = None
+    seeds_low: float | None = None
+    seeds_high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,8 @@ class Judged:
 
     `margin` is the smallest difference that matters, 0 if the study sets none for the measure.
     `asks` says what a difference subtracts from what, `recipe` how the runs were trained.
-    `by_order` is what a step added in each sampled order, for a study of orders.
+    `by_order` is what a step added in each sampled order, for a study of orders. `new_images` says
+    that verdicts hold for other validation images too, not only given those that were used.
     """
 
     name: str
@@ -80,3 +84,13 @@ class Judged:
     recipe: str = ""
     measure: Measure = TOP1
     by_order: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    new_images: bool = False
+
+    @property
+    def over(self) -> str:
+        """What the intervals are over, in words."""
+        source = "orders and seeds" if self.by_order else "seeds (Welch)"
+        if self.new_images:
+            return f"{source} and over validation images"
+        given = ", given these validation images" if self.measure.of_images else ""
+        return f"{source}{given}"

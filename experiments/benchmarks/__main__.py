@@ -1,4 +1,4 @@
-"""`python -m experiments.benchmarks`: run all, or some, and save them as JSON."""
+"""`python -m experiments.benchmarks`: measure all or some on the CPU, and save JSON."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from experiments.training.provenance import describe_machine
 
 SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[Measurement]]]] = {
     "loop": ("The runner against a bare loop", training.against_a_bare_loop),
-    "augmentation": ("Augmentation beside timm's", training.augmentation_beside_timms),
+    "augmentation": ("Augmentation compared with timm's", training.augmentation_beside_timms),
     "cost": ("Costs against fvcore", costs.costs),
     "commands": ("Commands", commands.commands),
-    "growth": ("A path's growth", lambda _: commands.growth()),
-    "jobs": ("Runs side by side", commands.side_by_side),
+    "growth": ("More rows and more seeds", lambda _: commands.growth()),
+    "jobs": ("Parallel runs", commands.side_by_side),
     "step": ("Where a training step's time goes", lambda _: step.where_the_time_goes(10)),
 }
 
 
 def main() -> None:
-    """Print each figure as it is found, then save all."""
+    """Print and save each measurement as it is made."""
     options = _options()
     gc.freeze()  # as in every process that trains: see `experiments.host.imports`
     sections = dict(SECTIONS)
@@ -40,26 +40,24 @@ def main() -> None:
     machine = Machine(threads=cores(), workers=0, precision="32", compile=False)
     command = shlex.join(["python", "-m", "experiments.benchmarks", *sys.argv[1:]])
     about = describe_machine(machine, images="", command=command, started="", finished="")
-    found: dict[str, list[dict]] = {}
+    measured: dict[str, list[dict]] = {}
     for name, (title, measure) in sections.items():
         if options.only and name not in options.only:
             continue
         print(f"\n{title}", flush=True)
-        found[name] = []
-        for each in measure(options.trials):
-            print(f"  {each.line()}", flush=True)
-            found[name].append(each.data())
-        saved = {"provenance": asdict(about), "found": found}
+        measured[name] = []
+        for measurement in measure(options.trials):
+            print(f"  {measurement.line()}", flush=True)
+            measured[name].append(measurement.data())
+        saved = {"provenance": asdict(about), "found": measured}
         options.out.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n")
 
 
 def _options() -> argparse.Namespace:
     names = [*SECTIONS, "peer"]
     parser = argparse.ArgumentParser(prog="python -m experiments.benchmarks")
-    parser.add_argument(
-        "--out", type=Path, default=Path("bench.json"), metavar="FILE",
-        help="where to save what was found (default bench.json)",
-    )  # fmt: skip
+    text = "where to save the measurements (default bench.json)"
+    parser.add_argument("--out", type=Path, default=Path("bench.json"), metavar="FILE", help=text)
     parser.add_argument(
         "--trials", type=int, default=3, metavar="N", help="repetitions of each (default 3)"
     )

@@ -1,4 +1,4 @@
-"""What commands take: seconds, memory; how a path grows; runs side by side or in turn."""
+"""Seconds and memory of commands, of more rows and seeds, and of parallel runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMMANDS = {
 
 
 def commands(trials: int) -> Iterator[Measurement]:
-    """Seconds and peak memory of commands that train nothing."""
+    """Measure seconds and peak memory of commands that train nothing."""
     for name, (command, aim) in COMMANDS.items():
         yield from _both(name, [timed("-m", "roadmap", *command) for _ in range(trials)], aim)
     with tempfile.TemporaryDirectory() as folder:
@@ -32,18 +32,18 @@ def commands(trials: int) -> Iterator[Measurement]:
             path.parent.mkdir(exist_ok=True)
             write_record(record, path)
         command = ("-m", "roadmap", "run", "--runs", folder, "--seeds", "3")
-        found = [timed(*command) for _ in range(trials)]
-        yield from _both("roadmap run, nothing to do", found, "aim < 3 s")
+        results = [timed(*command) for _ in range(trials)]
+        yield from _both("roadmap run, nothing to do", results, "aim < 3 s")
 
 
-def _both(name: str, found: list[tuple[float, float]], aim: str = "") -> Iterator[Measurement]:
-    seconds, memory = zip(*found, strict=True)
+def _both(name: str, results: list[tuple[float, float]], aim: str = "") -> Iterator[Measurement]:
+    seconds, memory = zip(*results, strict=True)
     yield Measurement(name=name, unit="s", trials=seconds, aim=aim)
     yield Measurement(name=f"{name}: peak memory", unit="MB", trials=memory)
 
 
 def growth() -> Iterator[Measurement]:
-    """Seconds of a path over 1, 2 and 4 rows of like cost, and 1, 2 and 4 seeds, one at a time."""
+    """Measure 1, 2 and 4 rows of similar cost, and 1, 2 and 4 seeds, one run at a time."""
     with tempfile.TemporaryDirectory() as folder:
         _images(Path(folder, "images"))
         for rows, seeds in (("08", 1), ("08,09", 1), ("08,09,10,11", 1), ("08", 2), ("08", 4)):
@@ -51,17 +51,17 @@ def growth() -> Iterator[Measurement]:
             command = ["-m", "roadmap", "run", "--rows", rows, "--seeds", str(seeds)]
             command += ["--runs", str(runs), "--data", f"{folder}/images", "--jobs", "1"]
             command += ["--set", "recipe.epochs=20", "--set", "recipe.batch=32"]
-            name = f"path of {rows.count(',') + 1} rows × {seeds} seeds"
+            name = f"{rows.count(',') + 1} rows × {seeds} seeds"
             yield from _both(name, [timed(*command)])
 
 
 def side_by_side(trials: int) -> Iterator[Measurement]:
-    """Two runs of two epochs: one thread each at a time, or one after the other with all cores."""
+    """Measure two runs of two epochs: in parallel with one thread each, or one after the other."""
     ways = (("--jobs", "2", "--threads", "1"), ("--jobs", "1", "--threads", str(cores())))
-    beside, after = in_turn(trials, *(partial(_two_runs, each) for each in ways))
-    yield Measurement(name="two runs side by side, 1 thread each", unit="s", trials=tuple(beside))
+    parallel, after = in_turn(trials, *(partial(_two_runs, way) for way in ways))
+    yield Measurement(name="two runs in parallel, 1 thread each", unit="s", trials=tuple(parallel))
     yield Measurement(name="one after the other, all threads", unit="s", trials=tuple(after))
-    yield ratio("two runs: in turn / side by side", after, beside)
+    yield ratio("two runs: in turn / in parallel", after, parallel)
 
 
 def _two_runs(how: tuple[str, ...]) -> float:
@@ -71,7 +71,7 @@ def _two_runs(how: tuple[str, ...]) -> float:
 
 
 def _images(root: Path) -> None:
-    """A folder of two classes of noise, 64 images for training and 8 to validate."""
+    """Write two classes of noise: 64 training and 8 validation images."""
     generator = numpy.random.default_rng(0)
     for split, count in (("train", 32), ("val", 4)):
         for name in ("a", "b"):

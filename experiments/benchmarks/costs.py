@@ -1,4 +1,4 @@
-"""The cost of all rows of the paper's two paths, against fvcore on real tensors."""
+"""The cost of all rows of the paper's two roadmaps, compared with fvcore on real tensors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from experiments.benchmarks.measure import Measurement, in_turn, ratio, timed
 from roadmap.cost import walk
 from roadmap.network import build
 from roadmap.rows import Row
+from roadmap.spec import Network
 from steps.roadmaps.load import load_roadmap
 
 PATHS = ("resnet50", "resnet200")
-FLOOR = "import pydantic.dataclasses, yaml"  # what reads and checks specs, before there is one
+FLOOR = "import pydantic.dataclasses, yaml"  # reads and checks specs
 PROCESS = """
 from steps.roadmaps.load import load_roadmap
 from roadmap.cost import cost
@@ -23,22 +24,20 @@ for path in ("resnet50", "resnet200"):
     for row in load_roadmap(path):
         cost(row.spec.network, 224)
 """
-
-
 THEIRS = "from experiments.benchmarks import costs; costs.fvcore(costs.rows())"
 
 
 def costs(trials: int) -> Iterator[Measurement]:
-    """Seconds for 34 rows, ours and fvcore's on one image: as processes, and as calls."""
+    """Measure seconds for 34 rows, ours and fvcore's on one image: as processes and as calls."""
     empty, whole = in_turn(trials, lambda: timed("-c", FLOOR), lambda: timed("-c", PROCESS))
-    seconds = tuple(each for each, _ in whole)
+    seconds = tuple(time for time, _ in whole)
     yield Measurement(
         name="cost of 34 rows, a process", unit="s", trials=seconds, aim="aim < 0.5 s"
     )
     yield Measurement(
-        name="of which Python, pydantic, PyYAML", unit="s", trials=tuple(each for each, _ in empty)
+        name="of which Python, pydantic, PyYAML", unit="s", trials=tuple(time for time, _ in empty)
     )
-    yield Measurement(name="its peak memory", unit="MB", trials=tuple(each for _, each in whole))
+    yield Measurement(name="its peak memory", unit="MB", trials=tuple(peak for _, peak in whole))
     theirs, memory = timed("-c", THEIRS)
     yield Measurement(name="fvcore, a process that builds them", unit="s", trials=(theirs,))
     yield Measurement(name="its peak memory (fvcore)", unit="MB", trials=(memory,))
@@ -51,19 +50,20 @@ def costs(trials: int) -> Iterator[Measurement]:
 
 
 def rows() -> list[Row]:
-    """The 34 rows of both paths."""
+    """Return the 34 rows of both roadmaps."""
     return [row for path in PATHS for row in load_roadmap(path)]
 
 
 def _ours(rows: list[Row]) -> float:
     start = time.perf_counter()
     for row in rows:
+        assert isinstance(row.spec.network, Network)
         walk(row.spec.network, 224)
     return time.perf_counter() - start
 
 
 def fvcore(rows: list[Row]) -> float:
-    """Seconds of fvcore's counter alone; the networks are built beside."""
+    """Return the seconds of fvcore's counter alone, without building the networks."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from fvcore.nn import FlopCountAnalysis

@@ -36,7 +36,7 @@ class Measurement:
         spread = f"{low:.4g}–{high:.4g} ({len(self.trials)})" if len(self.trials) > 1 else ""
         value = f"{self.median:>9.4g} {self.unit:<6}{spread:<18} {self.aim}".rstrip()
         line = f"{self.name:<42}{value}"
-        return line if len(line) <= 78 else f"{self.name}\n{'':42}{value}"
+        return line if len(line) <= 78 else f"{self.name}\n{'':{min(42, 78 - len(value))}}{value}"
 
     def data(self) -> dict[str, Any]:
         """Return it for JSON."""

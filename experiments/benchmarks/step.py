@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, and the floor that arithmetic and memory set."""
+"""Where the time of a training step goes, and the floors that arithmetic and memory set."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from unittest.mock import patch
 
 import torch
@@ -28,7 +29,7 @@ KINDS = {  # by the words in an operator's name; the first that fits
 
 
 def where_the_time_goes(steps: int) -> Iterator[Measurement]:
-    """Milliseconds a step by kind of operator, on one thread, and the floors beside them."""
+    """Measure milliseconds per step by kind of operator, on one thread, and the floors."""
     torch.set_num_threads(1)
     multiplied, copied = _matrix_rate(), _copy_rate()
     yield Measurement(name="matrix product, float32", unit="GMAC/s", trials=(multiplied / 1e9,))
@@ -36,14 +37,13 @@ def where_the_time_goes(steps: int) -> Iterator[Measurement]:
     for row in ("01", "08", "13"):
         spec = load_roadmap("tiny")[row].spec
         step = _step(spec)
-        now, before = in_turn(
-            steps, lambda s=step: _seconds(s), lambda s=step: _seconds(_as_convolutions(s))
-        )
+        ways = (partial(_seconds, step), partial(_seconds, _as_convolutions(step)))
+        now, before = in_turn(steps, *ways)
         yield ratio(f"row {row}: depthwise all as convolutions / now", before, now)
         batch, size = spec.recipe.batch, spec.recipe.image_size
-        found = _profiled(step, steps)
-        total = sum(found.values())
-        for kind, seconds in sorted(found.items(), key=lambda each: -each[1]):
+        by_kind = _profiled(step, steps)
+        total = sum(by_kind.values())
+        for kind, seconds in sorted(by_kind.items(), key=lambda item: -item[1]):
             share = f"{100 * seconds / total:.0f} %"
             yield Measurement(
                 name=f"row {row}: {kind}", unit="ms", trials=(1000 * seconds,), aim=share
@@ -61,7 +61,7 @@ def where_the_time_goes(steps: int) -> Iterator[Measurement]:
 
 
 def _step(spec: Spec) -> Callable[[], None]:
-    """An optimizer step of a spec's network on noise; three of them are done."""
+    """Return a function for one optimizer step of a spec's network on noise, warmed up."""
     recipe = spec.recipe
     torch.manual_seed(0)
     network = build(spec.network, recipe.image_size).to(memory_format=torch.channels_last).train()
@@ -82,7 +82,7 @@ def _step(spec: Spec) -> Callable[[], None]:
 
 
 def _as_convolutions(step: Callable[[], None]) -> Callable[[], None]:
-    """The step as it was before small maps were taken as matrices."""
+    """Return the step with every depthwise convolution computed by torch."""
 
     def before() -> None:
         with patch.object(DepthwiseConvolution, "forward", torch.nn.Conv2d.forward):
@@ -92,27 +92,27 @@ def _as_convolutions(step: Callable[[], None]) -> Callable[[], None]:
 
 
 def _profiled(step: Callable[[], None], steps: int) -> dict[str, float]:
-    """Seconds a step by kind of operator."""
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # its word on GPUs that there are none
+    """Return seconds per step by kind of operator."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # no message about missing GPUs
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         for _ in range(steps):
             step()
-    found: dict[str, float] = defaultdict(float)
+    by_kind: dict[str, float] = defaultdict(float)
     for event in profiled.key_averages():
         name = event.key.lower()
         kind = next((k for k, words in KINDS.items() if any(w in name for w in words)), "the rest")
-        found[kind] += event.self_cpu_time_total / 1e6 / steps
-    return found
+        by_kind[kind] += event.self_cpu_time_total / 1e6 / steps
+    return by_kind
 
 
 def _matrix_rate(size: int = 1024) -> float:
-    """Multiply-accumulates a second of a square product; the best of five."""
+    """Return multiply-accumulates per second of a square product: the best of five."""
     one = torch.randn(size, size)
     return size**3 / min(_seconds(lambda: one @ one) for _ in range(5))
 
 
 def _copy_rate(size: int = 1 << 26) -> float:
-    """Bytes a second read and written; the best of five."""
+    """Return bytes per second, read and written: the best of five."""
     one = torch.zeros(size // 4)
     other = torch.ones_like(one)
     return 2 * size / min(_seconds(lambda: one.copy_(other)) for _ in range(5))

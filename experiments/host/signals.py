@@ -36,7 +36,7 @@ class Stop:
     def __init__(self) -> None:
         self.asked: int | None = None
         self.since = 0.0
-        self._waits: float | None = None  # seconds that the present wait may outlast a signal
+        self._waits: tuple[float, float] | None = None  # start of a wait, seconds it may last
         self._nudged = False
 
     def listen(self) -> None:
@@ -57,11 +57,11 @@ class Stop:
 
     @contextmanager
     def ends_wait(self, after: float) -> Iterator[None]:
-        """Raise Stopped in the code within, `after` seconds after a stop signal, also if it blocks.
+        """Raise Stopped in the code within if it lasts longer than `after` seconds after a signal.
 
         For waits that may never end, such as for a loading process.
         """
-        self._waits = after
+        self._waits = time.monotonic(), after
         try:
             yield
         finally:
@@ -79,8 +79,10 @@ class Stop:
             os.kill(os.getpid(), number)
 
     def _overdue(self) -> bool:
-        waits = self._waits
-        return waits is not None and time.monotonic() - self.since >= waits
+        if (waits := self._waits) is None:
+            return False
+        start, seconds = waits
+        return time.monotonic() - max(start, self.since) >= seconds
 
     def _nudge(self) -> None:
         """Repeat the signal in the main thread whenever a wait must end."""

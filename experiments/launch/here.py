@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from experiments.host.events import Observer
 from experiments.host.imports import imported_without_gc
@@ -13,7 +13,7 @@ from roadmap.record import Record
 
 def launch(
     jobs: Sequence[Job], *, parallel: int, observe: Observer
-) -> Iterator[tuple[Job, Record | Exception]]:
+) -> Generator[tuple[Job, Record | Exception]]:
     """Train the jobs in turn; `parallel` has no effect. One that fails does not stop the others."""
     with imported_without_gc():
         from experiments.launch.run import train

@@ -6,7 +6,8 @@ Torch is loaded only if something is left to train.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,7 +29,7 @@ class Launcher(Protocol):
 
     def __call__(
         self, jobs: Sequence[Job], *, parallel: int, observe: Observer
-    ) -> Iterator[tuple[Job, Record | Exception]]:
+    ) -> Generator[tuple[Job, Record | Exception]]:
         """Launch the jobs."""
 
 
@@ -103,8 +104,11 @@ def _launch(
     """Enter what the jobs leave into `records` or `failures`; return the signal to stop, or 0."""
     stopped = 0
     STOP.listen()
-    with Display(len(jobs)) as display:
-        for job, result in launch(jobs, parallel=parallel, observe=display):
+    with (
+        Display(len(jobs)) as display,
+        closing(launch(jobs, parallel=parallel, observe=display)) as results,
+    ):
+        for job, result in results:
             if isinstance(result, Record):
                 records[job.request] = result
                 display(RunDone(run=job.name, record=result))

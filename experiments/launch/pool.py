@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from experiments.host.events import Observer
 from experiments.host.gpus import gpus, own_gpus
@@ -19,7 +19,7 @@ ATTEMPTS = 2  # a process that is killed, as by a system short of memory, is rep
 
 def launch(
     jobs: Sequence[Job], *, parallel: int, observe: Observer
-) -> Iterator[tuple[Job, Record | Exception]]:
+) -> Generator[tuple[Job, Record | Exception]]:
     """Train `parallel` jobs at a time; yield each job with its record or failure as it ends.
 
     After a stop signal the jobs that train save and stop, and the others do not start.

@@ -43,7 +43,7 @@ class Loader(DataLoader):
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=on_gpu,
-            collate_fn=partial(_hand_over, always=on_gpu),
+            collate_fn=partial(hand_over, pack=on_gpu),
             generator=torch.Generator(),
             # A spawned job would spawn its loading processes too: seconds of imports, and a copy of
             # the images.
@@ -65,6 +65,7 @@ class Loader(DataLoader):
         except RuntimeError as error:
             if not re.match(r"DataLoader worker \(pid", str(error)):
                 raise
+            _end_loading(weakref.ref(self))  # or torch raises once more, at any later point
             reason = str(error).strip().splitlines()[0].rstrip(". ")
             raise Problem(
                 f"a loading process ended ({reason}): memory may be short; use fewer loading "
@@ -98,10 +99,10 @@ def _whole(handed_over: Arrays | Packet) -> Batch:
     return arrays.tensors["images"].permute(0, 3, 1, 2), arrays.tensors["labels"]
 
 
-def _hand_over(arrays: Arrays, *, always: bool) -> Arrays | Packet:
-    """Pack a batch for another process, or `always`: a GPU takes it in one copy."""
+def hand_over(arrays: Arrays, *, pack: bool) -> Arrays | Packet:
+    """Pack a batch for another process, or with `pack`, since a GPU takes a packet in one copy."""
     working = get_worker_info() is not None
-    return Packet.pack(arrays, share=working) if working or always else arrays
+    return Packet.pack(arrays, share=working) if working or pack else arrays
 
 
 def ahead(

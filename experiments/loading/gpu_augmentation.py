@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 
 from experiments.loading import decisions, pixels
-from experiments.loading.augmentation import Augmentation
+from experiments.loading.augmentation import Augmentation, Drawn
 from experiments.loading.erasing import erase, normalize
-from experiments.loading.packet import Arrays
+from experiments.loading.packet import Arrays, Packet
 from experiments.loading.resampling import Resampling
+
+Images = Sequence[numpy.ndarray] | numpy.ndarray  # (height, width, 3) each
 
 BLOCK = 64 << 20  # bytes; images are copied to the device in blocks of about this size
 
@@ -35,7 +37,7 @@ class HeldPixels:
     longest: int  # side of any image, in pixels
 
     @classmethod
-    def copied(cls, images: Sequence[numpy.ndarray], device: torch.device) -> HeldPixels:
+    def copied(cls, images: Images, device: torch.device) -> HeldPixels:
         """Copy images (height, width, 3) to the device."""
         total = sum(image.shape[0] * image.shape[1] for image in images)
         held = torch.empty(total, 3, dtype=torch.uint8, device=device)
@@ -50,7 +52,7 @@ class HeldPixels:
         return cls(pixels=held, longest=max(max(image.shape[:2]) for image in images))
 
 
-def places(images: Sequence[numpy.ndarray]) -> list[tuple[int, int]]:
+def places(images: Images) -> list[tuple[int, int]]:
     """Return each image's first pixel in HeldPixels, and its width."""
     areas = [image.shape[0] * image.shape[1] for image in images]
     starts = numpy.cumsum([0, *areas[:-1]]).tolist()
@@ -102,6 +104,13 @@ class DeviceAugmentation(DeviceOperations):
         size = augmentation.recipe.image_size
         self.resampling = Resampling.up_to(held.longest, size, self.kind, device)
         self.steps = torch.arange(held.longest, device=device)
+        self._make_constants(device)
+
+    def _make_constants(self, device: torch.device) -> None:
+        """Augment one pixel: makes what is made once, since copying it to a GPU waits."""
+        drawn, size = [Drawn(crop=(0, 0, 1, 1))], self.augmentation.recipe.image_size
+        decided = decisions.decisions(drawn, [(0, 1)], size, self.augmentation.layers)
+        self.apply(Packet.pack(decided).to(device).unpack())
 
     def apply(self, decided: Arrays) -> Tensor:
         """Return the batch (batch, 3, size, size), normalized, channels last in memory."""

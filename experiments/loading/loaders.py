@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 
 import torch
 
 from experiments.data.splits import DataSet, Statistics
+from experiments.host.limits import memory_limit
 from experiments.host.machine import Decode, Machine
 from experiments.loading.augmentation import Augmentation
 from experiments.loading.batches import Loader
@@ -49,9 +49,9 @@ class Loading:
 def choose_loading(data: DataSet, recipe: Recipe, machine: Machine) -> Loading:
     """Hold the images if they fit in a quarter of the memory, shared among parallel runs.
 
-    `machine.images` can decide it: memory or stream. Images held in memory need no loading
-    processes unless there are cores to spare. Those on a GPU do: the GPU changes images faster than
-    the run's own process can decide what happens to them.
+    In a container, its limit is the memory. `machine.images` overrides the choice: memory or
+    stream. Images in the host's memory get loading processes only if there are cores to spare.
+    Images on a GPU always do: a GPU augments faster than one process can draw.
     """
     cropped = len(data.val) + (len(data.train) if recipe.crop_scale is None else 0)
     evaluated = 3 * recipe.image_size**2 * cropped
@@ -59,7 +59,7 @@ def choose_loading(data: DataSet, recipe: Recipe, machine: Machine) -> Loading:
         _check_decoding(data, recipe)
         return Loading(held=False, workers=machine.workers, decode="gpu")
     needed = data.train.bytes + data.val.bytes + evaluated
-    fits = needed <= _memory() / 4 / (machine.jobs * machine.devices)
+    fits = needed <= memory_limit() / 4 / (machine.jobs * machine.devices)
     held = fits if machine.images == "auto" else machine.images == "memory"
     if not held:
         return Loading(held=False, workers=machine.workers)
@@ -81,11 +81,6 @@ def _check_decoding(data: DataSet, recipe: Recipe) -> None:
         raise Problem("--decode gpu cannot do this recipe's augmentation; leave it out")
     if data.train.files is None:
         raise Problem(f"--decode gpu reads JPEG files; data {data.source.name} has none")
-
-
-def _memory() -> int:
-    """Return the bytes of memory in this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def train_loader(

@@ -1,6 +1,7 @@
-"""Operations that only look values up, each by a table made once: Pillow makes it for every image.
+"""Operations that replace each value by a table's entry, with tables made once.
 
-The tables are Pillow's own answers for all values there are, so nothing changes but the time.
+Pillow would make the table for every image. The tables here are Pillow's own results for all 256
+values, so the images stay the same.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ Operation = Callable[..., Image.Image]  # one of timm's functions of an image
 
 @lru_cache(maxsize=4096)
 def table(operation: Operation, *arguments: Any, low: int = 0, high: int = 255) -> numpy.ndarray:
-    """What an operation makes of every value from `low` to `high`: (256,), 0 elsewhere."""
-    found = numpy.zeros(256, dtype=numpy.uint8)
+    """Return what an operation makes of every value from `low` to `high`: (256,), 0 elsewhere."""
+    results = numpy.zeros(256, dtype=numpy.uint8)
     ramp = Image.fromarray(numpy.arange(low, high + 1, dtype=numpy.uint8)[None])
-    found[low : high + 1] = numpy.asarray(operation(ramp, *arguments))[0]
-    return found
+    results[low : high + 1] = numpy.asarray(operation(ramp, *arguments))[0]
+    return results
 
 
 def apply(picture: Image.Image, operation: Operation, arguments: tuple) -> Image.Image:
-    """The picture (RGB) with the operation, one of TABLES."""
+    """Apply an operation, one of TABLES, to an RGB picture."""
     values = numpy.asarray(picture)
     return Image.fromarray(TABLES[operation](values, operation, arguments))
 
@@ -60,8 +61,8 @@ def _identity() -> numpy.ndarray:
     return numpy.arange(256, dtype=numpy.uint8)
 
 
-def _by_channel(values: numpy.ndarray, found: list[numpy.ndarray]) -> numpy.ndarray:
-    return numpy.stack([found[channel][values[..., channel]] for channel in range(3)], axis=-1)
+def _by_channel(values: numpy.ndarray, tables: list[numpy.ndarray]) -> numpy.ndarray:
+    return numpy.stack([tables[channel][values[..., channel]] for channel in range(3)], axis=-1)
 
 
 TABLES: dict[Operation, Callable[[numpy.ndarray, Operation, tuple], numpy.ndarray]] = {

@@ -1,4 +1,4 @@
-"""Random draws that belong to a key – a sample, a step – and not to what was drawn before."""
+"""Random draws that depend on a key (a sample, a step), not on what was drawn before."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import torch
 
 @contextmanager
 def isolated_rng() -> Iterator[None]:
-    """Put the global generators of Python, NumPy and torch back to where they were, afterwards.
+    """Restore the global generators of Python, NumPy and torch afterwards.
 
-    A loading process has no one to put them back for, and saves the time.
+    A loading process draws nothing else, so it skips this to save time.
     """
     if torch.utils.data.get_worker_info() is not None:
         yield
@@ -31,7 +31,7 @@ def isolated_rng() -> Iterator[None]:
 
 
 def seed_rng(*key: int) -> None:
-    """Let the global generators draw from `key` from here on; within `isolated_rng`."""
+    """Seed the global generators from `key`; use it within `isolated_rng`."""
     seed = fold(*key)
     random.seed(seed)
     numpy.random.seed(seed)
@@ -41,5 +41,5 @@ def seed_rng(*key: int) -> None:
 
 
 def fold(*key: int) -> int:
-    """32 bits that differ, as far as 32 bits can, for different keys of whole numbers."""
+    """Return a 32-bit checksum of a key of whole numbers."""
     return zlib.crc32(struct.pack(f"<{len(key)}q", *key))

@@ -16,7 +16,7 @@ NO_IMAGE = -1
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """One process's part of every optimizer step: `rank` of `world`, in `accumulate` portions."""
+    """One process's part of each step: `rank` of `world`, in `accumulate` micro-batches."""
 
     rank: int = 0
     world: int = 1
@@ -24,24 +24,25 @@ class Share:
 
     @property
     def micro_batches(self) -> int:
-        """Into how many batches a step is cut, over all processes."""
+        """Return the number of micro-batches of a step, over all processes."""
         return self.world * self.accumulate
 
 
 def check_batch(batch: int, size: int, share: Share) -> None:
-    """Raise Problem where a step's batch has too few images, or cannot be shared out evenly."""
+    """Raise Problem if a batch is larger than the data or cannot be shared out evenly."""
     if batch > size:
         raise Problem(f"recipe.batch {batch} is larger than the {size} training images")
     if share.micro_batches > 1 and batch % (2 * share.micro_batches):
-        text = f"{share.world} devices × {share.accumulate} portions of an even size each"
+        text = f"{share.world} devices × {share.accumulate} micro-batches of an even size each"
         raise Problem(f"recipe.batch {batch} cannot be shared out among {text}")
 
 
 class EpochSampler:
-    """Batches of (epoch, index) in an order drawn from (seed, epoch); no smaller last one.
+    """Batches of (epoch, index) in an order drawn from (seed, epoch); all have the same size.
 
-    `batch` is the whole optimizer step's. However it is shared out, each step sees the same images,
-    and images that mixup pairs (the first with the last, and so on) stay in one portion.
+    `batch` is the batch of the whole optimizer step. Each step sees the same images however it is
+    shared out. Images that mixup pairs (the first with the last, and so on) stay in
+    one micro-batch.
     """
 
     def __init__(self, size: int, batch: int, seed: int, share: Share | None = None) -> None:
@@ -51,17 +52,17 @@ class EpochSampler:
         self.epoch = self.done = 0
 
     def resume(self, epoch: int, done: int) -> None:
-        """Start within an epoch, `done` batches of which are behind."""
+        """Start within an epoch, after `done` of its batches."""
         self.epoch, self.done = epoch, done
 
     def set_epoch(self, epoch: int) -> None:
-        """Which epoch the next iteration is; called by Lightning, also at a start within one."""
+        """Set the epoch of the next iteration; Lightning calls it, also when it resumes one."""
         if epoch != self.epoch:
             self.resume(epoch, 0)
 
     @property
     def steps(self) -> int:
-        """Optimizer steps in an epoch."""
+        """Return the number of optimizer steps in an epoch."""
         return self.size // self.batch
 
     def __len__(self) -> int:
@@ -74,16 +75,16 @@ class EpochSampler:
             yield [(epoch, index) for index in self._images(order, number)]
 
     def images(self, epoch: int, number: int) -> list[int]:
-        """The images in one batch of an epoch, this process's part of them."""
+        """Return this process's images in one batch of an epoch."""
         return self._images(self._order(epoch), number)
 
     def _order(self, epoch: int) -> numpy.ndarray:
         return numpy.random.default_rng((self.seed, epoch)).permutation(self.size)
 
     def _images(self, order: numpy.ndarray, number: int) -> list[int]:
-        step, portion = divmod(number, self.share.accumulate)
+        step, micro_batch = divmod(number, self.share.accumulate)
         whole = order[step * self.batch : (step + 1) * self.batch]
-        part = _part(whole, portion * self.share.world + self.share.rank, self.share)
+        part = _part(whole, micro_batch * self.share.world + self.share.rank, self.share)
         return part.tolist()
 
 
@@ -96,24 +97,24 @@ def _part(whole: numpy.ndarray, number: int, share: Share) -> numpy.ndarray:
 
 
 class EvaluationSampler:
-    """Batches of indices in which each image is once in one process.
+    """Batches of indices: each image once, in one of the processes.
 
-    Every process has as many batches of the same size, as processes that wait for one another need;
-    NO_IMAGE fills up.
+    Processes wait for each other, so all have the same number of batches of the same sizes.
+    NO_IMAGE fills the gaps.
     """
 
     def __init__(self, size: int, batch: int, share: Share) -> None:
         self.size, self.share = size, share
-        self.batch = min(batch, self._each())
+        self.batch = min(batch, self._own())
 
-    def _each(self) -> int:
+    def _own(self) -> int:
         return ceil(self.size / self.share.world)
 
     def __len__(self) -> int:
-        return ceil(self._each() / self.batch)
+        return ceil(self._own() / self.batch)
 
     def __iter__(self) -> Iterator[list[int]]:
-        for start in range(0, self._each(), self.batch):
-            places = range(start, min(start + self.batch, self._each()))
+        for start in range(0, self._own(), self.batch):
+            places = range(start, min(start + self.batch, self._own()))
             indices = (place * self.share.world + self.share.rank for place in places)
             yield [index if index < self.size else NO_IMAGE for index in indices]

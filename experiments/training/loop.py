@@ -37,7 +37,7 @@ from experiments.training.receptive_field import receptive_field
 from experiments.training.reporting import ReportingCallback
 from experiments.training.task import Classification, Diverged
 from experiments.training.trainer import make_trainer, quiet
-from experiments.training.waiting import StoppableLoader
+from experiments.training.waiting import StoppableLoader, loading_processes_ended
 from roadmap.cost import cost
 from roadmap.errors import Problem
 from roadmap.network import build
@@ -92,7 +92,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     if place.rank == 0:
         say(_plan(recipe, machine, share, loading))
     status = "finished"
-    with quiet():
+    with quiet(), loading_processes_ended():
         try:
             trainer.fit(
                 task,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from experiments.host.signals import STOP, Stopped
@@ -56,3 +59,20 @@ class StoppableLoader:
             except Stopped as stop:
                 raise Stopped(stop.number, saved=self.stopped()) from None
             yield batch
+
+
+@contextmanager
+def loading_processes_ended() -> Iterator[None]:
+    """Kill the processes that were started within, when the code within ends.
+
+    They only load images. One that is stuck would keep this process from ending.
+    """
+    others = set(multiprocessing.active_children())
+    try:
+        yield
+    finally:
+        before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch raises for each that dies
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+            process.join()
+        signal.signal(signal.SIGCHLD, before)

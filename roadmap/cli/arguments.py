@@ -80,6 +80,14 @@ def add_measure(parser: Parser) -> None:
     )  # fmt: skip
 
 
+def add_given_images(parser: Parser) -> None:
+    """Add the choice that verdicts hold for the validation images that were used."""
+    parser.add_argument(
+        "--given-these-images", action="store_true", dest="given_images",
+        help="judge for these validation images only, not for others like them",
+    )  # fmt: skip
+
+
 def add_jobs(parser: Parser) -> None:
     """Add the number of runs at a time and of devices for each."""
     parser.add_argument(
@@ -146,8 +154,8 @@ def add_training(parser: Parser) -> None:
         help="floating-point precision of training (default: bf16 on GPUs that have it, else 32)",
     )  # fmt: skip
     parser.add_argument(
-        "--compile", choices=("auto", "on", "off"), nargs="?", const="on", default="auto",
-        help="compile the network (default: on a GPU if the run is long enough to gain by it)",
+        "--compile", action=argparse.BooleanOptionalAction, default="auto",
+        help="compile the network (default: %(default)s, on a GPU if the run is long enough)",
     )  # fmt: skip
     parser.add_argument(
         "--sync-batchnorm", action="store_true", help="compute BatchNorm over all devices (GPUs)"

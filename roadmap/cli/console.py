@@ -12,6 +12,8 @@ import sys
 import textwrap
 from typing import TextIO
 
+from roadmap.visible import visible
+
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 RESUME = "interrupted; run the same command again to resume"
 
@@ -23,7 +25,7 @@ def show(result: object) -> None:
 
 def say(message: str) -> None:
     """Print a message as one line. A terminal wraps it at words; a log keeps it whole."""
-    line = f"roadmap: {message}"
+    line = f"roadmap: {visible(message)}"
     if sys.stderr is not None and sys.stderr.isatty():
         line = textwrap.fill(line, 80, break_long_words=False, break_on_hyphens=False)
     _write(sys.stderr, f"{line}\n")

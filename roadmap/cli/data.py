@@ -7,6 +7,7 @@ from experiments.request import Request
 from roadmap.cli.console import DONE, FAILED, show
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
+from roadmap.spec import Network
 
 
 def check_data(workspace: Workspace) -> int:
@@ -42,12 +43,13 @@ def export(workspace: Workspace) -> int:
     if request.finished() is None:  # before torch is loaded
         hint = f"`roadmap train {options.row}` with the same options trains it"
         raise Problem(f"{request.name} has no finished run in {options.runs}; {hint}")
-    if options.timm and not options.row.startswith("timm:"):
+    network = request.spec.network
+    if options.timm and isinstance(network, Network):
         from roadmap.timm_names import timm_names
 
-        timm_names(request.spec.network)
-    from experiments.training import export as exporting
+        timm_names(network)
+    from experiments.training.export import export as write_weights
 
-    exporting.export(request, options.out, timm_names=options.timm)
+    write_weights(request, options.out, timm_names=options.timm)
     show(options.out)
     return DONE

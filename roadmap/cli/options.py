@@ -15,6 +15,7 @@ from roadmap.cli.arguments import (
     add_data,
     add_data_root,
     add_devices,
+    add_given_images,
     add_jobs,
     add_keep,
     add_measure,
@@ -40,7 +41,7 @@ def make_parser() -> Parser:
         formatter_class=partial(argparse.HelpFormatter, max_help_position=16),
     )
     parser.add_argument("--version", action="version", version=f"roadmap {roadmap.__version__}")
-    parser.set_defaults(command=None, study=None, row=None, measure="top1")
+    parser.set_defaults(command=None, study=None, row=None, measure="top1", given_images=False)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
 
     def add(name: str, function: str, text: str, *, rows: bool = True) -> Parser:
@@ -85,6 +86,7 @@ def make_parser() -> Parser:
     run.add_argument("--branches", action="store_true", help="also train side branches, 08-k5 …")
     add_jobs(run)
     add_measure(run)
+    add_given_images(run)
     add_training(run)
 
     plan = add("plan", "plan:plan", "Estimate a study: runs, finished runs, MACs and hours")
@@ -99,6 +101,7 @@ def make_parser() -> Parser:
     add_study(verdicts, default="path", also=", or paper: its own published numbers")
     add_reading(verdicts)
     add_measure(verdicts)
+    add_given_images(verdicts)
     verdicts.add_argument("--format", default="terminal", help=FORMATS)
 
     table = add("table", "tables:table", "Print accuracy and cost of every row, from the records")
@@ -116,6 +119,7 @@ def make_parser() -> Parser:
     )  # fmt: skip
     add_reading(report)
     add_measure(report)
+    add_given_images(report)
     report.add_argument(
         "--out", type=Path, default=Path("report"), metavar="DIR",
         help="folder for report.html and the tables (default report)",
@@ -201,6 +205,7 @@ def _add_plot(plot: Parser) -> None:
     )  # fmt: skip
     add_reading(plot)
     add_measure(plot)
+    add_given_images(plot)
     plot.add_argument(
         "--out", type=Path, default=Path("figures"), metavar="DIR",
         help="folder for the files (default figures)",

@@ -62,6 +62,7 @@ def _run_until_decided(workspace: Workspace, study: Study, pairs: Pairs, jobs: i
         runs=jobs,
         data=workspace.settings.source.fingerprint,
         measure=workspace.measure,
+        given_images=workspace.options.given_images,
     )
     next_pairs(())  # raises before anything is trained if seeds cannot decide the study
     tried = set(pairs)
@@ -91,7 +92,7 @@ def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
         nodes=options.nodes,
         accumulate=options.accumulate,
         precision=options.precision,
-        compile={"auto": "auto", "on": True, "off": False}[options.compile],
+        compile=options.compile,
         sync_batchnorm=options.sync_batchnorm,
         images=options.images,
         decode=options.decode,

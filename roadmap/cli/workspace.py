@@ -148,5 +148,6 @@ class Workspace:
             measure=self.measure,
             data=data or self.data,
             row=self.options.row,
+            given_images=self.options.given_images,
             records=self.records_or_say_none() if say_none else self.records,
         )

@@ -41,7 +41,9 @@ def input_gradient(
         shape, dtype=gradient.dtype, device=gradient.device, memory_format=torch.channels_last
     )
     padding = weight.shape[-1] - 1 - padding
-    _convolve(gradient, weight, None, y, tile, stride=1, spread=stride, padding=padding, flipped=True)
+    _convolve(
+        gradient, weight, None, y, tile, stride=1, spread=stride, padding=padding, flipped=True
+    )
     return y
 
 

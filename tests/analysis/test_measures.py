@@ -78,7 +78,8 @@ def render_csv(tiny, runs, key):
 def test_better_follows_the_direction_of_the_measure(runs):
     path = load_study("path")
     for key, word in (("loss", "worse"), ("top1", "better")):
-        verdict = judge_study(path, runs, measure=find_measure(key)).verdicts[0]
+        judged = judge_study(path, runs, measure=find_measure(key), given_images=True)
+        verdict = judged.verdicts[0]
         assert verdict.difference > 0 and verdict.verdict == word
         assert (verdict.better > 0.99) is (word == "better")
     judged = judge_study(path, runs, measure=MEASURES["loss"])
@@ -151,7 +152,7 @@ def test_a_new_measure_is_one_entry(tiny, runs, monkeypatch):
     assert [100 - row.mean for row in table.rows] == pytest.approx([row.mean for row in usual.rows])
     study = load_study("path")
     theirs = judge_study(study, runs, measure=found).verdicts
-    ours = judge_study(study, runs).verdicts
+    ours = judge_study(study, runs, given_images=True).verdicts
     assert [each.verdict for each in theirs] == [each.verdict for each in ours]
     assert [each.p for each in theirs] == pytest.approx([each.p for each in ours])
     assert "error %, mean ± std (n)" in render(table, "md")

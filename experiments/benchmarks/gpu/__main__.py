@@ -32,12 +32,12 @@ from roadmap.files import put_text
 
 # In this order; limits in seconds. Without train.py they add up to less than 6 minutes.
 PARTS = {
-    "input": Part(title="Input path", measure=input_path, limit=50),
-    "runner": Part(title="Runner over bare loop", measure=runner, limit=70),
+    "input": Part(title="Input path", measure=input_path, limit=45),
+    "runner": Part(title="Runner over bare loop", measure=runner, limit=60),
     "networks": Part(title="Networks alone", measure=networks, limit=170),
     "peer": Part(title="Whole runs against timm's train.py", measure=peer, limit=120),
-    "depthwise": Part(title="Depthwise convolutions", measure=depthwise, limit=30),
-    "kinds": Part(title="Where a training step's time goes", measure=kinds, limit=35),
+    "depthwise": Part(title="Depthwise convolutions", measure=depthwise, limit=55),
+    "kinds": Part(title="Where a training step's time goes", measure=kinds, limit=30),
 }
 
 
@@ -51,7 +51,7 @@ def main() -> int:
         "synchronizations_per_step": None,
         "parts": {},
     }
-    about = Part(title="Provenance", measure=_provenance, limit=60)
+    about = Part(title="Provenance", measure=_provenance, limit=30)
     for value in run(about, plan):
         if isinstance(value, Fact):
             saved[value.key] = value.value
@@ -91,7 +91,7 @@ def _measure(name: str, plan: Plan, saved: dict[str, Any], out: Path) -> None:
 def _provenance(plan: Plan) -> Iterator[Fact]:
     """Say which card, driver, versions and commit; in a process of its own, as it uses CUDA."""
     packages = ("torch", "torchvision", "timm", "pytorch-lightning", "triton")
-    card = {"name": platform.processor() or platform.machine(), "driver": None}
+    card: dict[str, Any] = {"name": platform.processor() or platform.machine(), "driver": None}
     if not plan.dry:
         free, total = torch.cuda.mem_get_info()
         card = {

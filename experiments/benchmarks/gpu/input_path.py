@@ -28,6 +28,7 @@ from steps.recipes.load import load_recipe
 
 COUNTED = (64, 256, 1024)
 PIXELS = 64
+IMAGES = 4096  # in one timing
 
 
 def input_path(plan: Plan) -> Iterator[Measurement | Fact]:
@@ -99,10 +100,11 @@ def _speed(
         device=plan.device,
     )
     batches = (images for epoch in cycle([loader]) for images in epoch)
-    steps = 1 if plan.dry else max(4, 8192 // batch)
+    steps = 1 if plan.dry else max(2, IMAGES // batch)
     seconds_each(lambda: next(batches), 2, plan.device)
     trials = tuple(
-        batch / seconds_each(lambda: next(batches), steps, plan.device) for _ in range(plan.trials)
+        batch / seconds_each(lambda: next(batches), steps, plan.device)
+        for _ in range(2 if plan.dry else 3)
     )
     return Measurement(name=name, unit="img/s", trials=trials, aim=aim)
 

@@ -14,6 +14,7 @@ from experiments.benchmarks.measure import Measurement, synchronize
 
 # The first kind with one of its words in the name of a kernel, or on a CPU of an operator.
 KINDS = {
+    "fused by the compiler": ("triton_",),
     "depthwise convolution": ("_c1_k1", "depthwise", "convolve", "correlate", "wgrad2d", "dgrad2d"),
     "layout copies": ("nchwtonhwc", "nhwctonchw", "transpose", "permute", "contiguous"),
     "batch norm": ("batch_norm", "batchnorm", "bn_fw", "bn_bw"),
@@ -25,7 +26,6 @@ KINDS = {
     "gelu, relu": ("gelu", "relu", "threshold"),
     "reductions": ("reduce", "sum", "mean"),
     "copies, casts": ("copy", "memcpy", "memset", "fill"),
-    "fused by the compiler": ("triton",),
     "other elementwise": ("elementwise", "add", "mul"),
 }  # fmt: skip
 

@@ -29,7 +29,7 @@ class Network:
         else:
             self.module = build(load_roadmap(plan.roadmap)[name].spec.network, plan.size)
         classes = 20 if plan.dry else 1000
-        self.module.to(plan.device, memory_format=torch.channels_last)
+        self.module.to(plan.device).to(memory_format=torch.channels_last)
         self.macs = measured_cost(self.module, plan.size)["macs"]
         self.calls: dict[str, Callable[[Tensor], Tensor]] = {
             "eager": self.module,

@@ -121,9 +121,9 @@ def _against(plan: Plan, by_name: dict[str, Turns]) -> Iterator[Measurement]:
             results = in_turn(
                 plan.trials, *(partial(by_name[name].measure, way, mode) for name in (ours, theirs))
             )
-            speeds = [[speed for speed, _ in trials] for trials in results]
+            ours_speeds, theirs_speeds = ([speed for speed, _ in trials] for trials in results)
             aim = "aim ≥ 1.3" if (way, mode) == ("compiled", "training") else "aim ≥ 1.0"
-            yield ratio(f"row {ours} / {theirs}, {way} {mode}", *speeds, aim)
+            yield ratio(f"row {ours} / {theirs}, {way} {mode}", ours_speeds, theirs_speeds, aim)
 
 
 def _measured(plan: Plan, turns: Turns, way: str, least: float) -> Iterator[Measurement]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from experiments.host.machine import Precision
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -25,9 +27,6 @@ class Plan:
     steps: int  # of one timing
     trials: int
     runs: tuple[tuple[str, str, int, int], ...]  # of the runner: roadmap, row, images, pixels
-    shapes: tuple[
-        tuple[int, int, int, int], ...
-    ]  # of depthwise maps: channels, side, kernel, stride
     compiler: str  # torch.compile's backend
     script: Path | None = None
 
@@ -37,7 +36,7 @@ class Plan:
         return torch.device("cpu" if self.dry else "cuda")
 
     @property
-    def precision(self) -> str:
+    def precision(self) -> Precision:
         """Machine.precision of every run."""
         return "32" if self.dry else "bf16"
 
@@ -53,28 +52,24 @@ FULL = Plan(
     versus=("13", "convnext_tiny"),
     size=224,
     batch=128,
-    steps=10,
+    steps=8,
     trials=5,
     runs=(
-        ("tiny", "13", 32768, 48),
-        ("cifar", "01", 65536, 32),
-        ("cifar", "08", 65536, 32),
-        ("cifar", "13", 65536, 32),
-        ("resnet50", "13", 8192, 224),
-    ),
-    shapes=(
-        (96, 56, 7, 1), (192, 28, 7, 1), (384, 14, 7, 1), (768, 7, 7, 1),
-        (128, 56, 3, 1), (256, 56, 3, 2), (384, 14, 11, 1),
+        ("tiny", "13", 16384, 48),
+        ("cifar", "01", 32768, 32),
+        ("cifar", "08", 32768, 32),
+        ("cifar", "13", 32768, 32),
+        ("resnet50", "13", 4096, 224),
     ),
     compiler="inductor",
-)  # fmt: skip
+)
 
 DRY = Plan(
     dry=True,
     images=64,
     batches=(8, 16),
     roadmap="tiny",
-    rows=("08", "13"),
+    rows=("13",),
     profiled=("13",),
     timm=("test_convnext",),
     versus=("13", "test_convnext"),
@@ -83,6 +78,5 @@ DRY = Plan(
     steps=1,
     trials=2,
     runs=(("tiny", "13", 128, 32),),
-    shapes=((8, 8, 7, 1),),
     compiler="eager",  # traces the network without a compiler of kernels
 )

@@ -29,6 +29,7 @@ from experiments.training.task import Classification
 from roadmap.network import build
 
 COMMAND = "make bench-gpu"
+EPOCHS = 2  # the first warms up
 
 
 def runner(plan: Plan) -> Iterator[Measurement | Fact]:
@@ -37,12 +38,12 @@ def runner(plan: Plan) -> Iterator[Measurement | Fact]:
     yield Fact(key="synchronizations_per_step", value=sum(by_name.values()))
     yield Fact(key="synchronizations", value=by_name)
     yield Fact(key="operations_per_step", value=operations)
-    how = {"precision": plan.precision, "compile": False}
-    machine = Machine(threads=1, workers=0, **how) if plan.dry else Machine.shared_by(1, **how)
+    machine = Machine.shared_by(1, precision=plan.precision, compile=False)
+    if plan.dry:  # one thread, which other processes do not slow down so much
+        machine = replace(machine, threads=1, workers=0)
     for roadmap, row, images, size in plan.runs:
-        epochs = 2 if plan.dry else 3
         with TemporaryDirectory() as folder:
-            request = _request(roadmap, row, images, size, epochs, Path(folder), plan)
+            request = _request(roadmap, row, images, size, Path(folder), plan)
             turns = Turns(device_loop(request, plan), request.spec.recipe.batch, plan.device)
             train_here(Job(request=request, machine=machine, command=COMMAND), turns.tell)
         name = f"{roadmap} {row}, {size} px, batch {request.spec.recipe.batch}"
@@ -55,10 +56,8 @@ def runner(plan: Plan) -> Iterator[Measurement | Fact]:
         yield ratio(f"{name}: runner / bare loop", ours, theirs, "aim ≥ 0.9")
 
 
-def _request(
-    roadmap: str, row: str, images: int, size: int, epochs: int, runs: Path, plan: Plan
-) -> Request:
-    overrides: dict[str, Any] = {"recipe.epochs": epochs, "recipe.image_size": size}
+def _request(roadmap: str, row: str, images: int, size: int, runs: Path, plan: Plan) -> Request:
+    overrides: dict[str, Any] = {"recipe.epochs": EPOCHS, "recipe.image_size": size}
     if plan.dry or roadmap == "resnet50":
         overrides["recipe.batch"] = 2 * plan.batch if plan.dry else plan.batch
     settings = NoiseSettings(roadmap=roadmap, overrides=overrides, runs=runs)
@@ -92,7 +91,7 @@ def device_loop(request: Request, plan: Plan) -> Iterator[None]:
         yield
 
 
-def waits(plan: Plan) -> tuple[float, dict[str, int]]:
+def waits(plan: Plan) -> tuple[int, dict[str, float]]:
     """Count the operations of a training step, and by name those that wait for the device.
 
     This is a short run of the real runner. Steps next to the start and the end of an epoch are left
@@ -117,7 +116,7 @@ def waits(plan: Plan) -> tuple[float, dict[str, int]]:
         threads=1, workers=1, images="stream", precision=plan.precision, compile=False
     )
     with TemporaryDirectory() as folder:
-        request = _request("tiny", "13", 64, 32, 2, Path(folder), plan)
+        request = _request("tiny", "13", 64, 32, Path(folder), plan)
         with counted, patch.object(Classification, "on_train_batch_start", started):
             train_here(Job(request=request, machine=machine, command=COMMAND), lambda event: None)
         recipe, data = request.spec.recipe, open_data(request.settings.source)

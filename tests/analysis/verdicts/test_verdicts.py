@@ -15,7 +15,7 @@ from analysis.verdicts.agreement import rank_correlation
 from analysis.verdicts.images import over_images, right
 from analysis.verdicts.judge import judge
 from analysis.verdicts.more_seeds import next_runs
-from analysis.verdicts.orders import order_dependence, over_orders
+from analysis.verdicts.orders import order_dependence, over_orders, over_seeds
 from analysis.verdicts.paper import judge_paper
 from analysis.verdicts.statistics import Sample, difference, holm, seeds_needed
 from analysis.verdicts.study import judge_study
@@ -155,6 +155,7 @@ def test_the_papers_own_table_has_the_verdicts_known_from_it():
     assert {each.verdict for each in judged.verdicts if each.difference < -0.5} == {"worse"}
 
 
+@pytest.mark.slow
 def test_verdicts_of_the_paper_that_hang_on_its_rounding_are_named():
     """One number moved by what rounding may hide turns those that are named, and only those."""
     study = load_study("path", roadmap="resnet50")
@@ -220,6 +221,7 @@ DESIGNED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DESIGNED)
 def test_intervals_cover_what_is_true_and_verdicts_err_at_the_stated_rate(name):
     design, seeds = DESIGNED[name]
@@ -236,6 +238,7 @@ def test_intervals_cover_what_is_true_and_verdicts_err_at_the_stated_rate(name):
     assert erred / STUDIES < 0.05 + 0.015  # any false verdict in a study
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pairs", "first", "most"), [(1, 3, 8), (1, 2, 12), (4, 2, 8)])
 def test_adding_seeds_until_decided_keeps_the_error_rate(pairs, first, most):
     """Looking after every seed, where no step does anything."""
@@ -259,9 +262,7 @@ def test_adding_seeds_until_decided_keeps_the_error_rate(pairs, first, most):
 
 
 def estimate(contrast, cells):
-    from analysis.verdicts.judge import _estimate
-
-    return _estimate(contrast.parts, cells)
+    return over_seeds(cells, contrast.parts)
 
 
 def test_orders_recover_a_planted_interaction():

@@ -112,7 +112,9 @@ def test_what_does_not_fit_the_machine_is_said_before_anything_starts(
     settings = Settings(roadmap="tiny", data=str(images), overrides=CALM, runs=tmp_path / "runs")
     request = Request(settings=settings, row="13", seed=0)
     shared = {"parallel": 1, "command": "test"}
-    with pytest.raises(Problem, match="batch 12 cannot be shared out among 1 devices × 5 portions"):
+    with pytest.raises(
+        Problem, match="batch 12 cannot be shared out among 1 devices × 5 micro-batches"
+    ):
         run_all([request], machine=replace(ONE, accumulate=5), **shared)
     with pytest.raises(Problem, match="--devices 999: this machine has "):
         run_all([request], machine=replace(ONE, devices=999), **shared)

@@ -22,10 +22,10 @@ def test_images_are_held_where_they_fit(monkeypatch):
     for images, held in (("stream", False), ("memory", True)):
         given = Machine(threads=2, workers=1, images=images)
         assert choose_loading(data, recipe, given).held is held
-    monkeypatch.setattr("experiments.loading.loaders._memory", lambda: 4 * data.train.bytes)
+    monkeypatch.setattr("experiments.loading.loaders.memory_limit", lambda: 4 * data.train.bytes)
     assert choose_loading(data, recipe, machine) == Loading(held=False, workers=1)
     enough = 4 * (data.train.bytes + data.val.bytes + 30 * 3 * recipe.image_size**2)
-    monkeypatch.setattr("experiments.loading.loaders._memory", lambda: enough)
+    monkeypatch.setattr("experiments.loading.loaders.memory_limit", lambda: enough)
     assert choose_loading(data, recipe, machine).held
     # every process holds them all; without a crop the training images are kept resized, too
     assert not choose_loading(data, recipe, Machine(threads=1, workers=1, devices=2)).held

@@ -21,14 +21,14 @@ def test_evaluation_counts_each_image_once(size, batch, world):
 @pytest.mark.parametrize(("world", "accumulate"), [(1, 4), (2, 1), (2, 2), (4, 1)])
 def test_a_step_sees_the_same_images_and_pairs_however_it_is_shared(world, accumulate):
     whole = list(EpochSampler(70, 16, seed=1))
-    portions = [[] for _ in whole]
+    shared = [[] for _ in whole]
     for rank in range(world):
         share = Share(rank=rank, world=world, accumulate=accumulate)
         batches = list(EpochSampler(70, 16, seed=1, share=share))
         assert len(batches) == 4 * accumulate
         for number, batch in enumerate(batches):
-            portions[number // accumulate].append(batch)
-    for step, parts in zip(whole, portions, strict=True):
+            shared[number // accumulate].append(batch)
+    for step, parts in zip(whole, shared, strict=True):
         assert sorted(key for part in parts for key in part) == sorted(step)
         pairs = {frozenset(pair) for pair in zip(step, step[::-1], strict=True)}
         for part in parts:
@@ -36,5 +36,7 @@ def test_a_step_sees_the_same_images_and_pairs_however_it_is_shared(world, accum
 
 
 def test_a_batch_that_cannot_be_shared_out_is_named():
-    with pytest.raises(Problem, match="batch 10 cannot be shared out among 2 devices × 2 portions"):
+    with pytest.raises(
+        Problem, match="batch 10 cannot be shared out among 2 devices × 2 micro-batches"
+    ):
         EpochSampler(70, 10, seed=0, share=Share(world=2, accumulate=2))

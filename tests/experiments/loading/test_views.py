@@ -146,7 +146,6 @@ def cifar():
 
 
 def test_the_number_of_operations_does_not_depend_on_the_batch(cifar):
-    cifar[[(0, 0)]]  # makes what is made once
     counts = {}
     for batch in (2, 64, 256, 1024):
         packet = Packet.pack(cifar.pick([(0, index) for index in range(batch)]))

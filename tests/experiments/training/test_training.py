@@ -191,23 +191,6 @@ def test_real_photographs_in_a_folder(tmp_path):
     assert record.status == "finished"
 
 
-def test_runs_end_with_the_program_that_started_them(images, tmp_path):
-    many = [f"--set={key}={each}" for key, each in {**SHORT, "recipe.epochs": 500}.items()]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "roadmap", "run", "--rows", "00,04", "--jobs", "2", "--data",
-         str(images), "--runs", str(tmp_path), *many],
-        cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    files = _waited_for(lambda: list(tmp_path.glob("*/metrics.jsonl")))
-    process.kill()
-    process.wait()
-    time.sleep(5)
-    sizes = [file.stat().st_size for file in files]
-    time.sleep(5)
-    assert [file.stat().st_size for file in files] == sizes
-    assert not list(tmp_path.glob("*/record.json"))
-
-
 def _waited_for(found):
     until = time.monotonic() + 120
     while not found() and time.monotonic() < until:
