@@ -87,6 +87,8 @@ class Request(Plain):
         """Raise Problem for errors that can be seen before anything is opened or built."""
         share = Share(world=machine.world, accumulate=machine.accumulate)
         check_batch(self.spec.recipe.batch, self.settings.source.images, share)
+        if machine.decode == "gpu":
+            self.settings.source.check_jpeg()
         runs = self.settings.runs
         for folder in (runs, *runs.parents):
             if folder.is_symlink() and not folder.exists():

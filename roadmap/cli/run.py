@@ -95,6 +95,7 @@ def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
         compile=options.compile,
         sync_batchnorm=options.sync_batchnorm,
         images=options.images,
+        decode=options.decode,
         save_every=options.save_every,
         keep=options.keep,
         wait=not options.no_wait,
