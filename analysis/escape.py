@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from roadmap.visible import visible
+from roadmap.errors import visible
 
 # A backslash before punctuation, marks that pair up, a tag, an entity, an underscore at an edge.
 _INLINE = re.compile(
@@ -62,8 +62,3 @@ def _latex_sign(sign: str) -> str:
                   if not unicodedata.combining(part)]  # fmt: skip
     ascii_only = "".join(decomposed).encode("ascii", "replace").decode()
     return "".join(_SPECIAL.get(part, part) for part in ascii_only)
-
-
-def figure(text: str) -> str:
-    """Return text that matplotlib draws as it is: a dollar sign starts no formula."""
-    return visible(text).replace("$", r"\$")

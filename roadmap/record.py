@@ -13,7 +13,7 @@ import shlex
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
@@ -21,21 +21,12 @@ from pydantic import Field
 from roadmap.errors import Problem, quoted
 from roadmap.files import put_text, read_text
 from roadmap.receptive_field import ReceptiveField
-from roadmap.spec import fingerprint, from_json
+from roadmap.spec import fingerprint, from_json, value
 
-T = TypeVar("T")
 MOST_BYTES = 256_000_000  # of a record: a history can have a million epochs
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(Field,))
-def value(cls: type[T]) -> type[T]:
-    """Make a class a frozen value of a record: no unknown keys, finite numbers."""
-    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
-    made: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)(cls)
-    return made
-
-
-@value
+@value(strict=False)
 class Identity:
     """What tells a run from all others; fingerprints have 12 hexadecimal digits."""
 
@@ -51,7 +42,7 @@ class Identity:
         return fingerprint([self.spec, self.data, self.seed])
 
 
-@value
+@value(strict=False)
 class Label:
     """The row that a run was started as: for people, not for finding the run."""
 
@@ -62,7 +53,7 @@ class Label:
     group: str
 
 
-@value
+@value(strict=False)
 class Provenance:
     """How, when and on which machine a run was made; times are UTC, ISO 8601.
 
@@ -87,7 +78,7 @@ class Provenance:
     versions: dict[str, str]
 
 
-@value
+@value(strict=False)
 class Asked:
     """What the command that started a run asked for.
 
@@ -145,7 +136,7 @@ def _option(word: str) -> tuple[str, ...]:
     return (name, text) if equals and name.startswith("--") else (word,)
 
 
-@value
+@value(strict=False)
 class Record:
     """One run. Accuracies are percentages of the last epoch, never of the best.
 

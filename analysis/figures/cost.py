@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from analysis.colours import KINDS
 from analysis.figures.layer_boxes import convolution_kind
-from analysis.figures.sheet.kinds import KINDS
 from analysis.figures.sheet.layout import (
     EDGE,
     GAP,

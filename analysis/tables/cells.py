@@ -11,7 +11,7 @@ from analysis.tables.table import Table, TableRow
 MISSING = "–"
 
 
-def accuracy(mean: float, std: float | None = None, n: int | None = None, decimals: int = 1) -> str:
+def accuracy(mean: float, std: float | None, n: int | None = None, *, decimals: int) -> str:
     """Return `82.1 ± 0.3 (3)`: mean, sample standard deviation if known, number of runs."""
     text = f"{mean:.{decimals}f}"
     if std is not None:
@@ -23,7 +23,7 @@ def result(row: TableRow, decimals: int) -> str:
     """Return a row's mean over finished runs, or how many diverged if none finished."""
     if row.mean is None:
         return f"diverged ({row.diverged})" if row.diverged else MISSING
-    return accuracy(row.mean, row.std, row.n, decimals)
+    return accuracy(row.mean, row.std, row.n, decimals=decimals)
 
 
 def counts(runs: Mapping[str, int]) -> str:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.colours import KINDS
 from analysis.figures.cost import COUNTED, PARTS, STAGES, cost_drawings, draw_cost, shares
-from analysis.figures.sheet.kinds import KINDS
 from analysis.subject import Subject
 from roadmap.cost import cost
 from roadmap.edit import edit_network
