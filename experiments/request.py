@@ -65,8 +65,8 @@ class Request(Plain):
         """The fingerprints and the seed, which tell this run from every other."""
         return Identity(
             spec=self.spec.fingerprint,
-            network=fingerprint(self.spec.network),
-            recipe=fingerprint(self.spec.recipe),
+            network=self.spec.network_fingerprint,
+            recipe=self.spec.recipe_fingerprint,
             data=self.settings.source.fingerprint,
             seed=self.seed,
         )
