@@ -21,7 +21,7 @@ from experiments.settings import Plain, Settings
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from roadmap.record import Identity, Label, Record, read_record
-from roadmap.spec import Reference, Spec, fingerprint
+from roadmap.spec import Reference, Spec
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
