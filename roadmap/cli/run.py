@@ -119,7 +119,7 @@ def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
         restart=options.restart,
         say=say,
     )
-    workspace.forget_records()
+    workspace.forget_records(outcome.records)
     return outcome
 
 
