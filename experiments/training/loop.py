@@ -171,7 +171,7 @@ def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
     return data, loading
 
 
-def _references(data: DataSet, loading: Loading, say: Say) -> dict[str, Any]:
+def _references(data: DataSet, loading: Loading, say: Say) -> dict[str, object]:
     """Return what a comparison of pixels gets; it is left out if images are not held in memory."""
     if not loading.held:
         return {}
