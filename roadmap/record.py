@@ -10,8 +10,9 @@ import base64
 import dataclasses
 import json
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,7 @@ from pydantic import Field
 from roadmap.errors import Problem, quoted
 from roadmap.files import put_text, read_text
 from roadmap.receptive_field import ReceptiveField
-from roadmap.spec import fingerprint, from_json, value
+from roadmap.spec import fingerprint, from_json, to_dict, value
 
 MOST_BYTES = 256_000_000  # of a record: a history can have a million epochs
 
@@ -36,7 +37,7 @@ class Identity:
     data: str
     seed: int
 
-    @property
+    @cached_property
     def run(self) -> str:
         """The name of the run's folder, made from the spec, the data and the seed."""
         return fingerprint([self.spec, self.data, self.seed])
@@ -168,6 +169,11 @@ class Record:
     provenance: Provenance
     asked: Annotated[Asked | None, Field(exclude_if=_not_stored)] = None
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits that differ if any digit of the record differs."""
+        return fingerprint(to_dict(self))
+
 
 @dataclass(frozen=True)
 class Records:
@@ -232,18 +238,21 @@ def _check(record: Record) -> None:
         raise Problem(f"correct has {there} bytes for {record.data['val']} images")
 
 
-def read_records(folder: Path) -> Records:
+def read_records(folder: Path, known: Iterable[Record] = ()) -> Records:
     """Read every record in a folder and below it, one per identity, in the order of their paths.
 
-    JSON files of other programs, without any part of a record, are ignored.
+    JSON files of other programs, without any part of a record, are ignored. Those of runs whose
+    records are `known` are not read again.
     """
+    run_folders = {record.identity.run: record for record in known}
     records: dict[str, Record] = {}
     broken: list[str] = []
     for path in sorted(folder.rglob("*.json")):
         if ".aside-" in path.parent.name:  # moved aside when the run was restarted
             continue
         try:
-            record = read_record(path)
+            in_run = path.name == "record.json" and path.parent.parent == folder
+            record = (in_run and run_folders.get(path.parent.name)) or read_record(path)
         except Problem as problem:
             if not _is_foreign(path):
                 broken.append(str(problem))

@@ -262,6 +262,16 @@ class Spec:
         """12 hexadecimal digits that differ if any field differs."""
         return fingerprint(self)
 
+    @cached_property
+    def network_fingerprint(self) -> str:
+        """The same of the network alone."""
+        return fingerprint(self.network)
+
+    @cached_property
+    def recipe_fingerprint(self) -> str:
+        """The same of the recipe alone."""
+        return fingerprint(self.recipe)
+
 
 def to_dict(thing: Any) -> dict:
     """Return a spec or a part of one as plain JSON data, without fields at their default.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from statistics import median
 
@@ -32,14 +32,6 @@ def counts(runs: Mapping[str, int]) -> str:
     if len(usual) < 2:
         return str(usual[0]) if usual else "0"
     return ", ".join(f"{number}: {count}" for number, count in runs.items())
-
-
-def span(runs: Iterable[int]) -> str:
-    """Return the fewest and the most runs of several rows: `3`, or `3 to 5`."""
-    numbers = sorted(set(runs))
-    if len(numbers) < 2:
-        return str(numbers[0]) if numbers else "0"
-    return f"{numbers[0]} to {numbers[-1]}"
 
 
 def signed(number: float | None, decimals: int) -> str:
@@ -110,6 +102,7 @@ def left_out(table: Table) -> set[str]:
 
 
 def notes(table: Table) -> tuple[str, ...]:
-    """Return a table's notes, the diverged runs first."""
+    """Return a table's notes: the diverged runs first, how little the numbers tell last."""
     diverged = ", ".join(f"{row.row} ({row.diverged})" for row in table.rows if row.diverged)
-    return (*([f"† diverged, not averaged: {diverged}"] if diverged else []), *table.notes)
+    first = [f"† diverged, not averaged: {diverged}"] if diverged else []
+    return (*first, *table.notes, *table.precision)

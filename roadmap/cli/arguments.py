@@ -136,6 +136,10 @@ def add_training(parser: Parser) -> None:
         "--images", choices=("auto", "memory", "stream"), default="auto",
         help="hold images in memory, or open them every epoch (default: memory if they fit)",
     )  # fmt: skip
+    parser.add_argument(
+        "--decode", choices=("cpu", "gpu"), default="cpu",
+        help="what decodes JPEG files of training (default cpu; a GPU's pixels differ a little)",
+    )  # fmt: skip
     add_devices(parser)
     parser.add_argument(
         "--nodes", type=positive, default=1, metavar="N",

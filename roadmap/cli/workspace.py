@@ -84,11 +84,16 @@ class Workspace:
         )
 
     @cached_property
+    def known(self) -> Sequence[Record]:
+        """Records that this command has read or made already."""
+        return ()
+
+    @cached_property
     def found(self) -> Records:
         """The records below the folder of runs, and messages about files that are not readable."""
         from roadmap.record import read_records
 
-        return read_records(self.options.runs)
+        return read_records(self.options.runs, self.known)
 
     @cached_property
     def records(self) -> Sequence[Record]:
@@ -124,8 +129,9 @@ class Workspace:
         key = self.options.measure
         return find_measure(key, () if key in MEASURES else self.found.records)
 
-    def forget_records(self) -> None:
-        """Read the folder of runs again when records are next asked for."""
+    def forget_records(self, known: Sequence[Record] = ()) -> None:
+        """Read the folder of runs again when records are next asked for, except those `known`."""
+        vars(self)["known"] = known
         for name in ("found", "records", "collected"):
             vars(self).pop(name, None)
 

@@ -28,10 +28,12 @@ HARSH = (  # every kind of randomness there is: mixup, cutmix, erasing, drop pat
 
 
 def command(images, runs, *more, row="13"):
-    given = [part for each in HARSH for part in ("--set", each)]
+    given = [part for setting in HARSH for part in ("--set", setting)]
+    usual = {"--threads": "1", "--workers": "2", "--images": "stream", "--keep": "last"}
+    given += [part for pair in usual.items() if pair[0] not in more for part in pair]
     return [
         sys.executable, "-m", "roadmap", "train", row, "--data", str(images), "--runs", str(runs),
-        "--threads", "1", "--workers", "2", "--images", "stream", "--keep", "last", *given, *more,
+        *given, *more,
     ]  # fmt: skip
 
 
