@@ -638,6 +638,7 @@ def test_every_table_says_what_is_subtracted_from_what(name, asks, tiny, invente
         assert asks in " ".join(render_verdicts(judged, format).split()), format
 
 
+@pytest.mark.slow
 def test_one_seed_cannot_tell_order_from_noise_and_the_table_says_so(invented):
     study = load_study("orders")
     for seeds, said in ((1, True), (2, False)):
