@@ -123,7 +123,9 @@ class DataSet:
 
 def open_data(source: Source, cache: Path | None = None, progress: Progress = ignore) -> DataSet:
     """Open all splits; `cache` is where generated data is kept, `cache_folder()` if None."""
-    return DataSet(source=source, **source.open(cache, progress))
+    splits = source.open(cache, progress)
+    select = splits.get("select")
+    return DataSet(source=source, train=splits["train"], val=splits["val"], select=select)
 
 
 def held_split(arrays: Arrays, labels: numpy.ndarray) -> Split:
