@@ -57,7 +57,7 @@ class _Variants:
         for variant in roadmaps.values():
             for row in variant:
                 numbers[row.spec.fingerprint].append(row.number)
-        rows = {count: {row.number: row for row in each} for count, each in roadmaps.items()}
+        rows = {count: {row.number: row for row in roadmap} for count, roadmap in roadmaps.items()}
         return cls(roadmaps, rows, dict(numbers))
 
     def numbers_of(self, record: Record) -> list[str]:

@@ -68,7 +68,7 @@ def _run_until_decided(workspace: Workspace, study: Study, pairs: Pairs, jobs: i
     tried = set(pairs)
     code = _say_failures(_run(workspace, pairs, jobs), len(pairs))
     while code in (DONE, FAILED):
-        pairs = next_pairs(workspace.found.records, tried=tried)
+        pairs = next_pairs(workspace.loaded.records, tried=tried)
         if not pairs:
             _show_results(workspace)
             break
@@ -83,7 +83,7 @@ def _requests(workspace: Workspace, pairs: Pairs) -> list[Request]:
 
 
 def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
-    """Train these rows and seeds, those that are not trained yet."""
+    """Train these rows and seeds, except finished ones."""
     options = workspace.options
     requests = _requests(workspace, pairs)
     machine = Machine.shared_by(
