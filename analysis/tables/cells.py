@@ -102,6 +102,7 @@ def left_out(table: Table) -> set[str]:
 
 
 def notes(table: Table) -> tuple[str, ...]:
-    """Return a table's notes, the diverged runs first."""
+    """Return a table's notes: the diverged runs first, how little the numbers tell last."""
     diverged = ", ".join(f"{row.row} ({row.diverged})" for row in table.rows if row.diverged)
-    return (*([f"† diverged, not averaged: {diverged}"] if diverged else []), *table.notes)
+    first = [f"† diverged, not averaged: {diverged}"] if diverged else []
+    return (*first, *table.notes, *table.precision)

@@ -24,6 +24,7 @@ class Source(ABC):
 
     choice: ClassVar[str]  # what a user can give, for messages
     preparation: ClassVar[str] = "reading the images"  # what `open` does, for progress
+    has_select: ClassVar[bool] = False  # whether it has a split for choosing settings
     name: str
 
     @classmethod
@@ -62,7 +63,7 @@ class Source(ABC):
 
     @abstractmethod
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
-        """Return {"train": …, "val": …}. `cache` is where to keep generated data.
+        """Return {"train": …, "val": …} and maybe "select", for choosing settings.
 
-        Without `cache` it is `cache_folder()`.
+        `cache` is where to keep generated data; if it is None, `cache_folder()`.
         """

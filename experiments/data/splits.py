@@ -1,4 +1,4 @@
-"""Data sets, opened: images and labels of a training and a validation split."""
+"""Data sets, opened: images and labels of each split."""
 
 from __future__ import annotations
 
@@ -87,11 +87,12 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """A training and a validation split, opened."""
+    """A training and a validation split, opened; some data sets also have one for selection."""
 
     source: Source
     train: Split
     val: Split
+    select: Split | None = None
     skipped: int = 0  # training images that could not be opened
 
     def hold(self, progress: Progress = ignore) -> DataSet:
@@ -113,15 +114,16 @@ class DataSet:
     def describe(self) -> dict[str, Any]:
         """Return the part of a record that is about data."""
         sizes = {"train": len(self.train), "val": len(self.val)}
+        if self.select is not None:
+            sizes["select"] = len(self.select)
         skipped = {"skipped": self.skipped} if self.skipped else {}
         facts = {"name": self.source.name, "classes": self.source.classes, **sizes, **skipped}
         return facts | self.source.details
 
 
 def open_data(source: Source, cache: Path | None = None, progress: Progress = ignore) -> DataSet:
-    """Open both splits; `cache` is where generated data is kept, `cache_folder()` if None."""
-    splits = source.open(cache, progress)
-    return DataSet(source=source, train=splits["train"], val=splits["val"])
+    """Open all splits; `cache` is where generated data is kept, `cache_folder()` if None."""
+    return DataSet(source=source, **source.open(cache, progress))
 
 
 def held_split(arrays: Arrays, labels: numpy.ndarray) -> Split:

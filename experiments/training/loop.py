@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from experiments.data.check import without_broken
+from experiments.data.pixels import pixel_references
 from experiments.data.splits import DataSet, open_data
 from experiments.host.events import Message, Observer, Preparing
 from experiments.host.log import now
@@ -28,6 +29,7 @@ from experiments.training.checkpoint import (
     position,
 )
 from experiments.training.choices import chosen
+from experiments.training.final import final_accuracies
 from experiments.training.measured_cost import measured_cost
 from experiments.training.optimizer import scaled_rate
 from experiments.training.place import Place
@@ -120,8 +122,9 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         raise Problem(f"the checkpoint in {folder} lacks epochs; use --restart to start over")
     finished = status == "finished"
     final = report.history[-1] if finished else {}
-    field = None
+    field, metrics = None, {}
     if finished:  # on the trainer's device, which the network has left by now
+        metrics = final_accuracies(task, data, trainer.strategy.root_device)
         field = receptive_field(task.validated, data, recipe, trainer.strategy.root_device, say)
     seconds = sum(row["seconds"] for row in report.history) or time.monotonic() - clock
     return Record(
@@ -132,13 +135,14 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         top5=final.get("top5"),
         loss=final.get("loss"),
         correct=report.correct if finished else "",
+        metrics=metrics,
         receptive_field=field,
         macs=costs["macs"],
         params=costs["params"],
         activations=costs["activations"],
         images_per_second=report.images_per_second(),
         wall_seconds=round(seconds, 1),
-        data=data.describe(),
+        data=data.describe() | _references(data, loading, say),
         spec=to_dict(request.spec),
         history=report.history,
         asked=job.asked,
@@ -165,6 +169,17 @@ def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
     if loading.held:
         data = data.hold(partial(preparing, "decoding the images, once"))
     return data, loading
+
+
+def _references(data: DataSet, loading: Loading, say: Say) -> dict[str, object]:
+    """Return what a comparison of pixels gets; it is left out if images are not held in memory."""
+    if not loading.held:
+        return {}
+    try:
+        return {"references": pixel_references(data)}
+    except OSError as fault:  # the cache cannot be written, and the record matters more
+        say(f"no comparison of pixels: {fault}")
+        return {}
 
 
 def _resume(job: Job, images: int, sampler: EpochSampler, say: Say) -> Path | None:

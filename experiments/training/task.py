@@ -57,6 +57,7 @@ class Classification(lightning.LightningModule):
         self.loss_sum, self.loss_count = torch.zeros(()), 0  # of the epoch so far
         self.losses = LossWatch(torch.device("cpu"))
         self.summary: dict[str, float] = {}
+        self.full = 0  # images in the first validation batch
         self.hits: list[Tensor] = []  # of each validation batch, which images are right
         self.correct = torch.empty(0, dtype=torch.bool)
 
@@ -157,12 +158,12 @@ class Classification(lightning.LightningModule):
         """Validate only after steps whose losses are finite."""
         self.check_losses()
         self.sums = torch.zeros(4, device=self.device)  # loss, right first, among five, images
-        self.full = 0  # images in the first batch
+        self.full = 0
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count correct images and sum the loss; labels of NO_IMAGE do not count."""
         images, labels = batch
-        logits = self._logits(images)
+        logits = self.logits(images)
         losses = nn.functional.cross_entropy(
             logits, labels, ignore_index=NO_IMAGE, reduction="none"
         )
@@ -171,7 +172,7 @@ class Classification(lightning.LightningModule):
         self.sums += torch.stack([losses.sum(), first.sum(), among.sum(), (labels >= 0).sum()])
         self.hits.append(first)
 
-    def _logits(self, images: Tensor) -> Tensor:
+    def logits(self, images: Tensor) -> Tensor:
         """Return the logits; a compiled network gets a last, smaller batch filled up with zeros.
 
         Another batch size would make it compile again, and so would a view of another tensor.

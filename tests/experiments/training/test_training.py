@@ -80,6 +80,7 @@ def test_a_run_leaves_one_whole_record(images, tmp_path):
     assert record.identity == asked.identity
     assert record.identity.spec == asked.spec.fingerprint
     assert record.data == {"name": images.name, "classes": 3, "train": 36, "val": 15}
+    assert list(record.metrics) == ["train_top1"]  # this data set has no split for selection
     assert len(record.history) == 2
     last = record.history[-1]
     assert (record.top1, record.top5, record.loss) == (last["top1"], last["top5"], last["loss"])
