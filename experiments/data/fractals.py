@@ -51,7 +51,6 @@ class Fractals(Source):
     preparation = "drawing the fractals"
     name = "fractals"
     version: ClassVar[int] = 1  # part of the fingerprint: another one if any byte changes
-    shapes: ClassVar[Shapes] = staticmethod(draw_shapes)
 
     def __post_init__(self) -> None:
         if min(self.categories, self.train, self.val) < 1 or self.size < 8 or self.seed < 0:
@@ -89,6 +88,11 @@ class Fractals(Source):
         """First instance and number of instances per category of each split."""
         return {"train": (0, self.train), "val": (VALIDATION_START, self.val)}
 
+    @property
+    def shapes(self) -> Shapes:
+        """The function that draws what an image shows in front of its background."""
+        return draw_shapes
+
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
         """Return all splits; they are drawn on first use and kept in `cache`."""
         from experiments.data.splits import held_split
@@ -116,7 +120,6 @@ class ScatteredFractals(Fractals):
     name = "fractals-2"
     has_select = True
     version: ClassVar[int] = 2
-    shapes: ClassVar[Shapes] = staticmethod(scatter_shapes)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -127,6 +130,11 @@ class ScatteredFractals(Fractals):
     def splits(self) -> dict[str, tuple[int, int]]:
         """First instance and number of instances per category of each split."""
         return {**super().splits, "select": (SELECTION_START, self.select)}
+
+    @property
+    def shapes(self) -> Shapes:
+        """The function that draws what an image shows in front of its background."""
+        return scatter_shapes
 
 
 def draw_category(config: Fractals, category: int, start: int, count: int) -> np.ndarray:

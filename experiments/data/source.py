@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from roadmap.errors import Problem
+
 if TYPE_CHECKING:
     from experiments.data.splits import Split
 
@@ -49,6 +51,10 @@ class Source(ABC):
     @abstractmethod
     def images(self) -> int:
         """Number of training images."""
+
+    def check_jpeg(self) -> None:
+        """Raise Problem unless the images are JPEG files, which a GPU can decode."""
+        raise Problem(f"--decode gpu reads JPEG files; data {self.name} has none")
 
     @property
     def details(self) -> dict[str, Any]:

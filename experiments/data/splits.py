@@ -12,7 +12,7 @@ import numpy
 from PIL import Image
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-from experiments.data.files import Samples
+from experiments.data.files import File, Samples
 from experiments.data.images import in_colour, named, open_image
 from experiments.data.source import Progress, Source
 from roadmap.spec import Recipe
@@ -39,6 +39,7 @@ class Split:
     image: Callable[[int], Image.Image]
     labels: numpy.ndarray
     arrays: Arrays | None = None  # (height, width, 3) each, if held in memory
+    files: Sequence[File] | None = None  # if the images are files
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -56,8 +57,10 @@ class Split:
     def only(self, indices: Sequence[int]) -> Split:
         """Return these images alone, in this order."""
         arrays = None if self.arrays is None else [self.arrays[index] for index in indices]
+        files = None if self.files is None else [self.files[index] for index in indices]
         image = partial(_from_some, self.image, tuple(indices))
-        return replace(self, image=image, labels=self.labels[list(indices)], arrays=arrays)
+        labels = self.labels[list(indices)]
+        return replace(self, image=image, labels=labels, arrays=arrays, files=files)
 
     @cached_property
     def bytes(self) -> int:
@@ -120,7 +123,9 @@ class DataSet:
 
 def open_data(source: Source, cache: Path | None = None, progress: Progress = ignore) -> DataSet:
     """Open all splits; `cache` is where generated data is kept, `cache_folder()` if None."""
-    return DataSet(source=source, **source.open(cache, progress))
+    splits = source.open(cache, progress)
+    select = splits.get("select")
+    return DataSet(source=source, train=splits["train"], val=splits["val"], select=select)
 
 
 def held_split(arrays: Arrays, labels: numpy.ndarray) -> Split:
@@ -131,7 +136,8 @@ def held_split(arrays: Arrays, labels: numpy.ndarray) -> Split:
 def split_of_files(samples: Samples) -> Split:
     """Return a split whose images are opened one by one."""
     labels = numpy.array([label for _, label in samples])
-    return Split(image=partial(_from_file, samples), labels=labels)
+    files = [file for file, _ in samples]
+    return Split(image=partial(_from_file, samples), labels=labels, files=files)
 
 
 def _from_array(images: Arrays, index: int) -> Image.Image:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as lightning
 import torch
@@ -21,7 +20,7 @@ from experiments.host.machine import Machine
 from experiments.host.signals import PATIENCE, STOP
 from experiments.job import Job
 from experiments.loading.loaders import Loading, choose_loading, evaluation_loader, train_loader
-from experiments.loading.samplers import Share
+from experiments.loading.samplers import EpochSampler, Share
 from experiments.training.checkpoint import (
     CheckpointCallback,
     check_identity,
@@ -67,11 +66,12 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     costs = _cost(request.spec, network)
     device = torch.device("cuda", place.local) if torch.cuda.is_available() else torch.device("cpu")
     loader = train_loader(data, recipe, request.seed, share=share, loading=loading, device=device)
+    sampler: EpochSampler = loader.sampler  # type: ignore[assignment]
     task = Classification(
         network,
         recipe,
         classes=data.source.classes,
-        steps_per_epoch=loader.sampler.steps,
+        steps_per_epoch=sampler.steps,
         seed=request.seed,
         share=share,
         compiled=bool(machine.compile),
@@ -90,7 +90,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     )
     callbacks: list[lightning.Callback] = [report, save] if place.rank == 0 else [save]
     trainer = make_trainer(recipe.epochs, machine, place, callbacks)
-    last = _resume(job, len(data.train), loader.sampler, say)
+    last = _resume(job, len(data.train), sampler, say)
     if place.rank == 0:
         say(_plan(recipe, machine, share, loading))
     status = "finished"
@@ -137,7 +137,9 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         correct=report.correct if finished else "",
         metrics=metrics,
         receptive_field=field,
-        **costs,
+        macs=costs["macs"],
+        params=costs["params"],
+        activations=costs["activations"],
         images_per_second=report.images_per_second(),
         wall_seconds=round(seconds, 1),
         data=data.describe() | _references(data, loading, say),
@@ -169,7 +171,7 @@ def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
     return data, loading
 
 
-def _references(data: DataSet, loading: Loading, say: Say) -> dict[str, Any]:
+def _references(data: DataSet, loading: Loading, say: Say) -> dict[str, object]:
     """Return what a comparison of pixels gets; it is left out if images are not held in memory."""
     if not loading.held:
         return {}
@@ -180,11 +182,11 @@ def _references(data: DataSet, loading: Loading, say: Say) -> dict[str, Any]:
         return {}
 
 
-def _resume(job: Job, images: int, sampler: Any, say: Say) -> Path | None:
+def _resume(job: Job, images: int, sampler: EpochSampler, say: Say) -> Path | None:
     """Return the checkpoint to resume from, after checking it, and move the sampler there."""
-    if (found := newest(job.folder, say)) is None:
+    if (checkpoint := newest(job.folder, say)) is None:
         return None
-    path, saved = found
+    path, saved = checkpoint
     check_identity(saved, job.request.identity, path)
     check_images(saved, images, path)
     epoch, micro_batches = position(saved)
