@@ -134,8 +134,9 @@ def command_lines():
     for option, wrong in {
         "--seed": ("-1", "x", "1.5", ""), "--threads": ("0", "-2", "two"), "--workers": ("-1", "x"),
         "--devices": ("0", "x"), "--nodes": ("0",), "--accumulate": ("0", "1.5"),
-        "--precision": ("16", "fp8"), "--images": ("disk",), "--decode": ("tpu",), "--broken": ("ignore",),
-        "--save-every": ("-1", "nan", "inf", "x"), "--data": ("nowhere", "wds", "x/y"),
+        "--precision": ("16", "fp8"), "--images": ("disk",), "--decode": ("tpu",),
+        "--broken": ("ignore",), "--save-every": ("-1", "nan", "inf", "x"),
+        "--data": ("nowhere", "wds", "x/y"),
         "--roadmap": ("tinny", "x.yaml"), "--steps": ("none.py",),
         "--set": ("recipe", "recipe.epochs=x", "=3", "recipe.x=1", "a.b.c=1"),
     }.items():  # fmt: skip
