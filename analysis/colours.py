@@ -19,6 +19,16 @@ COLOURS = {
     "reference": "#222222",
 }
 
+# Of each kind of layer, in figures of cost and in diagrams of blocks.
+KINDS = {
+    "k×k": "#77AADD",
+    "1×1": "#1B3563",
+    "depthwise": "#EE8866",
+    "classifier": "#BBCC33",
+    "norms, scales": "#BBBBBB",
+    "own operations": "#AA4499",
+}
+
 
 def colour(group: str) -> str:
     """Return the colour of a design group; that of `own steps` for a group of the user's."""

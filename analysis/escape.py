@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from roadmap.visible import visible
+from roadmap.errors import visible
 
 # A backslash before punctuation, marks that pair up, a tag, an entity, an underscore at an edge.
 _INLINE = re.compile(
@@ -39,14 +39,14 @@ _SPECIAL = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
 
 def markdown(text: str) -> str:
     """Return text that Markdown shows as it is, in a table's cell or in an item of a list."""
-    escaped = _INLINE.sub(lambda found: f"\\{found[0]}", visible(text))
+    escaped = _INLINE.sub(lambda match: f"\\{match[0]}", visible(text))
     return _START.sub(_escape_start, escaped)
 
 
-def _escape_start(found: re.Match[str]) -> str:
-    if found[1].isdigit():
-        return f"{found[0]}\\"
-    return f"{found[0][:-1]}\\{found[1]}"
+def _escape_start(match: re.Match[str]) -> str:
+    if match[1].isdigit():
+        return f"{match[0]}\\"
+    return f"{match[0][:-1]}\\{match[1]}"
 
 
 def latex(text: str) -> str:
@@ -62,8 +62,3 @@ def _latex_sign(sign: str) -> str:
                   if not unicodedata.combining(part)]  # fmt: skip
     ascii_only = "".join(decomposed).encode("ascii", "replace").decode()
     return "".join(_SPECIAL.get(part, part) for part in ascii_only)
-
-
-def figure(text: str) -> str:
-    """Return text that matplotlib draws as it is: a dollar sign starts no formula."""
-    return visible(text).replace("$", r"\$")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.choosing import choose
 from roadmap.errors import Problem
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
@@ -25,7 +26,8 @@ class Selection:
     """Runs on one data set, by row number and by (`timm:` name, spec), and notes on the others.
 
     `roadmap` has the number of classes of the data. `sizes` says in words how large the data set
-    is, and is empty if there are no runs.
+    is, and is empty if there are no runs. If the roadmap has a choice, `rows` are the runs at the
+    `chosen` value (`05@0.004` for row 05), and `candidates` those at all values.
     """
 
     roadmap: Roadmap
@@ -34,6 +36,8 @@ class Selection:
     rows: dict[str, tuple[Record, ...]]
     references: dict[tuple[str, str], tuple[Record, ...]]
     notes: tuple[str, ...]
+    candidates: dict[str, tuple[Record, ...]] = field(default_factory=dict)
+    chosen: dict[str, str] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[Record]:
@@ -54,10 +58,12 @@ class _Variants:
     def of(cls, roadmap: Roadmap, records: Iterable[Record]) -> _Variants:
         roadmaps = {count: roadmap.with_classes(count) for count in set(map(classes, records))}
         numbers: dict[str, list[str]] = defaultdict(list)
-        for variant in roadmaps.values():
-            for row in variant:
-                numbers[row.spec.fingerprint].append(row.number)
-        rows = {count: {row.number: row for row in each} for count, each in roadmaps.items()}
+        rows: dict[int, dict[str, Row]] = {}
+        for count, variant in roadmaps.items():
+            candidates = [one for row in variant for one in variant.candidates(row)]
+            rows[count] = {candidate.number: candidate for candidate in candidates}
+            for candidate in candidates:
+                numbers[candidate.spec.fingerprint].append(candidate.number)
         return cls(roadmaps, rows, dict(numbers))
 
     def numbers_of(self, record: Record) -> list[str]:
@@ -109,13 +115,17 @@ def select(
         for number in variants.numbers_of(record):
             rows[number].append(record)
     example = next(iter(fitting or mine), None)
+    fitted = variants.roadmaps[classes(example)] if example else roadmap
+    chosen = choose(fitted, rows)
     return Selection(
-        roadmap=variants.roadmaps[classes(example)] if example else roadmap,
+        roadmap=chosen.roadmap,
         data=data_name(mine[0]) if mine else name,
         sizes=_sizes(example.data) if example else "",
-        rows={number: tuple(rows[number]) for number in rows},
+        rows=chosen.rows,
         references={key: tuple(references[key]) for key in sorted(references)},
-        notes=(*notes, *versions),
+        notes=(*notes, *versions, *chosen.notes),
+        candidates={key: tuple(rows[key]) for key in rows} if roadmap.choose else {},
+        chosen=chosen.numbers,
     )
 
 
@@ -123,9 +133,10 @@ def named(roadmap: Roadmap, selection: Selection) -> dict[str, Record]:
     """Return each selected run once, under a name that tells what it is: `05-width-seed0`."""
     names: dict[str, Record] = {}
     seen: set[str] = set()
-    for row in roadmap:
+    groups = selection.candidates or selection.rows
+    for row in (one for own in roadmap for one in roadmap.candidates(own)):
         name = f"{row.number}-{row.step}" if row.number[0].isdigit() else row.number
-        for run in selection.rows.get(row.number, ()):
+        for run in groups.get(row.number, ()):
             if run.identity.run not in seen:
                 seen.add(run.identity.run)
                 names[f"{_plain(name)}-seed{run.identity.seed}"] = run

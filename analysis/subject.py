@@ -13,7 +13,7 @@ from analysis.verdicts.study import judge_study
 from analysis.verdicts.verdict import Judged
 from roadmap.record import Record
 from roadmap.rows import Roadmap
-from roadmap.spec import fingerprint, to_dict
+from roadmap.spec import fingerprint
 from steps.studies.load import load_study
 from steps.studies.study import Study
 
@@ -72,7 +72,7 @@ class Subject:
     def runs(self) -> str:
         """The number of runs and their fingerprint, which changes with any digit of a record."""
         records = named(self.roadmap, self.selection).values()
-        contents = sorted(fingerprint(to_dict(record)) for record in records)
+        contents = sorted(record.fingerprint for record in records)
         return f"{len(contents)} runs {fingerprint(contents)}"
 
     @property

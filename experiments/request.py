@@ -22,7 +22,7 @@ from experiments.settings import Plain, Settings
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from roadmap.record import Identity, Label, Record, read_record
-from roadmap.spec import Reference, Spec, fingerprint
+from roadmap.spec import Reference, Spec
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,8 +66,8 @@ class Request(Plain):
         """The fingerprints and the seed, which tell this run from every other."""
         return Identity(
             spec=self.spec.fingerprint,
-            network=fingerprint(self.spec.network),
-            recipe=fingerprint(self.spec.recipe),
+            network=self.spec.network_fingerprint,
+            recipe=self.spec.recipe_fingerprint,
             data=self.settings.source.fingerprint,
             seed=self.seed,
         )
@@ -88,6 +88,8 @@ class Request(Plain):
         """Raise Problem for errors that can be seen before anything is opened or built."""
         share = Share(world=machine.world, accumulate=machine.accumulate)
         check_batch(self.spec.recipe.batch, self.settings.source.images, share)
+        if machine.decode == "gpu":
+            self.settings.source.check_jpeg()
         runs = self.settings.runs
         for folder in (runs, *runs.parents):
             if folder.is_symlink() and not folder.exists():

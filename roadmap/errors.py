@@ -56,16 +56,18 @@ def shortened(text: str, longest: int = 80) -> str:
 
 def escaped(text: str) -> str:
     """Return the text with control characters and line breaks as escapes, such as `\\x1b`."""
-    if text.isprintable():
-        return text
-    return "".join(
-        _escape(character) if _is_control(character) else character for character in text
-    )
+    return "".join(map(_shown, text))
 
 
-def _is_control(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+def visible(text: str) -> str:
+    """Return the same with white space, line breaks too, as spaces: a class name or a title.
+
+    It can then neither start a new line nor send commands to a terminal.
+    """
+    return escaped("".join(" " if sign.isspace() else sign for sign in text))
 
 
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+def _shown(sign: str) -> str:
+    if sign.isprintable() or unicodedata.category(sign) == "Zs":
+        return sign
+    return sign.encode("unicode_escape").decode("ascii")

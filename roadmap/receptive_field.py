@@ -17,7 +17,7 @@ from roadmap.spec import Positive, value
 LARGEST = 2.0**15
 
 
-@value
+@value(strict=True)
 class ReceptiveField:
     """The share of the gradient of the last feature map's center in each cell of the input.
 

@@ -10,10 +10,11 @@ import base64
 import dataclasses
 import json
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
@@ -21,21 +22,12 @@ from pydantic import Field
 from roadmap.errors import Problem, quoted
 from roadmap.files import put_text, read_text
 from roadmap.receptive_field import ReceptiveField
-from roadmap.spec import fingerprint, from_json
+from roadmap.spec import fingerprint, from_json, to_dict, value
 
-T = TypeVar("T")
 MOST_BYTES = 256_000_000  # of a record: a history can have a million epochs
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(Field,))
-def value(cls: type[T]) -> type[T]:
-    """Make a class a frozen value of a record: no unknown keys, finite numbers."""
-    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
-    made: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)(cls)
-    return made
-
-
-@value
+@value(strict=False)
 class Identity:
     """What tells a run from all others; fingerprints have 12 hexadecimal digits."""
 
@@ -45,13 +37,13 @@ class Identity:
     data: str
     seed: int
 
-    @property
+    @cached_property
     def run(self) -> str:
         """The name of the run's folder, made from the spec, the data and the seed."""
         return fingerprint([self.spec, self.data, self.seed])
 
 
-@value
+@value(strict=False)
 class Label:
     """The row that a run was started as: for people, not for finding the run."""
 
@@ -62,7 +54,7 @@ class Label:
     group: str
 
 
-@value
+@value(strict=False)
 class Provenance:
     """How, when and on which machine a run was made; times are UTC, ISO 8601.
 
@@ -87,7 +79,7 @@ class Provenance:
     versions: dict[str, str]
 
 
-@value
+@value(strict=False)
 class Asked:
     """What the command that started a run asked for.
 
@@ -145,7 +137,7 @@ def _option(word: str) -> tuple[str, ...]:
     return (name, text) if equals and name.startswith("--") else (word,)
 
 
-@value
+@value(strict=False)
 class Record:
     """One run. Accuracies are percentages of the last epoch, never of the best.
 
@@ -176,6 +168,11 @@ class Record:
     history: list[dict[str, float]]
     provenance: Provenance
     asked: Annotated[Asked | None, Field(exclude_if=_not_stored)] = None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits that differ if any digit of the record differs."""
+        return fingerprint(to_dict(self))
 
 
 @dataclass(frozen=True)
@@ -241,18 +238,21 @@ def _check(record: Record) -> None:
         raise Problem(f"correct has {there} bytes for {record.data['val']} images")
 
 
-def read_records(folder: Path) -> Records:
+def read_records(folder: Path, known: Iterable[Record] = ()) -> Records:
     """Read every record in a folder and below it, one per identity, in the order of their paths.
 
-    JSON files of other programs, without any part of a record, are ignored.
+    JSON files of other programs, without any part of a record, are ignored. Those of runs whose
+    records are `known` are not read again.
     """
+    run_folders = {record.identity.run: record for record in known}
     records: dict[str, Record] = {}
     broken: list[str] = []
     for path in sorted(folder.rglob("*.json")):
         if ".aside-" in path.parent.name:  # moved aside when the run was restarted
             continue
         try:
-            record = read_record(path)
+            in_run = path.name == "record.json" and path.parent.parent == folder
+            record = (in_run and run_folders.get(path.parent.name)) or read_record(path)
         except Problem as problem:
             if not _is_foreign(path):
                 broken.append(str(problem))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from roadmap.choice import Choice
 from roadmap.cost import cost
 from roadmap.edit import edit_network
 from roadmap.errors import Problem, unknown
@@ -63,7 +64,8 @@ class Row:
 class Roadmap:
     """An ordered path of rows; `roadmap["05"]`, `roadmap["width"]` and iteration give rows.
 
-    `paper` names the paper's table to compare with; `data` is the default data set.
+    `paper` names the paper's table to compare with; `data` is the default data set. With `choose`,
+    each row is trained at several values of a field, and the best one counts.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Roadmap:
     paper: str | None
     data: str | None
     rows: tuple[Row, ...]
+    choose: Choice | None = None
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -80,12 +83,35 @@ class Roadmap:
         for row in self.rows:
             if wanted == row.number or (wanted == row.step and not row.is_branch):
                 return row
+            if "@" in key and key.startswith(f"{row.number}@"):
+                for candidate in self.candidates(row):
+                    if candidate.number == key:
+                        return candidate
         names = [row.step for row in self.rows if not row.is_branch]
         numbers = [row.number for row in self.rows]
         for number in numbers:
             if number.endswith(f"-{key}"):
                 raise Problem(f"unknown row of roadmap {self.name!r}: {key!r}; use {number!r}")
         raise unknown(f"row of roadmap {self.name!r}:", key, [*numbers, *names])
+
+    def candidates(self, row: Row) -> tuple[Row, ...]:
+        """Return a row at each value of the choice, as `05@0.004`; the row itself without one."""
+        made = self.choose.specs(row.spec) if self.choose else {}
+        return tuple(
+            replace(row, number=f"{row.number}@{value}", spec=spec) for value, spec in made.items()
+        ) or (row,)
+
+    def trials(self, key: str) -> tuple[str, ...]:
+        """Return the numbers of a row's candidates; a candidate is its own only trial."""
+        row = self[key]
+        own = any(row.number == other.number for other in self.rows)
+        return tuple(one.number for one in self.candidates(row)) if own else (row.number,)
+
+    def checked_choice(self) -> Roadmap:
+        """Return this roadmap; a Problem if the field of the choice has no effect in any row."""
+        if self.choose and all(len(self.candidates(row)) < 2 for row in self):
+            raise Problem(f"choose: {self.choose.field} has no effect in any row")
+        return self
 
     def changed(self, change: Callable[[Spec], Spec]) -> Roadmap:
         """Return a copy with `change` applied to every row's spec; a Problem names the row."""
@@ -103,7 +129,8 @@ class Roadmap:
         """Return a copy with fields of every spec set by dotted key: `{"recipe.epochs": 3}`.
 
         A row in which a field has no effect keeps its own: momentum is for SGD and not for AdamW.
-        Raises Problem if a field has no effect in any row.
+        Setting the field of the choice ends the choice. Raises Problem if a field has no effect in
+        any row.
         """
         if not settings:
             return self
@@ -118,7 +145,8 @@ class Roadmap:
         for key in settings:
             if key not in taken:
                 raise idle(self.rows[-1].spec, settings, key)
-        return changed
+        chosen = self.choose is not None and self.choose.field not in settings
+        return replace(changed, choose=self.choose if chosen else None)
 
     def with_classes(self, classes: int) -> Roadmap:
         """Return a copy whose classifiers have this many classes."""

@@ -70,14 +70,17 @@ Word = Annotated[str, Field(max_length=1000)]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(Field,))
-def value(cls: type[T]) -> type[T]:
-    """Make a class a frozen, validated value: strict types, no unknown keys, finite numbers."""
-    config = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-    made: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)(cls)
+def value(*, strict: bool) -> Callable[[type[T]], type[T]]:
+    """Make a class a frozen, validated value: no unknown keys, finite numbers.
+
+    If `strict`, a number is never made from text, nor a tuple from a list.
+    """
+    config = pydantic.ConfigDict(extra="forbid", strict=strict, allow_inf_nan=False)
+    made: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)
     return made
 
 
-@value
+@value(strict=True)
 class Convolution:
     """One convolution unit: a convolution, an optional norm, an optional activation."""
 
@@ -93,7 +96,7 @@ class Convolution:
             raise ValueError(f"kernel {self.kernel} is even; a block's kernels are odd: 1, 3, 5, …")
 
 
-@value
+@value(strict=True)
 class Operation:
     """A user's own operation inside a block: (channels, height, width) in, the same out.
 
@@ -114,7 +117,7 @@ class Operation:
 Unit = Convolution | Operation
 
 
-@value
+@value(strict=True)
 class Block:
     """A residual block: units on the branch, a shortcut, an activation after the addition.
 
@@ -131,7 +134,7 @@ class Block:
             raise ValueError("a block needs a convolution among its units")
 
 
-@value
+@value(strict=True)
 class Stage:
     """`depth` equal blocks at one resolution; `width` is the narrow width in channels."""
 
@@ -140,7 +143,7 @@ class Stage:
     block: Block
 
 
-@value
+@value(strict=True)
 class Stem:
     """The first convolution, as wide as the first stage; `final_norm` is the stem's last layer."""
 
@@ -153,7 +156,7 @@ class Stem:
     final_norm: Norm | None = None
 
 
-@value
+@value(strict=True)
 class Downsampling:
     """A norm and a strided convolution of their own before every stage except the first."""
 
@@ -162,7 +165,7 @@ class Downsampling:
     bias: bool = True
 
 
-@value
+@value(strict=True)
 class Network:
     """A whole network: stem, stages, global average pool, `head_norm`, linear classifier.
 
@@ -181,7 +184,7 @@ class Network:
     classes: Classes = 1000
 
 
-@value
+@value(strict=True)
 class Reference:
     """A timm model in place of a network: a reference row (`timm:swin_tiny…`)."""
 
@@ -190,7 +193,7 @@ class Reference:
     drop_path: BelowOne = 0.0
 
 
-@value
+@value(strict=True)
 class Recipe:
     """How a network is trained. Learning rates are for a batch of `base_batch` images.
 
@@ -247,7 +250,7 @@ class Recipe:
             raise ValueError(f"crop_scale {list(self.crop_scale)} must rise and stay above 0")
 
 
-@value
+@value(strict=True)
 class Spec:
     """A network and its recipe: all of a run except its data and its seed."""
 
@@ -258,6 +261,16 @@ class Spec:
     def fingerprint(self) -> str:
         """12 hexadecimal digits that differ if any field differs."""
         return fingerprint(self)
+
+    @cached_property
+    def network_fingerprint(self) -> str:
+        """The same of the network alone."""
+        return fingerprint(self.network)
+
+    @cached_property
+    def recipe_fingerprint(self) -> str:
+        """The same of the recipe alone."""
+        return fingerprint(self.recipe)
 
 
 def to_dict(thing: Any) -> dict:

@@ -14,19 +14,24 @@ BOTTLENECK = Block(
 
 
 def resnet(
-    recipe: Recipe, *, depths: tuple[int, ...], width: int = 64, classes: int = 1000
+    recipe: Recipe,
+    *,
+    depths: tuple[int, ...],
+    width: int = 64,
+    max_pool: bool = True,
+    classes: int = 1000,
 ) -> Spec:
     """Start from a ResNet with the old recipe.
 
     He et al., "Deep residual learning for image recognition", in the version with the stride on the
-    3×3 convolution. The stem is a 7×7 stride-2 convolution and a max-pool. The stages have
-    bottleneck blocks: 1×1 narrow, 3×3 narrow, 1×1 wide, each with BatchNorm and ReLU. The width
-    doubles from stage to stage.
+    3×3 convolution. The stem is a 7×7 stride-2 convolution and a max-pool (small images can do
+    without: `max_pool=False`). The stages have bottleneck blocks: 1×1 narrow, 3×3 narrow, 1×1 wide,
+    each with BatchNorm and ReLU. The width doubles from stage to stage.
     """
     stages = (
         Stage(depth=depth, width=width * 2**index, block=BOTTLENECK)
         for index, depth in enumerate(depths)
     )
-    stem = Stem(kernel=7, stride=2, norm="batch", activation="relu", max_pool=True)
+    stem = Stem(kernel=7, stride=2, norm="batch", activation="relu", max_pool=max_pool)
     network = Network(stem=stem, stages=tuple(stages), classes=classes)
     return Spec(network=network, recipe=recipe)

@@ -108,6 +108,18 @@ def test_a_file_named_in_a_file_is_looked_for_from_its_folder(tmp_path, monkeypa
     assert load_study("deep/study.yaml", roadmap="deep/mine.yaml").base.name == "mine"
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)", FILES))))
-def test_links_lead_somewhere(link):
-    assert (ROOT / "docs" / link).exists()
+PAGES = [
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "results/README.md",
+]
+LINKS = [
+    (page.relative_to(ROOT), link)
+    for page in PAGES
+    for link in sorted(set(re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))))
+]
+
+
+@pytest.mark.parametrize(("page", "link"), LINKS, ids=str)
+def test_links_lead_somewhere(page, link):
+    assert (ROOT / page).parent.joinpath(link).exists()

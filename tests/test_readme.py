@@ -22,6 +22,7 @@ from steps.studies.load import load_study
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PERFORMANCE = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 PYTHON, OWN_STEP = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 (OWN_ROADMAP,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
@@ -51,10 +52,12 @@ def test_own_roadmap_and_own_step_are_short_and_run(tmp_path):
 
 
 def test_the_table_is_that_of_the_committed_records():
-    found = read_records(ROOT / "results" / "tiny")
+    folder = ROOT / "results" / "tiny"
+    found = read_records(folder)
     assert not found.broken
     table = render(tabulate(load_roadmap("tiny"), found.records), "md")
-    assert table.strip() in README
+    assert table == (folder / "table.md").read_text(encoding="utf-8").strip()
+    assert "(results/tiny/table.md)" in README
 
 
 def test_figures_of_the_real_images_are_those_of_the_committed_records():
@@ -87,6 +90,9 @@ def test_verdicts_in_words_are_those_of_the_committed_records():
         29.0,
         42.7,
     )
+    text = " ".join(README.split())
+    assert "`fewer_activations` adds 35.9 points (95 % interval +29.0 to +42.7)" in text
+    assert len(found) == 16 and "Six of sixteen steps are decided." in text
     three = [run for run in records if run.identity.seed < 3]
     judged = judge_study(load_study("path"), three).verdicts
     assert [each.step for each in judged if each.p < 0.05] == ["depthwise", "width"]
@@ -181,8 +187,8 @@ def test_the_menu_tells_the_truth():
         assert re.search(rf"^{target}(-%)?:", makefile, re.MULTILINE), target
 
 
-BENCH = {  # a line of README's table: where its figures stand, and how they are written
-    "without augmentation": (
+BENCH = {  # a line of docs/performance.md: where its figures stand, and how they are written
+    "13 without augmentation": (
         "loop-cost-growth-step", "loop", "{:.2f}",
         [f"row {row}, plain: runner / bare loop" for row in ("01", "08", "13")]),
     "with the enhanced recipe": (
@@ -191,22 +197,22 @@ BENCH = {  # a line of README's table: where its figures stand, and how they are
     "augmentation costs": (
         "loop-cost-growth-step", "loop", "{:.2f}",
         [f"row {row}: augmentation costs, plain / enhanced" for row in ("01", "08", "13")]),
-    "held in memory over": ("all", "augmentation", "{:.2f}", ["augmentation: held / timm's"]),
+    "augmentation of held": ("all", "augmentation", "{:.2f}", ["augmentation: held / timm's"]),
     "`test_convnext`": ("all", "peer", "{:.2f}",
                         [f"test_convnext{each}: train.py / ours" for each in ("", "2")]),
     "`convnext_atto`": ("all", "peer", "{:.2f}", ["convnext_atto: train.py / ours"]),
-    "fvcore's time": ("loop-cost-growth-step", "cost", "{:.0f}",
+    "fvcore / ours": ("loop-cost-growth-step", "cost", "{:.0f}",
                       ["fvcore / ours, calls", "fvcore / ours, processes"]),
     "costs of 34 rows, as": ("loop-cost-growth-step", "cost", "{:.2f}",
                              ["cost of 34 rows, a process"]),
     "nothing to do |": ("all", "commands", "{:.1f}", ["roadmap run, nothing to do"]),
-    "peak memory": ("all", "commands", "{:.0f}",
+    "their peak memory": ("all", "commands", "{:.0f}",
                     ["roadmap --help: peak memory", "roadmap run, nothing to do: peak memory"]),
     "of 1, 2, 4 rows": (
         "loop-cost-growth-step", "growth", "{:.1f}",
         [f"path of {rows} rows × {seeds} seeds" for rows, seeds in
          ((1, 1), (2, 1), (4, 1), (1, 2), (1, 4))]),
-    "side by side, time": ("all", "jobs", "{:.2f}", ["two runs: in turn / side by side"]),
+    "two runs in turn": ("all", "jobs", "{:.2f}", ["two runs: in turn / side by side"]),
 }  # fmt: skip
 
 
@@ -215,7 +221,7 @@ def test_figures_of_speed_are_those_of_the_committed_benchmark(line):
     file, section, written, names = BENCH[line]
     saved = json.loads((ROOT / "results" / "bench" / f"{file}.json").read_text(encoding="utf-8"))
     medians = {each["name"]: each["median"] for each in saved["found"][section]}
-    (row,) = [each for each in README.splitlines() if each.startswith("|") and line in each]
+    (row,) = [each for each in PERFORMANCE.splitlines() if each.startswith("|") and line in each]
     figures = row.split("|")[2]
     for name in names:
         assert re.search(rf"(?<![\d.]){re.escape(written.format(medians[name]))}(?!\d)", figures)

@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
 
-from analysis.colours import PAPER
+from analysis.colours import KINDS, PAPER
 from analysis.figures.layer_boxes import Box
-from analysis.figures.sheet.kinds import KINDS
 from analysis.figures.sheet.style import FAINT, INK
 from analysis.figures.sheet.text import fitted
 

@@ -19,8 +19,9 @@ from analysis.figures.history import COMPARED, MOST, drawn_epochs, histories, hi
 from analysis.figures.sheet.layout import heading, inches, placed, type_of
 from analysis.figures.sheet.style import FAINT, GRID, TYPE, Drawing, applied, width_of
 from analysis.figures.sheet.text import called, fitting, fitting_size
-from analysis.measures import Measure
+from analysis.measures import TOP1, Measure
 from analysis.notes import recipes, sentences
+from analysis.precision import precision
 from analysis.selection import Selection
 from analysis.subject import Subject
 from analysis.tables.cells import counts
@@ -149,9 +150,10 @@ def _summary(subject: Subject, curves: Curves, title: str) -> str:
 
 
 def _details(subject: Subject, key: str) -> str:
+    told = precision(subject.selection.rows, TOP1) if key == TOP1.key else ()
     return (
         "Line: mean over finished runs; band: the smallest to the largest of them; grey: the row "
         f"that this one starts from. Of runs of more than {MOST} epochs, every second, third … is "
         f"drawn. Recipe: {recipes(subject.fitted)}. {COMPARED.get(key, '')} "
-        f"{sentences(subject.selection.notes)}"
+        f"{sentences([*subject.selection.notes, *told])}"
     )

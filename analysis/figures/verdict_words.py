@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.notes import sentences
-from analysis.tables.cells import span
+from analysis.notes import sentences, span
 from analysis.verdicts.verdict import ALPHA, Judged, Verdict
 
 WITHIN = "no difference larger than "

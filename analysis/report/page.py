@@ -24,8 +24,8 @@ from analysis.tables.cells import notes
 from analysis.tables.latex import document
 from analysis.tables.render import render
 from analysis.tables.verdict_table import render_verdicts
+from roadmap.errors import visible
 from roadmap.files import put_text
-from roadmap.visible import visible
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from statistics import median
 
@@ -11,7 +11,7 @@ from analysis.tables.table import Table, TableRow
 MISSING = "–"
 
 
-def accuracy(mean: float, std: float | None = None, n: int | None = None, decimals: int = 1) -> str:
+def accuracy(mean: float, std: float | None, n: int | None = None, *, decimals: int) -> str:
     """Return `82.1 ± 0.3 (3)`: mean, sample standard deviation if known, number of runs."""
     text = f"{mean:.{decimals}f}"
     if std is not None:
@@ -23,7 +23,7 @@ def result(row: TableRow, decimals: int) -> str:
     """Return a row's mean over finished runs, or how many diverged if none finished."""
     if row.mean is None:
         return f"diverged ({row.diverged})" if row.diverged else MISSING
-    return accuracy(row.mean, row.std, row.n, decimals)
+    return accuracy(row.mean, row.std, row.n, decimals=decimals)
 
 
 def counts(runs: Mapping[str, int]) -> str:
@@ -32,14 +32,6 @@ def counts(runs: Mapping[str, int]) -> str:
     if len(usual) < 2:
         return str(usual[0]) if usual else "0"
     return ", ".join(f"{number}: {count}" for number, count in runs.items())
-
-
-def span(runs: Iterable[int]) -> str:
-    """Return the fewest and the most runs of several rows: `3`, or `3 to 5`."""
-    numbers = sorted(set(runs))
-    if len(numbers) < 2:
-        return str(numbers[0]) if numbers else "0"
-    return f"{numbers[0]} to {numbers[-1]}"
 
 
 def signed(number: float | None, decimals: int) -> str:
@@ -110,6 +102,7 @@ def left_out(table: Table) -> set[str]:
 
 
 def notes(table: Table) -> tuple[str, ...]:
-    """Return a table's notes, the diverged runs first."""
+    """Return a table's notes: the diverged runs first, how little the numbers tell last."""
     diverged = ", ".join(f"{row.row} ({row.diverged})" for row in table.rows if row.diverged)
-    return (*([f"† diverged, not averaged: {diverged}"] if diverged else []), *table.notes)
+    first = [f"† diverged, not averaged: {diverged}"] if diverged else []
+    return (*first, *table.notes, *table.precision)

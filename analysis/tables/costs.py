@@ -6,9 +6,9 @@ import textwrap
 from typing import Any
 
 from roadmap.cost import cost
+from roadmap.errors import visible
 from roadmap.paper import CLASSES, IMAGE_SIZE, TABLES, UNREACHABLE, printed
 from roadmap.rows import Roadmap, Row
-from roadmap.visible import visible
 
 
 def cost_rows(roadmap: Roadmap, image_size: int | None = None) -> list[dict[str, Any]]:

@@ -6,9 +6,9 @@ import textwrap
 
 from analysis.tables.cells import signed
 from analysis.tables.costs import cost_rows
+from roadmap.errors import visible
 from roadmap.rows import Roadmap, Row
 from roadmap.text import difference, meaningful
-from roadmap.visible import visible
 
 WIDTH = 80
 

@@ -1,4 +1,4 @@
-"""The table of a roadmap: one row per step, averaged over seeds, beside the paper's numbers."""
+"""The table of a roadmap: one row per step, averaged over seeds, next to the paper's numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from statistics import fmean, median, stdev
 
 from analysis.measures import TOP1, Measure
 from analysis.notes import finished, mixtures, recipes, skipped
+from analysis.precision import precision
 from analysis.selection import Selection, select
 from roadmap.cost import cost
 from roadmap.paper import printed
@@ -48,11 +49,13 @@ class TableRow:
 class Table:
     """The rows of a roadmap, then reference rows; `notes` say what was left out or is mixed.
 
+    `precision` says how little the accuracies can tell.
     `sizes` (of the data) and `recipe` are in words, for captions; `legend` explains the columns.
     """
 
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()
+    precision: tuple[str, ...] = ()
     title: str = ""
     data: str | None = None
     sizes: str = ""
@@ -91,6 +94,7 @@ def tabulate(
     return Table(
         rows=(*rows.values(), *references),
         notes=(*selection.notes, *notes),
+        precision=precision(selection.rows, measure),
         legend=_legend(selection.roadmap),
         title=roadmap.title,
         data=selection.data,

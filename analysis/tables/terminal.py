@@ -16,7 +16,7 @@ from analysis.colours import colour as colour_of
 from analysis.measures import Measure
 from analysis.tables.cells import cells, left_out, notes
 from analysis.tables.table import Table
-from roadmap.visible import visible
+from roadmap.errors import visible
 
 WIDTH, LABEL = 80, 27
 LEFT_OUT = "--data and --set as given when they were trained show the runs left out"

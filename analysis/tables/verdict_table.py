@@ -19,7 +19,7 @@ from analysis.tables.latex import tabular
 from analysis.tables.render import DATA_FORMATS, LEFT, as_csv, as_json, as_markdown, check_format
 from analysis.tables.terminal import WIDTH
 from analysis.verdicts.verdict import Judged, Verdict
-from roadmap.visible import visible
+from roadmap.errors import visible
 
 LEGEND = (
     "{unit}. n: the smallest number of runs of a variant. 95 % interval over {over}. p is adjusted "

@@ -36,7 +36,7 @@ def judge(
     samples: Mapping[str, Sample],
     margin: float,
     rights: Mapping[str, Sequence[numpy.ndarray]] | None = None,
-    looks: int = 1,
+    looks: Mapping[str, int] | None = None,
     *,
     measure: Measure = TOP1,
     given_images: bool = False,
@@ -44,8 +44,8 @@ def judge(
     """Return a verdict for each contrast, also for those that lack runs.
 
     `rights` says which images each run has right, by variant. Verdicts then hold for other images
-    of the same kind too, unless they are `given_images`. `looks` is how often the runs are judged
-    while more are added; p values are multiplied by it (Bonferroni).
+    of the same kind too, unless they are `given_images`. `looks` is how often each step is judged
+    while runs are added, by default once; its p is multiplied by it (Bonferroni).
     """
     known = [_known(contrast, samples) for contrast in contrasts]
     evidence = [
@@ -55,16 +55,20 @@ def judge(
         for contrast, parts in zip(contrasts, known, strict=True)
     ]
     tests = max(1, sum(any(contrast.parts) for contrast in contrasts))
-    ps = [each.total.p if each else None for each in evidence]
-    adjusted = holm([None if p is None else min(1.0, p * looks) for p in ps], tests)
+    ps = [item.total.p if item else None for item in evidence]
+    counts = [1 if looks is None else looks[contrast.step] for contrast in contrasts]
+    adjusted = holm(
+        [None if p is None else min(1.0, p * n) for p, n in zip(ps, counts, strict=True)], tests
+    )
     orders = [order_dependence(parts, samples) for parts in known]
     order_ps = holm([p for _, p in orders], tests)
-    strictest = ALPHA / tests / looks  # Holm's first step
-    rules = _Rules(margin=margin, looks=looks, strictest=strictest, measure=measure)
-    rows = zip(contrasts, known, evidence, adjusted, orders, order_ps, strict=True)
+    rules = [  # the level is that of Holm's first step
+        _Rules(margin=margin, looks=n, strictest=ALPHA / tests / n, measure=measure) for n in counts
+    ]
+    rows = zip(contrasts, known, evidence, adjusted, rules, orders, order_ps, strict=True)
     return tuple(
-        replace(_verdict(contrast, parts, each, p, samples, rules), order_std=std, order_p=order_p)
-        for contrast, parts, each, p, (std, _), order_p in rows
+        replace(_verdict(contrast, parts, item, p, samples, rule), order_std=std, order_p=order_p)
+        for contrast, parts, item, p, rule, (std, _), order_p in rows
     )
 
 

@@ -45,12 +45,13 @@ def next_runs(
     for number, group in selection.rows.items():
         seeds[number] |= {run.identity.seed for run in group}
     measured = measured_runs(selection, measure)
+    looks = count_looks(study, measured)
     verdicts = judge(
         study.contrasts,
         samples_of(measured, measure),
         margin_of(study, measure),
         right_images(measured, measure),
-        looks=max(count_looks(study, measured), most - study.seeds + 1),
+        looks={step: max(number, most - study.seeds + 1) for step, number in looks.items()},
         measure=measure,
         given_images=given_images,
     )

@@ -7,7 +7,7 @@ from math import sqrt
 from statistics import fmean
 
 import numpy
-from scipy import stats
+from scipy.special import fdtrc
 
 from analysis.verdicts.statistics import Estimate, Sample, difference
 from steps.studies.contrast import Contrast
@@ -87,5 +87,5 @@ def order_dependence(
     freedom = sum(squares) ** 2 / sum(
         square**2 / estimate.freedom for square, estimate in zip(squares, known, strict=True)
     )
-    p = float(stats.f.sf(spread / noise, len(known) - 1, freedom))
+    p = float(fdtrc(len(known) - 1, freedom, spread / noise))
     return max(spread - noise, 0.0) ** 0.5, p

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy
 
@@ -13,22 +14,64 @@ from analysis.verdicts.statistics import Sample
 from roadmap.record import Record
 from steps.studies.study import Study
 
+FEWEST_SEEDS = 2  # of a variant, for a verdict
 MOST_SEEDS = 8  # of a command that adds seeds until decided and names no number
 
 
-def count_looks(study: Study, runs: Mapping[str, Sequence[Record]]) -> int:
-    """Return how often verdicts are looked at while seeds are added until all is decided.
+def count_looks(study: Study, runs: Mapping[str, Sequence[Record]]) -> dict[str, int]:
+    """Return how often each step's verdict was looked at, or could be, while seeds were added.
 
-    There is one look for each number of seeds, from the fewest that any command started with to the
-    most that any allowed; one look if no command added seeds so.
+    A look is a number of seeds at which a verdict could be read before a later command added seeds
+    to one of its variants. While seeds are added until all is decided, each number of seeds is a
+    look: from the fewest that any command started with to the most that any allowed.
     """
     asked = [run.asked for group in runs.values() for run in group if run.asked]
     adaptive = [command for command in asked if command.until_decided]
-    if not adaptive:
-        return 1
-    first = min(_given(command.first_seeds, study.seeds) for command in adaptive)
-    most = max(_given(command.most_seeds, MOST_SEEDS) for command in adaptive)
-    return max(1, most - first + 1)
+    planned: set[int] = set()
+    if adaptive:
+        first = min(_given(command.first_seeds, study.seeds) for command in adaptive)
+        most = max(_given(command.most_seeds, MOST_SEEDS) for command in adaptive)
+        planned = set(range(first, most + 1))
+    fewest = FEWEST_SEEDS if study.design != "orders" else 1
+    return {
+        contrast.step: _looks(contrast.weights, runs, fewest, planned)
+        for contrast in study.contrasts
+    }
+
+
+def _looks(
+    names: Collection[str], runs: Mapping[str, Sequence[Record]], fewest: int, planned: set[int]
+) -> int:
+    """Return the looks at one contrast; `planned` are the numbers of seeds of adaptive commands."""
+    if any(name not in runs for name in names):
+        return max(1, len(planned))
+    stages = _stages({name: runs[name] for name in names})
+    readable = {counts for counts in stages if min(counts, default=0) >= fewest}
+    if planned:
+        return len(planned | {min(counts) for counts in readable})
+    return max(1, len(readable))
+
+
+def _stages(runs: Mapping[str, Sequence[Record]]) -> set[tuple[int, ...]]:
+    """Return the numbers of runs of each variant after each command that added some.
+
+    A command is its text and commit: repeating it resumes the same plan. Commands at the same time
+    count as one.
+    """
+    commands: dict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
+    for name, group in runs.items():
+        for made in (run.provenance for run in group):
+            commands[made.command, made.commit].append((made.started, made.finished, name))
+    counts = dict.fromkeys(runs, 0)
+    stages, finished = set(), ""
+    for command in sorted(commands.values(), key=min):
+        if finished and min(command)[0] >= finished:
+            stages.add(tuple(counts.values()))
+        for _, end, name in command:
+            counts[name] += 1
+            finished = max(finished, end)
+    stages.add(tuple(counts.values()))
+    return stages
 
 
 def _given(number: int | None, default: int) -> int:

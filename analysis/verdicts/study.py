@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from analysis.measures import TOP1, Measure
-from analysis.notes import mixtures, recipes
+from analysis.notes import mixtures, recipes, span
 from analysis.selection import Selection, data_name, select
 from analysis.verdicts.agreement import find_agreements
 from analysis.verdicts.judge import by_order, judge, margin_of
@@ -42,13 +42,13 @@ def judge_study(
         measure=measure,
         given_images=given_images,
     )
-    new_images = not given_images and any(each.images_low is not None for each in verdicts)
+    new_images = not given_images and any(verdict.images_low is not None for verdict in verdicts)
     missing = [row.number for row in study.roadmap if row.number not in samples]
     notes = [
         *(f"{step}: {why}" for step, why in study.left_out.items()),
         *_missing(missing),
         *_diverged(selection),
-        *[f"seeds were added until decided: p counts {looks} looks at the runs"] * (looks > 1),
+        *_looks(looks),
         *_order_unknown(study, verdicts),
         *[f"no margin is set for {measure.label}: a small difference stays undecided"]
         * (not margin),
@@ -78,6 +78,12 @@ def _missing(numbers: Sequence[str], most: int = 8) -> list[str]:
         return []
     listed = ", ".join(numbers[:most]) + (", …" if len(numbers) > most else "")
     return [f"no finished runs of {len(numbers)} variants: {listed}"]
+
+
+def _looks(looks: Mapping[str, int]) -> list[str]:
+    if max(looks.values(), default=1) < 2:
+        return []
+    return [f"seeds were added in steps: p counts {span(looks.values())} looks at the runs"]
 
 
 def _order_unknown(study: Study, verdicts: Sequence[Verdict]) -> list[str]:

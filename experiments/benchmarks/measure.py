@@ -91,6 +91,19 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def matrix_rate(device: torch.device, size: int, dtype: torch.dtype) -> float:
+    """Return multiply-accumulates per second of a square product: the best of three."""
+    one = torch.randn(size, size, device=device, dtype=dtype)
+    return size**3 / min(seconds_each(lambda: one @ one, 10, device) for _ in range(3))
+
+
+def copy_rate(device: torch.device, size: int) -> float:
+    """Return bytes per second, read and written, of a copy of `size` bytes: the best of three."""
+    one = torch.zeros(size, dtype=torch.uint8, device=device)
+    other = torch.ones_like(one)
+    return 2 * size / min(seconds_each(lambda: one.copy_(other), 10, device) for _ in range(3))
+
+
 def seconds_each(work: Callable[[], object], steps: int, device: torch.device) -> float:
     """Return seconds per call, over `steps` calls in a row."""
     synchronize(device)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,7 +11,14 @@ from unittest.mock import patch
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from experiments.benchmarks.measure import Measurement, in_turn, ratio
+from experiments.benchmarks.measure import (
+    Measurement,
+    copy_rate,
+    in_turn,
+    matrix_rate,
+    ratio,
+    seconds_each,
+)
 from experiments.training.optimizer import make_optimizer
 from roadmap.cost import cost
 from roadmap.layers import DepthwiseConvolution
@@ -20,6 +26,7 @@ from roadmap.network import build
 from roadmap.spec import Spec
 from steps.roadmaps.load import load_roadmap
 
+CPU = torch.device("cpu")
 KINDS = {  # by the words in an operator's name; the first that fits
     "convolution": ("convolution", "mkldnn", "bmm", "addmm", "mm"),
     "norm": ("norm",),
@@ -31,14 +38,14 @@ KINDS = {  # by the words in an operator's name; the first that fits
 def where_the_time_goes(steps: int) -> Iterator[Measurement]:
     """Measure milliseconds per step by kind of operator, on one thread, and the floors."""
     torch.set_num_threads(1)
-    multiplied, copied = _matrix_rate(), _copy_rate()
+    multiplied, copied = matrix_rate(CPU, 1024, torch.float32), copy_rate(CPU, 1 << 26)
     yield Measurement(name="matrix product, float32", unit="GMAC/s", trials=(multiplied / 1e9,))
     yield Measurement(name="memory, read and written", unit="GB/s", trials=(copied / 1e9,))
     for row in ("01", "08", "13"):
         spec = load_roadmap("tiny")[row].spec
         step = _step(spec)
-        ways = (partial(_seconds, step), partial(_seconds, _as_convolutions(step)))
-        now, before = in_turn(steps, *ways)
+        ways = (step, _as_convolutions(step))
+        now, before = in_turn(steps, *(partial(seconds_each, way, 1, CPU) for way in ways))
         yield ratio(f"row {row}: depthwise all as convolutions / now", before, now)
         batch, size = spec.recipe.batch, spec.recipe.image_size
         by_kind = _profiled(step, steps)
@@ -103,22 +110,3 @@ def _profiled(step: Callable[[], None], steps: int) -> dict[str, float]:
         kind = next((k for k, words in KINDS.items() if any(w in name for w in words)), "the rest")
         by_kind[kind] += event.self_cpu_time_total / 1e6 / steps
     return by_kind
-
-
-def _matrix_rate(size: int = 1024) -> float:
-    """Return multiply-accumulates per second of a square product: the best of five."""
-    one = torch.randn(size, size)
-    return size**3 / min(_seconds(lambda: one @ one) for _ in range(5))
-
-
-def _copy_rate(size: int = 1 << 26) -> float:
-    """Return bytes per second, read and written: the best of five."""
-    one = torch.zeros(size // 4)
-    other = torch.ones_like(one)
-    return 2 * size / min(_seconds(lambda: one.copy_(other)) for _ in range(5))
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start

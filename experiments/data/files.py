@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from experiments.data.prepared import Prepared
 from experiments.data.source import Progress, Source
-from roadmap.errors import escaped
+from roadmap.errors import Problem, escaped
 from roadmap.spec import fingerprint
 
 if TYPE_CHECKING:
     from experiments.data.splits import Split
 
+JPEG = (".jpg", ".jpeg")
 UNCOMPRESSED = (".ppm", ".pgm", ".bmp", ".tif", ".tiff")
 
 
@@ -79,6 +80,13 @@ class Files(Source):
         return fingerprint(
             content | ({"prepared": self.prepared.identity} if self.prepared else {})
         )
+
+    def check_jpeg(self) -> None:
+        """Raise Problem that names the first training image that is no JPEG file."""
+        for file, _ in self.samples["train"]:
+            if PurePosixPath(file.name).suffix.lower() not in JPEG:
+                copy = "prepare-data writes a copy of them"
+                raise Problem(f"--decode gpu reads JPEG files; {file} is none; {copy}")
 
     @property
     def details(self) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Draw images of random iterated function systems with whole numbers only.
 
-The same seed gives the same bytes on every machine and with every NumPy. Hence all arithmetic is
+The same seed gives the same bytes on every machine and with every NumPy, so all arithmetic is
 on int64. Numbers between pixels are fixed point (ONE = 1.0), and a product is shifted back by BITS.
 Randomness is the raw output of a bit generator, which NumPy promises never to change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -134,27 +134,47 @@ def sample_system(seed: int, category: int) -> np.ndarray:
             return system[0]
 
 
-def draw_shapes(size: int, system: np.ndarray, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
-    """Return opacity 0…256 of the shape and its tint 0…256, each int64 (images, size, size)."""
-    _, maps = system.shape
-    low, high = ONE * (100 - JITTER) // 100, ONE * (100 + JITTER) // 100
-    jittered = system * draws.integers(low, high, 6, maps) >> BITS
+def jittered(system: np.ndarray, draws: Draws, per_cent: int) -> np.ndarray:
+    """Return one system per image, int64 (images, 6, maps), each parameter moved at random."""
+    low, high = ONE * (100 - per_cent) // 100, ONE * (100 + per_cent) // 100
+    moved = system * draws.integers(low, high, 6, system.shape[1]) >> BITS
     longest = ONE * 95 // 100  # below one: still a contraction
-    jittered[:, 2:4] = np.clip(jittered[:, 2:4], -longest, longest)
+    moved[:, 2:4] = np.clip(moved[:, 2:4], -longest, longest)
+    return moved
+
+
+def opacity_and_tint(
+    x: np.ndarray, y: np.ndarray, last: np.ndarray, size: int, tints: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return opacity 0…256 and mean tint 0…256 of each cell, int64 (images, size, size).
+
+    `last` is the last map of each point; `tints` (images, maps) is the tint of each map.
+    """
+    counts = histogram(x, y, size)
+    tint = histogram(x, y, size, np.take_along_axis(tints, last, axis=1)) // np.maximum(counts, 1)
+    return 256 * counts // (counts + 2), tint
+
+
+def draw_shapes(size: int, system: np.ndarray, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
+    """Return opacity and tint of one large shape in the middle of each image.
+
+    Each is int64 (images, size, size) from 0 to 256.
+    """
+    systems = jittered(system, draws, JITTER)
     chains = -(-2 * size * size // STEPS)  # two points for each pixel of the frame
     octets = draws.octets((WARM_UP + STEPS) * chains)
-    x, y, last = chaos_game(jittered, octets, system)
+    x, y, last = chaos_game(systems, octets, system)
     x, y = framed(x, y)
     cosine, sine = circle(draws.integers(-ONE * 18 // 100, ONE * 18 // 100, 1))  # up to 20°
     scale = draws.integers(ONE * 60 // 100, ONE * 95 // 100, 2, 1)
     shift = draws.integers(-ONE * 15 // 100, ONE * 15 // 100, 2, 1)
     x, y = x * scale[:, 0] >> BITS, y * scale[:, 1] >> BITS
     x, y = (cosine * x - sine * y >> BITS), (sine * x + cosine * y >> BITS)
-    x, y = x + shift[:, 0], y + shift[:, 1]
-    tints = np.take_along_axis(draws.integers(0, 257, maps), last, axis=1)
-    counts = histogram(x, y, size)
-    tint = histogram(x, y, size, tints) // np.maximum(counts, 1)
-    return 256 * counts // (counts + 2), tint
+    tints = draws.integers(0, 257, system.shape[1])
+    return opacity_and_tint(x + shift[:, 0], y + shift[:, 1], last, size, tints)
+
+
+Shapes = Callable[[int, np.ndarray, Draws], tuple[np.ndarray, np.ndarray]]
 
 
 def draw_backgrounds(size: int, draws: Draws) -> np.ndarray:
@@ -176,10 +196,12 @@ def draw_backgrounds(size: int, draws: Draws) -> np.ndarray:
     return columns >> 16
 
 
-def draw_block(size: int, system: np.ndarray, keys: Sequence[tuple[int, ...]]) -> np.ndarray:
-    """Return uint8 (images, size, size, 3), one image for each key."""
+def draw_block(
+    size: int, system: np.ndarray, keys: Sequence[tuple[int, ...]], shapes: Shapes = draw_shapes
+) -> np.ndarray:
+    """Return uint8 (images, size, size, 3), one image for each key, with shapes in front."""
     draws = Draws(keys)
-    opacity, tint = draw_shapes(size, system, draws)
+    opacity, tint = shapes(size, system, draws)
     background = draw_backgrounds(size, draws)
     # Ink is brighter than any background, as in FractalDB. With both polarities the first filters
     # would get no signal on average, and short trainings would be spent on finding one.

@@ -17,14 +17,12 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock, Timeout
 
 from experiments.data.copies import Copy, copy_kind
-from experiments.data.files import File
+from experiments.data.files import JPEG, File
 from experiments.data.folder import Folder
 from experiments.data.prepared import NOTE, Prepared
 from experiments.data.resizing import fault_in_copy, in_order, resized
 from roadmap.errors import Problem, escaped
 from roadmap.files import put_bytes
-
-JPEG = (".jpg", ".jpeg")
 
 Report = Callable[[str, int, int], None]  # what is done, done, total
 

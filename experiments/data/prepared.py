@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 
-from PIL import features
-
 from roadmap.errors import Problem, escaped
 
 NOTE = "roadmap-prepared.json"  # next to train/ and val/
@@ -31,6 +29,8 @@ class Prepared:
     @classmethod
     def here(cls, *, source: str, short_side: int, quality: int) -> Prepared:
         """Return the note of a copy that is made with this machine's libraries."""
+        from PIL import features
+
         turbo = features.check_feature("libjpeg_turbo")
         jpeg = features.version_feature("libjpeg_turbo") if turbo else features.version_codec("jpg")
         return cls(

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from roadmap.errors import Problem
+
 if TYPE_CHECKING:
     from experiments.data.splits import Split
 
@@ -22,6 +24,7 @@ class Source(ABC):
 
     choice: ClassVar[str]  # what a user can give, for messages
     preparation: ClassVar[str] = "reading the images"  # what `open` does, for progress
+    has_select: ClassVar[bool] = False  # whether it has a split for choosing settings
     name: str
 
     @classmethod
@@ -49,6 +52,10 @@ class Source(ABC):
     def images(self) -> int:
         """Number of training images."""
 
+    def check_jpeg(self) -> None:
+        """Raise Problem unless the images are JPEG files, which a GPU can decode."""
+        raise Problem(f"--decode gpu reads JPEG files; data {self.name} has none")
+
     @property
     def details(self) -> dict[str, Any]:
         """More facts for the `data` part of a record."""
@@ -56,7 +63,7 @@ class Source(ABC):
 
     @abstractmethod
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
-        """Return {"train": …, "val": …}. `cache` is where to keep generated data.
+        """Return {"train": …, "val": …} and maybe "select", for choosing settings.
 
-        Without `cache` it is `cache_folder()`.
+        `cache` is where to keep generated data; if it is None, `cache_folder()`.
         """

@@ -7,14 +7,21 @@ from pathlib import Path
 
 from experiments.data.fashion_mnist import FashionMnist
 from experiments.data.folder import Folder
-from experiments.data.fractals import Fractals
+from experiments.data.fractals import Fractals, ScatteredFractals
 from experiments.data.shards import Shards
 from experiments.data.source import Source
 from experiments.data.timm_data import TimmData
 from roadmap.errors import Problem, escaped
 
 # The first that takes a name reads it: a built-in name is never a folder.
-SOURCES: tuple[type[Source], ...] = (Fractals, FashionMnist, Folder, Shards, TimmData)
+SOURCES: tuple[type[Source], ...] = (
+    Fractals,
+    ScatteredFractals,
+    FashionMnist,
+    Folder,
+    Shards,
+    TimmData,
+)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Data sets, opened: images and labels of a training and a validation split."""
+"""Data sets, opened: images and labels of each split."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy
 from PIL import Image
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-from experiments.data.files import Samples
+from experiments.data.files import File, Samples
 from experiments.data.images import in_colour, named, open_image
 from experiments.data.source import Progress, Source
 from roadmap.spec import Recipe
@@ -39,6 +39,7 @@ class Split:
     image: Callable[[int], Image.Image]
     labels: numpy.ndarray
     arrays: Arrays | None = None  # (height, width, 3) each, if held in memory
+    files: Sequence[File] | None = None  # if the images are files
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -56,8 +57,10 @@ class Split:
     def only(self, indices: Sequence[int]) -> Split:
         """Return these images alone, in this order."""
         arrays = None if self.arrays is None else [self.arrays[index] for index in indices]
+        files = None if self.files is None else [self.files[index] for index in indices]
         image = partial(_from_some, self.image, tuple(indices))
-        return replace(self, image=image, labels=self.labels[list(indices)], arrays=arrays)
+        labels = self.labels[list(indices)]
+        return replace(self, image=image, labels=labels, arrays=arrays, files=files)
 
     @cached_property
     def bytes(self) -> int:
@@ -84,11 +87,12 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """A training and a validation split, opened."""
+    """A training and a validation split, opened; some data sets also have one for selection."""
 
     source: Source
     train: Split
     val: Split
+    select: Split | None = None
     skipped: int = 0  # training images that could not be opened
 
     def hold(self, progress: Progress = ignore) -> DataSet:
@@ -110,15 +114,18 @@ class DataSet:
     def describe(self) -> dict[str, Any]:
         """Return the part of a record that is about data."""
         sizes = {"train": len(self.train), "val": len(self.val)}
+        if self.select is not None:
+            sizes["select"] = len(self.select)
         skipped = {"skipped": self.skipped} if self.skipped else {}
         facts = {"name": self.source.name, "classes": self.source.classes, **sizes, **skipped}
         return facts | self.source.details
 
 
 def open_data(source: Source, cache: Path | None = None, progress: Progress = ignore) -> DataSet:
-    """Open both splits; `cache` is where generated data is kept, `cache_folder()` if None."""
+    """Open all splits; `cache` is where generated data is kept, `cache_folder()` if None."""
     splits = source.open(cache, progress)
-    return DataSet(source=source, train=splits["train"], val=splits["val"])
+    select = splits.get("select")
+    return DataSet(source=source, train=splits["train"], val=splits["val"], select=select)
 
 
 def held_split(arrays: Arrays, labels: numpy.ndarray) -> Split:
@@ -129,7 +136,8 @@ def held_split(arrays: Arrays, labels: numpy.ndarray) -> Split:
 def split_of_files(samples: Samples) -> Split:
     """Return a split whose images are opened one by one."""
     labels = numpy.array([label for _, label in samples])
-    return Split(image=partial(_from_file, samples), labels=labels)
+    files = [file for file, _ in samples]
+    return Split(image=partial(_from_file, samples), labels=labels, files=files)
 
 
 def _from_array(images: Arrays, index: int) -> Image.Image:

@@ -18,6 +18,7 @@ from roadmap.files import put_text
 Precision = Literal["auto", "32", "bf16"]
 Compile = bool | Literal["auto"]
 Images = Literal["auto", "memory", "stream"]
+Decode = Literal["cpu", "gpu"]
 Broken = Literal["stop", "skip"]
 Keep = Literal["last", "weights", "none"]
 
@@ -28,7 +29,8 @@ class Machine:
 
     Each of `devices` processes on each of `nodes` has `threads` that compute and `workers` that
     load images. It cuts its part of an optimizer step into `accumulate` micro-batches. `images`
-    are held in `memory` or opened in every epoch (`stream`). `jobs` runs share the machine.
+    are held in `memory` or opened in every epoch (`stream`). `decode` says what decodes training
+    images that are JPEG files; a GPU's pixels differ a little. `jobs` runs share the machine.
     `precision` and `compile` are chosen for the device and the run if they are "auto". A
     checkpoint is saved every `save_every` seconds and after every epoch; `keep` says what stays of
     it once the record is written. `wait` for another process that trains the same run. A training
@@ -45,6 +47,7 @@ class Machine:
     compile: Compile = "auto"
     sync_batchnorm: bool = False
     images: Images = "auto"
+    decode: Decode = "cpu"
     save_every: float = 60.0
     keep: Keep = "weights"
     wait: bool = True
@@ -63,6 +66,10 @@ class Machine:
             raise Problem(f"--devices {self.devices}: this machine has {available} GPUs")
         if not available and self.devices > max(2, cores()):
             raise Problem(f"--devices {self.devices}: this machine has no GPU, and {cores()} cores")
+        if self.decode == "gpu" and not available:
+            raise Problem("--decode gpu needs an NVIDIA GPU; this machine has none")
+        if self.decode == "gpu" and self.images == "memory":
+            raise Problem("--decode gpu is for images that are not held: leave out --images memory")
         if self.sync_batchnorm and not available:
             raise Problem("--sync-batchnorm needs GPUs; on CPUs BatchNorm is per process")
 
@@ -84,7 +91,9 @@ def default_jobs(devices: int = 1, per_gpu: int = 1) -> int:
     return 1 if platform.system() == "Darwin" else max(1, min(8, cores()) // devices)
 
 
-ROUNDING = ("threads", "devices", "nodes", "accumulate", "precision", "compile", "sync_batchnorm")
+ROUNDING = (
+    "threads", "devices", "nodes", "accumulate", "precision", "compile", "sync_batchnorm", "decode",
+)  # fmt: skip
 
 
 def restore_settings(machine: Machine, folder: Path) -> Machine:
@@ -120,7 +129,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
-    return {"nodes": 1, **settings} if isinstance(settings, Mapping) else None
+    return {"nodes": 1, "decode": "cpu", **settings} if isinstance(settings, Mapping) else None
 
 
 def differences(asked: Machine, restored: Machine) -> list[str]:

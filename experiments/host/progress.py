@@ -78,8 +78,9 @@ class Display:
     def _show(self, run: str, done: int | None, total: int | None, state: str) -> None:
         if run not in self.tasks:
             self.tasks[run] = self.bars.add_task(escaped(run), total=total or 1, state="")
-        fields = {"state": escaped(state)} if state else {}
-        self.bars.update(self.tasks[run], completed=done, total=total, **fields)
+        self.bars.update(self.tasks[run], completed=done, total=total)
+        if state:
+            self.bars.update(self.tasks[run], state=escaped(state))
 
     def _end(self, event: Event) -> None:
         """Remove the run's bar and print its last line."""

@@ -21,7 +21,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 class Stopped(Exception):
     """The run was asked to stop; `saved` says whether all its steps are in a checkpoint."""
 
-    def __init__(self, number: int | None = None, saved: bool = False) -> None:
+    def __init__(self, number: int | None, saved: bool = False) -> None:
         super().__init__(number, saved)
         self.number, self.saved = number, saved
 

@@ -59,40 +59,23 @@ def places(images: Images) -> list[tuple[int, int]]:
     return [(start, image.shape[1]) for start, image in zip(starts, images, strict=True)]
 
 
-class DeviceAugmentation:
-    """Makes batches, on the device that holds the images, of what was decided elsewhere."""
+class DeviceOperations:
+    """Does to a batch of crops, on their device, what was decided elsewhere."""
 
-    def __init__(self, augmentation: Augmentation, held: HeldPixels) -> None:
-        self.augmentation, self.held = augmentation, held
-        device, recipe = held.pixels.device, augmentation.recipe
-        size, self.kind = recipe.image_size, recipe.interpolation
-        self.resampling = Resampling.up_to(held.longest, size, self.kind, device)
+    def __init__(self, augmentation: Augmentation, device: torch.device) -> None:
+        self.augmentation = augmentation
+        self.kind = augmentation.recipe.interpolation
         self.fill = torch.tensor(augmentation.fill, dtype=torch.uint8, device=device)
-        self.steps = torch.arange(held.longest, device=device)
-        self._make_constants(device)
 
-    def _make_constants(self, device: torch.device) -> None:
-        """Augment one pixel: makes what is made once, since copying it to a GPU waits."""
-        drawn, size = [Drawn(crop=(0, 0, 1, 1))], self.augmentation.recipe.image_size
-        decided = decisions.decisions(drawn, [(0, 1)], size, self.augmentation.layers)
-        self.apply(Packet.pack(decided).to(device).unpack())
+    def finish(self, batch: Tensor, decided: Arrays) -> Tensor:
+        """Return the batch (batch, 3, size, size), normalized, channels last in memory.
 
-    def apply(self, decided: Arrays) -> Tensor:
-        """Return the batch (batch, 3, size, size), normalized, channels last in memory."""
-        batch = self._cropped(decided.tensors["crops"], *decided.counts["crop"])
+        The given one, uint8, is changed.
+        """
         for layer in range(self.augmentation.layers):
             self._operate(batch, decided, layer)
         made = normalize(batch, self.augmentation.statistics)
         return erase(made, decided.tensors["noise"], decided.tensors["noise_at"])
-
-    def _cropped(self, crops: Tensor, height: int, width: int) -> Tensor:
-        """Return the crops, resized and mirrored; `height` and `width` hold the largest."""
-        corner, stride, last_row, last_column, across, down = crops.unsqueeze(2).unbind(1)
-        row = torch.minimum(self.steps[:height], last_row) * stride + corner
-        column = torch.minimum(self.steps[:width], last_column)
-        place = row.unsqueeze(2) + column.unsqueeze(1)  # (batch, height, width)
-        found = self.held.pixels.index_select(0, place.view(-1)).view(*place.shape, 3)
-        return self.resampling.resize(found, across.squeeze(1), down.squeeze(1))
 
     def _operate(self, batch: Tensor, decided: Arrays, layer: int) -> None:
         """Change, in place, the images that have an operation in this layer of RandAugment."""
@@ -111,11 +94,44 @@ class DeviceAugmentation:
         batch.index_copy_(0, members, torch.cat(changed))
 
 
+class DeviceAugmentation(DeviceOperations):
+    """Makes batches, on the device that holds the images, of what was decided elsewhere."""
+
+    def __init__(self, augmentation: Augmentation, held: HeldPixels) -> None:
+        device = held.pixels.device
+        super().__init__(augmentation, device)
+        self.held = held
+        size = augmentation.recipe.image_size
+        self.resampling = Resampling.up_to(held.longest, size, self.kind, device)
+        self.steps = torch.arange(held.longest, device=device)
+        self._make_constants(device)
+
+    def _make_constants(self, device: torch.device) -> None:
+        """Augment one pixel: makes what is made once, since copying it to a GPU waits."""
+        drawn, size = [Drawn(crop=(0, 0, 1, 1))], self.augmentation.recipe.image_size
+        decided = decisions.decisions(drawn, [(0, 1)], size, self.augmentation.layers)
+        self.apply(Packet.pack(decided).to(device).unpack())
+
+    def apply(self, decided: Arrays) -> Tensor:
+        """Return the batch (batch, 3, size, size), normalized, channels last in memory."""
+        batch = self._cropped(decided.tensors["crops"], *decided.counts["crop"])
+        return self.finish(batch, decided)
+
+    def _cropped(self, crops: Tensor, height: int, width: int) -> Tensor:
+        """Return the crops, resized and mirrored; `height` and `width` hold the largest."""
+        corner, stride, last_row, last_column, across, down = crops.unsqueeze(2).unbind(1)
+        row = torch.minimum(self.steps[:height], last_row) * stride + corner
+        column = torch.minimum(self.steps[:width], last_column)
+        place = row.unsqueeze(2) + column.unsqueeze(1)  # (batch, height, width)
+        crops = self.held.pixels.index_select(0, place.view(-1)).view(*place.shape, 3)
+        return self.resampling.resize(crops, across.squeeze(1), down.squeeze(1))
+
+
 def _looked_up(images: Tensor, tables: Tensor, kinds: tuple[int, ...]) -> Tensor:
     _, stretched, equalized = images.split(kinds[: decisions.CONTRAST])
     given = tables.unsqueeze(1).expand(-1, 3, -1)
-    found = (given, pixels.stretching(stretched), pixels.equalizing(equalized))
-    return pixels.look_up(images, torch.cat(found))
+    parts = (given, pixels.stretching(stretched), pixels.equalizing(equalized))
+    return pixels.look_up(images, torch.cat(parts))
 
 
 def _blended(images: Tensor, factors: Tensor, kinds: tuple[int, ...]) -> Tensor:

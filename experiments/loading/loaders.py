@@ -9,12 +9,14 @@ import torch
 
 from experiments.data.splits import DataSet, Statistics
 from experiments.host.limits import memory_limit
-from experiments.host.machine import Machine
+from experiments.host.machine import Decode, Machine
 from experiments.loading.augmentation import Augmentation
 from experiments.loading.batches import Loader
 from experiments.loading.gpu_augmentation import is_supported
+from experiments.loading.gpu_decoding import Decoded
 from experiments.loading.samplers import EpochSampler, EvaluationSampler, Share
 from experiments.loading.views import Evaluated, Held, HeldOnDevice, Plain, Streamed, Views
+from roadmap.errors import Problem
 from roadmap.spec import Recipe
 
 CPU = torch.device("cpu")
@@ -22,15 +24,21 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True, kw_only=True)
 class Loading:
-    """How images reach the network: held in memory (on the GPU) or streamed, by `workers`."""
+    """How images reach the network: held in memory (on the GPU) or streamed, by `workers`.
+
+    `decode` says what decodes training images that are streamed.
+    """
 
     held: bool
     on_gpu: bool = False
     workers: int = 0
+    decode: Decode = "cpu"
 
     def __str__(self) -> str:
         place = "on the GPU" if self.on_gpu else "in memory"
         held = f"held {place}, augmented there" if self.held else "opened for every epoch"
+        if self.decode == "gpu":
+            held += ", those of training decoded on the GPU (pixels differ from Pillow's)"
         return held + (
             f", by {self.workers} loading process{'es' * (self.workers > 1)}"
             if self.workers
@@ -47,6 +55,9 @@ def choose_loading(data: DataSet, recipe: Recipe, machine: Machine) -> Loading:
     """
     cropped = len(data.val) + (len(data.train) if recipe.crop_scale is None else 0)
     evaluated = 3 * recipe.image_size**2 * cropped
+    if machine.decode == "gpu":
+        _check_decoding(data, recipe)
+        return Loading(held=False, workers=machine.workers, decode="gpu")
     needed = data.train.bytes + data.val.bytes + evaluated
     fits = needed <= memory_limit() / 4 / (machine.jobs * machine.devices)
     held = fits if machine.images == "auto" else machine.images == "memory"
@@ -59,6 +70,17 @@ def choose_loading(data: DataSet, recipe: Recipe, machine: Machine) -> Loading:
             workers = machine.workers if sys.platform == "linux" else 0
             return Loading(held=True, on_gpu=True, workers=workers)
     return Loading(held=True, workers=machine.workers if machine.threads > 2 else 0)
+
+
+def _check_decoding(data: DataSet, recipe: Recipe) -> None:
+    """Raise Problem unless a GPU can decode and augment the training images here."""
+    if not torch.cuda.is_available():
+        raise Problem("--decode gpu needs a GPU that torch can use; here is none")
+    augmented = recipe.crop_scale is not None
+    if not augmented or not is_supported(Augmentation(recipe, Statistics())):
+        raise Problem("--decode gpu cannot do this recipe's augmentation; leave it out")
+    if data.train.files is None:
+        raise Problem(f"--decode gpu reads JPEG files; data {data.source.name} has none")
 
 
 def train_loader(
@@ -77,6 +99,8 @@ def train_loader(
         views = Plain(_evaluated(data, "train", recipe, loading, device))
     elif loading.on_gpu:
         views = HeldOnDevice(data.train, recipe, seed, statistics, device)
+    elif loading.decode == "gpu":
+        views = Decoded(data.train, recipe, seed, statistics, device)
     elif loading.held:
         views = Held(data.train, recipe, seed, statistics)
     else:

@@ -21,13 +21,14 @@ Counts = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Arrays:
-    """Tensors by name, and counts by name: whole numbers that stay in the host's memory.
+    """Tensors by name; and what stays in the host's memory: whole numbers by name, and files.
 
     The counts become shapes on the device, where reading a number back would wait for the device.
     """
 
     tensors: Mapping[str, Tensor]
     counts: Counts = field(default_factory=dict)
+    files: tuple[numpy.ndarray, ...] = ()  # uint8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class Packet:
     memory: Tensor | numpy.ndarray
     layout: tuple[tuple[str, torch.dtype, tuple[int, ...], int], ...]
     counts: Counts
+    files: tuple[numpy.ndarray, ...] = ()
 
     @classmethod
     def pack(cls, arrays: Arrays, *, share: bool = False) -> Packet:
@@ -51,7 +53,7 @@ class Packet:
             layout.append((name, tensor.dtype, tuple(tensor.shape), end))
             end += -(-tensor.nbytes // ALIGNMENT) * ALIGNMENT
         memory = _shared(end) if share else torch.empty(end, dtype=torch.uint8)
-        packet = cls(memory=memory, layout=tuple(layout), counts=arrays.counts)
+        packet = cls(memory=memory, layout=tuple(layout), counts=arrays.counts, files=arrays.files)
         for name, view in packet.unpack().tensors.items():
             view.copy_(arrays.tensors[name])
         return packet
@@ -64,7 +66,7 @@ class Packet:
         for name, dtype, shape, start in self.layout:
             strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
             tensors[name] = typed[dtype].as_strided(shape, strides, start // dtype.itemsize)
-        return Arrays(tensors=tensors, counts=self.counts)
+        return Arrays(tensors=tensors, counts=self.counts, files=self.files)
 
     def pin_memory(self) -> Packet:
         """Return a copy in page-locked memory; called by torch's DataLoader."""

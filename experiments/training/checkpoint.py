@@ -56,7 +56,7 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
     torch.save(checkpoint, buffer)
     content = buffer.getbuffer()
     head = HEAD + hashlib.sha256(content).hexdigest().encode() + b"\n"
-    put(path, head, content, beside=path.with_suffix(".partial"), before=path.with_name(BEFORE))
+    put(path, head, content, partial=path.with_suffix(".partial"), before=path.with_name(BEFORE))
     _flush_names(path.parent)
 
 
@@ -198,7 +198,7 @@ class CheckpointCallback(lightning.Callback):
 
         That is between two optimizer steps of an epoch, if no other process has to save with it.
         """
-        done = trainer.fit_loop.epoch_loop.batch_progress.current.processed
+        done = trainer.fit_loop.epoch_loop.batch_idx + 1
         between = done > 0 and done % trainer.accumulate_grad_batches == 0
         return between and trainer.world_size == 1
 

@@ -11,7 +11,7 @@ from experiments.training.checkpoint import check_identity
 from experiments.training.weights import read_weights
 from roadmap.errors import Problem
 from roadmap.files import put_bytes
-from roadmap.network import build
+from roadmap.network import RoadmapNetwork, build
 from roadmap.spec import Network
 from roadmap.timm_weights import to_timm
 
@@ -29,6 +29,7 @@ def export(request: Request, target: Path, *, timm_names: bool = False) -> None:
     check_identity({"identity": identity}, request.identity, request.folder)
     if timm_names and isinstance(request.spec.network, Network):
         network = build(request.spec.network)
+        assert isinstance(network, RoadmapNetwork)
         network.load_state_dict(weights)
         named = to_timm(network, conv_mlp=False)
         weights = {name: tensor.contiguous() for name, tensor in named.items()}

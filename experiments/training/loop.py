@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 from torch import nn
 
 from experiments.data.check import without_broken
+from experiments.data.pixels import pixel_references
 from experiments.data.splits import DataSet, open_data
 from experiments.host.events import Message, Observer, Preparing
 from experiments.host.log import now
@@ -20,7 +20,7 @@ from experiments.host.machine import Machine
 from experiments.host.signals import PATIENCE, STOP
 from experiments.job import Job
 from experiments.loading.loaders import Loading, choose_loading, evaluation_loader, train_loader
-from experiments.loading.samplers import Share
+from experiments.loading.samplers import EpochSampler, Share
 from experiments.training.checkpoint import (
     CheckpointCallback,
     check_identity,
@@ -29,6 +29,7 @@ from experiments.training.checkpoint import (
     position,
 )
 from experiments.training.choices import chosen
+from experiments.training.final import final_accuracies
 from experiments.training.measured_cost import measured_cost
 from experiments.training.optimizer import scaled_rate
 from experiments.training.place import Place
@@ -65,11 +66,12 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     costs = _cost(request.spec, network)
     device = torch.device("cuda", place.local) if torch.cuda.is_available() else torch.device("cpu")
     loader = train_loader(data, recipe, request.seed, share=share, loading=loading, device=device)
+    sampler: EpochSampler = loader.sampler  # type: ignore[assignment]
     task = Classification(
         network,
         recipe,
         classes=data.source.classes,
-        steps_per_epoch=loader.sampler.steps,
+        steps_per_epoch=sampler.steps,
         seed=request.seed,
         share=share,
         compiled=bool(machine.compile),
@@ -88,7 +90,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     )
     callbacks: list[lightning.Callback] = [report, save] if place.rank == 0 else [save]
     trainer = make_trainer(recipe.epochs, machine, place, callbacks)
-    last = _resume(job, len(data.train), loader.sampler, say)
+    last = _resume(job, len(data.train), sampler, say)
     if place.rank == 0:
         say(_plan(recipe, machine, share, loading))
     status = "finished"
@@ -120,8 +122,9 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         raise Problem(f"the checkpoint in {folder} lacks epochs; use --restart to start over")
     finished = status == "finished"
     final = report.history[-1] if finished else {}
-    field = None
+    field, metrics = None, {}
     if finished:  # on the trainer's device, which the network has left by now
+        metrics = final_accuracies(task, data, trainer.strategy.root_device)
         field = receptive_field(task.validated, data, recipe, trainer.strategy.root_device, say)
     seconds = sum(row["seconds"] for row in report.history) or time.monotonic() - clock
     return Record(
@@ -132,11 +135,14 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         top5=final.get("top5"),
         loss=final.get("loss"),
         correct=report.correct if finished else "",
+        metrics=metrics,
         receptive_field=field,
-        **costs,
+        macs=costs["macs"],
+        params=costs["params"],
+        activations=costs["activations"],
         images_per_second=report.images_per_second(),
         wall_seconds=round(seconds, 1),
-        data=data.describe(),
+        data=data.describe() | _references(data, loading, say),
         spec=to_dict(request.spec),
         history=report.history,
         asked=job.asked,
@@ -165,11 +171,22 @@ def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
     return data, loading
 
 
-def _resume(job: Job, images: int, sampler: Any, say: Say) -> Path | None:
+def _references(data: DataSet, loading: Loading, say: Say) -> dict[str, object]:
+    """Return what a comparison of pixels gets; it is left out if images are not held in memory."""
+    if not loading.held:
+        return {}
+    try:
+        return {"references": pixel_references(data)}
+    except OSError as fault:  # the cache cannot be written, and the record matters more
+        say(f"no comparison of pixels: {fault}")
+        return {}
+
+
+def _resume(job: Job, images: int, sampler: EpochSampler, say: Say) -> Path | None:
     """Return the checkpoint to resume from, after checking it, and move the sampler there."""
-    if (found := newest(job.folder, say)) is None:
+    if (checkpoint := newest(job.folder, say)) is None:
         return None
-    path, saved = found
+    path, saved = checkpoint
     check_identity(saved, job.request.identity, path)
     check_images(saved, images, path)
     epoch, micro_batches = position(saved)

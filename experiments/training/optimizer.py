@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from timm.data import Mixup
 from timm.optim import create_optimizer_v2
@@ -42,7 +44,7 @@ def scaled_rate(recipe: Recipe) -> float:
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Return timm's optimizer at the scaled learning rate."""
-    own = {"betas": recipe.betas} if recipe.optimizer == "adamw" else {}
+    own: dict[str, Any] = {"betas": recipe.betas} if recipe.optimizer == "adamw" else {}
     return create_optimizer_v2(
         network,
         opt={"sgd": "momentum", "adamw": "adamw"}[recipe.optimizer],
@@ -60,7 +62,7 @@ def make_schedule(
 ) -> Scheduler:
     """Return timm's schedule in optimizer steps: linear warm-up from 0, then steps or a cosine."""
     warmup = round(recipe.warmup_epochs * steps_per_epoch)
-    shared = {
+    shared: dict[str, Any] = {
         "warmup_t": warmup,
         "warmup_lr_init": 0.0,
         "warmup_prefix": True,

@@ -1,4 +1,4 @@
-"""Under what circumstances a run was made: what a record says of machine, versions and code."""
+"""The provenance of a record: machine, versions and code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGES = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy", "pillo
 def describe_machine(
     machine: Machine, *, images: str, command: str, started: str, finished: str
 ) -> Provenance:
-    """The provenance of a run on this machine; `images` says how they were loaded."""
+    """Return the provenance of a run on this machine; `images` says how they were loaded."""
     versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     return Provenance(
         command=command,
@@ -32,7 +32,7 @@ def describe_machine(
         nodes=machine.nodes,
         accumulate=machine.accumulate,
         precision=machine.precision,
-        compiled=machine.compile,
+        compiled=bool(machine.compile),
         sync_batchnorm=machine.sync_batchnorm,
         images=images,
         versions=versions,

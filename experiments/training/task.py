@@ -13,7 +13,6 @@ import pytorch_lightning as lightning
 import torch
 from timm.loss import SoftTargetCrossEntropy
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 
 from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import NO_IMAGE, Share
@@ -55,9 +54,10 @@ class Classification(lightning.LightningModule):
         self.mix = mixup(recipe, classes)
         self.soft_loss = SoftTargetCrossEntropy()
         self.hard_loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        self.train_loss = MeanMetric(nan_strategy="disable")  # a NaN must show, not vanish
+        self.loss_sum, self.loss_count = torch.zeros(()), 0  # of the epoch so far
         self.losses = LossWatch(torch.device("cpu"))
         self.summary: dict[str, float] = {}
+        self.full = 0  # images in the first validation batch
         self.hits: list[Tensor] = []  # of each validation batch, which images are right
         self.correct = torch.empty(0, dtype=torch.bool)
 
@@ -75,6 +75,7 @@ class Classification(lightning.LightningModule):
     def on_train_start(self) -> None:
         """Watch the losses on the device that the network is on by now."""
         self.losses = LossWatch(self.device, self.share.world)
+        self.loss_sum = self.loss_sum.to(self.device)
 
     def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
         """Set this step's learning rate."""
@@ -105,7 +106,8 @@ class Classification(lightning.LightningModule):
             self.losses.add(loss, step)
         except NotFinite as fault:
             raise self._diverged(fault) from None
-        self.train_loss.update(loss.detach())
+        self.loss_sum = self.loss_sum + loss.detach()
+        self.loss_count += 1
         return loss
 
     def check_losses(self) -> None:
@@ -128,18 +130,18 @@ class Classification(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save no step after a loss that is not finite; store the epoch's loss so far."""
         self.check_losses()
-        own = torch.stack([self.train_loss.mean_value, self.train_loss.weight])
-        checkpoint["train_loss"] = torch.stack(gathered(own, self.share.world)).cpu()
+        sums = torch.stack(gathered(self.loss_sum, self.share.world)).cpu()
+        checkpoint["train_loss"] = {"sums": sums, "count": self.loss_count}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore this process's part of the epoch's loss."""
-        if len(checkpoint.get("train_loss", ())) != self.share.world:
+        saved = checkpoint.get("train_loss", {})
+        if not isinstance(saved, dict) or len(saved.get("sums", ())) != self.share.world:
             raise Problem(
                 "the checkpoint is of another version or of another number of processes; "
                 "use --restart to start over"
             )
-        own = checkpoint["train_loss"][self.share.rank].to(self.train_loss.weight.device)
-        self.train_loss.mean_value, self.train_loss.weight = own
+        self.loss_sum, self.loss_count = saved["sums"][self.share.rank].clone(), saved["count"]
 
     def optimizer_step(self, *given: Any, **named: Any) -> None:
         """Step, and update the averaged weights before anything can be saved."""
@@ -156,12 +158,12 @@ class Classification(lightning.LightningModule):
         """Validate only after steps whose losses are finite."""
         self.check_losses()
         self.sums = torch.zeros(4, device=self.device)  # loss, right first, among five, images
-        self.full = 0  # images in the first batch
+        self.full = 0
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count correct images and sum the loss; labels of NO_IMAGE do not count."""
         images, labels = batch
-        logits = self._logits(images)
+        logits = self.logits(images)
         losses = nn.functional.cross_entropy(
             logits, labels, ignore_index=NO_IMAGE, reduction="none"
         )
@@ -170,7 +172,7 @@ class Classification(lightning.LightningModule):
         self.sums += torch.stack([losses.sum(), first.sum(), among.sum(), (labels >= 0).sum()])
         self.hits.append(first)
 
-    def _logits(self, images: Tensor) -> Tensor:
+    def logits(self, images: Tensor) -> Tensor:
         """Return the logits; a compiled network gets a last, smaller batch filled up with zeros.
 
         Another batch size would make it compile again, and so would a view of another tensor.
@@ -188,9 +190,11 @@ class Classification(lightning.LightningModule):
         """Summarize the epoch."""
         if self.share.world > 1:
             torch.distributed.all_reduce(self.sums)
+            torch.distributed.all_reduce(self.loss_sum)
+        batches = self.loss_count * self.share.world
         loss, first, among, images = self.sums.tolist()
         self.summary = {
-            "train_loss": self.train_loss.compute().item(),
+            "train_loss": (self.loss_sum / batches).item(),
             "loss": (self.sums[0] / self.sums[3]).item(),
             "top1": round(100 * first / images, 4),
             "top5": round(100 * among / images, 4),
@@ -198,7 +202,7 @@ class Classification(lightning.LightningModule):
         }
         self.correct = in_order(gathered(torch.cat(self.hits), self.share.world))
         self.hits.clear()
-        self.train_loss.reset()
+        self.loss_sum, self.loss_count = torch.zeros((), device=self.device), 0
         if not all(math.isfinite(number) for number in self.summary.values()):
             raise Diverged(f"the validation loss is {loss / images}")
 

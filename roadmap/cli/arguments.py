@@ -136,11 +136,15 @@ def add_training(parser: Parser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--workers", type=natural, metavar="N",
-        help="loading processes of a run (default: half as many as threads)",
+        help="loading processes of a run (default: half the threads)",
     )  # fmt: skip
     parser.add_argument(
         "--images", choices=("auto", "memory", "stream"), default="auto",
         help="hold images in memory, or open them every epoch (default: memory if they fit)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--decode", choices=("cpu", "gpu"), default="cpu",
+        help="what decodes JPEG files of training (default cpu; a GPU's pixels differ a little)",
     )  # fmt: skip
     add_devices(parser)
     parser.add_argument(

@@ -12,7 +12,7 @@ import sys
 import textwrap
 from typing import TextIO
 
-from roadmap.visible import visible
+from roadmap.errors import visible
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 RESUME = "interrupted; run the same command again to resume"

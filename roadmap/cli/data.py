@@ -14,6 +14,7 @@ def check_data(workspace: Workspace) -> int:
     """Open every image of a data set and name those that cannot be opened."""
     source = read_source(workspace.options.data, workspace.options.data_root)
     from experiments.data.check import broken_images
+    from experiments.data.pixels import pixel_references
     from experiments.data.splits import open_data
     from experiments.host.events import Preparing
     from experiments.host.progress import Display
@@ -31,6 +32,12 @@ def check_data(workspace: Workspace) -> int:
     sizes = f"{len(data.train):,} training and {len(data.val):,} validation images"
     answer = f"{len(faults):,} cannot be opened" if faults else "all can be opened"
     show(f"{sizes} of {source.classes} classes: {answer}")
+    if not faults:
+        share = pixel_references(data)
+        show(
+            f"chance {100 / source.classes:.1f} %, nearest training image by pixels "
+            f"{share['nearest_neighbour']:.1f} %, nearest class mean {share['nearest_mean']:.1f} %"
+        )
     return FAILED if faults else DONE
 
 

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from analysis.selection import select
 from experiments.host.machine import Machine
 from experiments.launch.launchers import Outcome, run_all
 from experiments.launch.sharing import choose_jobs
 from experiments.request import Request
+from roadmap.choice import SEED
 from roadmap.cli.console import DONE, FAILED, RESUME, say, show
 from roadmap.cli.cost import check_effect
 from roadmap.cli.workspace import Workspace
@@ -26,7 +28,8 @@ MOST_RUNS = 100_000  # of one command
 def train(workspace: Workspace) -> int:
     """Train one row with one seed."""
     check_effect(workspace)
-    return _run_and_show(workspace, [(workspace.options.row, workspace.options.seed)], jobs=1)
+    outcome = _train(workspace, [(workspace.options.row, workspace.options.seed)], jobs=1)
+    return _show_outcome(workspace, outcome, 1)
 
 
 def run(workspace: Workspace) -> int:
@@ -71,7 +74,7 @@ def _run_until_decided(workspace: Workspace, study: Study, pairs: Pairs, jobs: i
     tried = set(pairs)
     code = _say_failures(_run(workspace, pairs, jobs), len(pairs))
     while code in (DONE, FAILED):
-        pairs = next_pairs(workspace.found.records, tried=tried)
+        pairs = next_pairs(workspace.loaded.records, tried=tried)
         if not pairs:
             _show_results(workspace)
             break
@@ -86,7 +89,38 @@ def _requests(workspace: Workspace, pairs: Pairs) -> list[Request]:
 
 
 def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
-    """Train these rows and seeds, those that are not trained yet."""
+    """Train these rows and seeds, except finished runs.
+
+    If the roadmap has a choice, one seed of all candidates comes first. The other seeds follow at
+    the value that is chosen then.
+    """
+    path, source = workspace.settings.path, workspace.settings.source
+    if path.choose is None:
+        return _train(workspace, pairs, jobs)
+    if not source.has_select:
+        raise Problem(
+            f"{path.choose.field} is to be chosen on a split 'select', which data "
+            f"{source.name!r} lacks; --set {path.choose.field}=VALUE trains at one value"
+        )
+    rows = list(dict.fromkeys(row for row, _ in pairs))
+    trials = {row: (row,) if row.startswith("timm:") else path.trials(row) for row in rows}
+    first = [(trial, SEED) for row in rows for trial in trials[row]]
+    tried = _train(workspace, first, jobs)
+    if tried.stopped:
+        return tried
+    chosen = select(path, workspace.loaded.records, source.fingerprint).chosen
+    numbers = {row: row if trials[row] == (row,) else chosen.get(path[row].number) for row in rows}
+    rest = [(number, seed) for row, seed in pairs if seed != SEED and (number := numbers[row])]
+    outcome = _train(workspace, rest, jobs) if rest else Outcome(records=(), failures={})
+    return replace(
+        outcome,
+        records=(*tried.records, *outcome.records),
+        failures=tried.failures | outcome.failures,
+    )
+
+
+def _train(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
+    """Train these rows and seeds exactly."""
     options = workspace.options
     requests = _requests(workspace, pairs)
     machine = Machine.shared_by(
@@ -98,6 +132,7 @@ def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
         compile=options.compile,
         sync_batchnorm=options.sync_batchnorm,
         images=options.images,
+        decode=options.decode,
         save_every=options.save_every,
         keep=options.keep,
         wait=not options.no_wait,
@@ -121,15 +156,18 @@ def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
         restart=options.restart,
         say=say,
     )
-    workspace.forget_records()
+    workspace.forget_records(outcome.records)
     return outcome
 
 
 def _run_and_show(workspace: Workspace, pairs: Pairs, jobs: int) -> int:
-    outcome = _run(workspace, pairs, jobs)
+    return _show_outcome(workspace, _run(workspace, pairs, jobs), len(pairs))
+
+
+def _show_outcome(workspace: Workspace, outcome: Outcome, total: int) -> int:
     if outcome.records:
         _show_results(workspace)
-    return _say_failures(outcome, len(pairs))
+    return _say_failures(outcome, total)
 
 
 def _say_failures(outcome: Outcome, total: int) -> int:

@@ -1,1 +1,5 @@
-"""Roadmaps as YAML, and what reads them."""
+"""Roadmaps as YAML, and their loader."""
+
+from steps.roadmaps.load import load_roadmap
+
+__all__ = ["load_roadmap"]

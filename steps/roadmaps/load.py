@@ -13,6 +13,7 @@ from typing import Any
 import pydantic
 
 from roadmap import strict_yaml
+from roadmap.choice import read_choice
 from roadmap.errors import Problem, quoted, unknown
 from roadmap.paper import TABLES
 from roadmap.rows import Roadmap, Row
@@ -23,8 +24,8 @@ from steps.own import read_steps
 from steps.recipes.load import recipe_of
 from steps.roadmaps.entries import Steps, read_rows
 
-SHIPPED = ("tiny", "cifar", "resnet50", "resnet200")
-KEYS = ("title", "paper", "base", "recipe", "data", "classes", "rows")
+SHIPPED = ("tiny", "small", "cifar", "resnet50", "resnet200")
+KEYS = ("title", "paper", "base", "recipe", "data", "classes", "choose", "rows")
 LONGEST = {"title": 200, "paper": 200, "data": 4096}  # characters
 MOST_ROWS = 200
 
@@ -76,7 +77,11 @@ def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]
     default = _text(document, "data")
     if default and (document.path.parent / default).exists():
         default = str(document.path.parent / default)
-    return Roadmap(name=name, title=title, paper=paper, data=default, rows=rows)
+    with document.at("choose"):
+        choose = read_choice(data.get("choose"))
+        return Roadmap(
+            name=name, title=title, paper=paper, data=default, rows=rows, choose=choose
+        ).checked_choice()
 
 
 def _text(document: strict_yaml.Document, key: str) -> str | None:

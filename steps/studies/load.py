@@ -18,6 +18,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from roadmap import strict_yaml
+from roadmap.choice import read_choice
 from roadmap.errors import Problem, unknown
 from roadmap.rows import Roadmap
 from roadmap.spec import from_dict
@@ -26,7 +27,7 @@ from steps.studies.contrast import Designed, Name
 from steps.studies.designs import DESIGNS
 from steps.studies.study import Study, distinct
 
-COMMON = ("title", "design", "roadmap", "seeds", "margin", "set")
+COMMON = ("title", "design", "roadmap", "seeds", "margin", "set", "choose")
 _FOLDER = Path(__file__).parent
 ReadRoadmap = Callable[[str, Path | None], Roadmap]
 
@@ -57,6 +58,11 @@ def load_study(
         own = str(document.path.parent / own)
     with document.at("roadmap"):
         as_read = read_roadmap(roadmap or own, steps)
+    with document.at("choose"):
+        choose = read_choice(document.data.get("choose")) or as_read.choose
+        if choose and choose.field in (given.get("of"), *_typed(document, "set", Settings, {})):
+            raise Problem(f"{choose.field} is chosen for each row; the study sets or varies it")
+        as_read = replace(as_read, choose=choose).checked_choice()
     seeds, margin = _typed(document, "seeds", int, 3), _typed(document, "margin", float, 0.5)
     with document.at("seeds"):
         if not 1 <= seeds <= 1000:

@@ -13,7 +13,7 @@ from analysis.tables.render import render
 from analysis.tables.table import tabulate
 from analysis.tables.verdict_table import render_verdicts
 from analysis.verdicts.study import judge_study
-from roadmap.visible import visible
+from roadmap.errors import visible
 from steps.studies.load import load_study
 
 NASTY = "a\x1b[31m\n\n| <img src=x> [l](u) `c` $x$ \\end{x} \u202e"
@@ -56,14 +56,6 @@ def test_markdown(text, shown):
 )
 def test_latex(text, printed):
     assert escape.latex(text) == printed
-
-
-def test_figure_titles_start_no_formula():
-    from matplotlib.text import Text
-
-    text = Text(0, 0, escape.figure("costs $1 to $2\nand \\$3"))
-    shown, is_formula = text._preprocess_math(text.get_text())
-    assert (shown, is_formula) == ("costs $1 to $2 and \\$3", False)
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,7 @@ orders = st.permutations(ALL).flatmap(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=80, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -82,6 +82,7 @@ def test_orders_are_those_that_the_specs_allow_and_end_alike():
     assert [row.spec for row in again.rows] != [row.spec for row in other.rows]
 
 
+@pytest.mark.slow
 def test_every_allowed_order_is_as_likely_as_any_other():
     """Of two steps without needs, either comes first in half of many orders."""
     made = DESIGNS["orders"](PATH, samples=200, seed=3)

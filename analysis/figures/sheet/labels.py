@@ -34,7 +34,7 @@ class Mark:
     reach: float = 0.0
 
 
-def label(axes: Axes, marks: Sequence[Mark], line: Sequence[tuple[float, float]] = ()) -> None:
+def label(axes: Axes, marks: Sequence[Mark], line: Sequence[tuple[float, float]]) -> None:
     """Write the label of every mark; the limits of the panel must be set before.
 
     Labels find their places from the highest mark to the lowest, and look again when all others

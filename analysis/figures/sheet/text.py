@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from roadmap.visible import visible
+from roadmap.errors import visible
 
 SMALLEST = 0.75  # of the size asked for; a text that is still too long is cut
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import torch
 
-from experiments.benchmarks.gpu.limits import copy_rate
 from experiments.benchmarks.gpu.part import Fact, Skipped
 from experiments.benchmarks.gpu.plan import Plan
-from experiments.benchmarks.measure import Measurement, ratio, seconds_each
+from experiments.benchmarks.measure import Measurement, copy_rate, ratio, seconds_each
 from roadmap.kernels.cases import Case, cases
 from roadmap.kernels.choice import DIRECTIONS
 

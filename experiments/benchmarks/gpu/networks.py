@@ -15,10 +15,15 @@ from multiprocessing.synchronize import Semaphore
 
 import torch
 
-from experiments.benchmarks.gpu.limits import matrix_rate
 from experiments.benchmarks.gpu.network import Network
 from experiments.benchmarks.gpu.plan import Plan
-from experiments.benchmarks.measure import Measurement, in_turn, ratio, seconds_each
+from experiments.benchmarks.measure import (
+    Measurement,
+    in_turn,
+    matrix_rate,
+    ratio,
+    seconds_each,
+)
 from experiments.host.limits import cores
 
 TOGETHER = 4  # networks that compile at a time: each needs its activations on the GPU
@@ -94,7 +99,9 @@ def networks(plan: Plan) -> Iterator[Measurement]:
             macs[name], _ = turns.answer()
         except (RuntimeError, EOFError) as error:
             failed.append(f"{name}: {error}")
-    rate = matrix_rate(plan.device, 256 if plan.dry else 8192)  # after the forks: it uses CUDA
+    size = 256 if plan.dry else 8192
+    # Only after the forks, because it uses CUDA.
+    rate = matrix_rate(plan.device, size, torch.bfloat16)
     yield Measurement(name="bf16 product of matrices", unit="TMAC/s", trials=(rate / 1e12,))
     if set(_versus(plan)) <= set(macs):
         yield from _against(plan, by_name)

@@ -155,7 +155,7 @@ def test_the_strip_shows_every_row_once_and_stays_on_the_sheet(resnet50, width):
 
 def inside(figure):
     """Whether every text lies on the sheet, to a hundredth of an inch."""
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     width, height = figure.get_size_inches() * figure.dpi
     boxes = [text.get_window_extent() for axes in figure.axes for text in axes.texts]
     slack = 0.01 * figure.dpi

@@ -225,7 +225,7 @@ def test_labels_of_a_studys_variants_do_not_meet(name, width, invented):
         draw(table_bars(tabulate(study.roadmap, runs)), width=width),
         draw_cost(study.roadmap, "kind", width=width),
     ):
-        figure.canvas.draw()
+        figure.draw_without_rendering()
         axes = figure.axes[0]
         left = axes.get_window_extent().x0
         titles = [text for text in axes.texts if text.get_text() and text.get_weight() != "bold"]

@@ -71,6 +71,7 @@ def test_it_says_what_to_run_next_with_the_same_data(with_runs):
     assert "roadmap run path --until-decided --data 'my images'" in commands
 
 
+@pytest.mark.slow
 def test_without_runs_it_shows_the_papers_numbers_the_costs_and_what_to_run(tiny):
     empty = contents(tiny, [])
     text = page(empty)
@@ -104,6 +105,7 @@ def test_one_seed_is_asked_for_more_and_missing_rows_are_named(tiny, invented):
     assert commands[:2] == ["roadmap run --rows 12,13", "roadmap run path --seeds 3"]
 
 
+@pytest.mark.slow
 def test_broken_records_are_named_and_nothing_of_theirs_becomes_markup(with_runs, written):
     text = written.read_text()
     assert "not readable &lt;b&gt;at all&lt;/b&gt;" in text and "<b>at all" not in text
@@ -126,6 +128,7 @@ class Anchors(HTMLParser):
             (self.links if target.startswith("#") else self.fetched).append(target)
 
 
+@pytest.mark.slow
 def test_every_link_leads_somewhere_ids_are_unique_and_nothing_is_fetched(written):
     found = Anchors(written.read_text())
     assert len(set(found.ids)) == len(found.ids)
@@ -146,6 +149,7 @@ def test_figures_keep_their_numbers_and_follow_the_pages_colours():
     assert "#222222" not in text
 
 
+@pytest.mark.slow
 def test_another_measure_fills_the_page_and_nothing_says_top_1(tiny, invented):
     runs = [dataclasses.replace(run, loss=2.0 - run.top1 / 100) for run in invented.study(tiny)]
     found = gather(subject(tiny, runs, measure=MEASURES["loss"]), [])
@@ -169,6 +173,7 @@ def test_names_of_users_become_neither_markup_nor_control_characters(tmp_path, i
     assert not re.search(r"\sonload=y", re.sub(r'"[^"]*"|>[^<]*<', "", text))
 
 
+@pytest.mark.slow
 def test_tables_for_papers_stand_beside_the_page(written):
     names = {path.name for path in written.parent.iterdir()}
     assert names == {
@@ -205,6 +210,7 @@ def opened(browser, written):
     window.close()
 
 
+@pytest.mark.slow
 def test_it_opens_from_disk_without_complaints_or_requests(opened, written):
     window, said = opened
     assert said == [written.as_uri()]
@@ -215,6 +221,7 @@ def column(window, table, place):
     return window.locator(f"#{table} tbody tr td:nth-child({place})").all_inner_texts()
 
 
+@pytest.mark.slow
 def test_tables_sort_by_number_by_mouse_and_keyboard_and_back(opened):
     window, _ = opened
     first = column(window, "table", 3)
@@ -234,6 +241,7 @@ def test_tables_sort_by_number_by_mouse_and_keyboard_and_back(opened):
     assert column(window, "table", 4)[-1] == "–"  # and falling
 
 
+@pytest.mark.slow
 def test_tables_filter_by_words_in_any_column(opened):
     window, _ = opened
     window.fill("#table-filter", "SIZE k9")
@@ -247,6 +255,7 @@ def paper_of(window):
     return window.evaluate("getComputedStyle(document.body).backgroundColor")
 
 
+@pytest.mark.slow
 def test_the_theme_switches_figures_too_and_follows_the_system(opened, browser, written):
     window, _ = opened
     shape = "document.querySelector('#summary svg text').getAttribute('style')"
@@ -264,6 +273,7 @@ def test_the_theme_switches_figures_too_and_follows_the_system(opened, browser, 
     other.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 768, 1050, 1400, 1600])
 def test_nothing_is_wider_than_the_window_and_no_table_is_clipped(opened, width):
     window, _ = opened
@@ -281,6 +291,7 @@ def unfold(window):
     window.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true })")
 
 
+@pytest.mark.slow
 def test_the_first_screen_has_the_answer_and_the_rest_is_folded(opened):
     window, _ = opened
     assert window.locator("figure:visible").count() == 1
@@ -292,12 +303,14 @@ def test_the_first_screen_has_the_answer_and_the_rest_is_folded(opened):
     window.wait_for_function("document.querySelector('#row-09 .facts').checkVisibility()")
 
 
+@pytest.mark.slow
 def test_figures_are_numbered_and_their_details_are_folded(written):
     text = written.read_text()
     numbers = [int(number) for number in re.findall(r"<b>Figure (\d+)\.</b>", text)]
     assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 6
 
 
+@pytest.mark.slow
 def test_it_prints_light_and_without_controls(opened):
     window, _ = opened
     window.click("#theme")
@@ -307,6 +320,7 @@ def test_it_prints_light_and_without_controls(opened):
     assert len(window.pdf(format="A4")) > 50_000
 
 
+@pytest.mark.slow
 def test_runs_of_studies_with_the_same_names_are_all_there(tiny, invented, tmp_path):
     """A study whose end is called as the path's last row, with runs of its own."""
     (tmp_path / "short.yaml").write_text(
@@ -327,6 +341,7 @@ def test_runs_of_studies_with_the_same_names_are_all_there(tiny, invented, tmp_p
         gather(subject(tiny, runs), [short, short])
 
 
+@pytest.mark.slow
 def test_references_alone_are_no_path_and_their_links_lead_somewhere(tiny, invented):
     found = contents(tiny, [invented.reference(tiny)])
     assert not found.has_runs and "no finished runs" in summary(found)[0]
@@ -366,6 +381,7 @@ def test_an_interaction_is_not_called_better(tiny, invented):
     assert "worth more together: " in words and "better: gelu ×" not in words
 
 
+@pytest.mark.slow
 def test_what_is_printed_from_a_dark_page_is_dark_on_white(opened):
     window, _ = opened
     window.click("#theme")
@@ -377,6 +393,7 @@ def test_what_is_printed_from_a_dark_page_is_dark_on_white(opened):
     assert min(map(int, re.findall(r"\d+", soft)[:3])) > 230
 
 
+@pytest.mark.slow
 def test_a_minus_as_it_is_typed_is_found(opened):
     window, _ = opened
     change = column(window, "table", 4)[1]
@@ -385,6 +402,7 @@ def test_a_minus_as_it_is_typed_is_found(opened):
     assert window.locator("#table tbody tr:visible").count() >= 1
 
 
+@pytest.mark.slow
 def test_only_what_scrolls_is_a_stop_of_the_keyboard(opened):
     """A diff in a row is long, and scrolls when the row is unfolded."""
     window, _ = opened

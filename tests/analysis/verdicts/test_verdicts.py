@@ -157,7 +157,7 @@ def test_the_papers_own_table_has_the_verdicts_known_from_it():
 
 @pytest.mark.slow
 def test_verdicts_of_the_paper_that_hang_on_its_rounding_are_named():
-    """One number moved by what rounding may hide turns those that are named, and only those."""
+    """One number moved by what rounding may hide turns the named verdicts, and no others."""
     study = load_study("path", roadmap="resnet50")
     *_, note = judge_paper(study, "resnet50").notes
     named = set(note.partition("lost: ")[2].split(", "))
@@ -248,9 +248,15 @@ def test_adding_seeds_until_decided_keeps_the_error_rate(pairs, first, most):
         runs = {name: generator.uniform(0.5, 5) * generator.normal(size=most)
                 for each in contrasts for name in each.weights}  # fmt: skip
         seeds = dict.fromkeys(runs, first)
+        looks = {contrast.step: most - first + 1 for contrast in contrasts}
         while True:
             cells = {name: Sample.of(each[: seeds[name]]) for name, each in runs.items()}
-            verdicts = judge(contrasts, cells, 0.1, looks=most - first + 1)
+            verdicts = judge(
+                contrasts,
+                cells,
+                0.1,
+                looks=looks,
+            )
             more = {name for each, verdict in zip(contrasts, verdicts, strict=True)
                     if verdict.verdict == UNDECIDED for name in each.weights
                     if seeds[name] < most}  # fmt: skip
@@ -296,7 +302,7 @@ def test_what_is_small_for_sure_is_called_so():
 def test_images_and_seeds_are_two_sources():
     generator = numpy.random.default_rng(0)
     one = generator.random(4000) < 0.70
-    other = one ^ (generator.random(4000) < 0.05)  # the same images but for a few
+    other = one ^ (generator.random(4000) < 0.05)  # the same images, except a few
     packed = base64.b64encode(numpy.packbits(one)).decode()
     assert (right(packed)[:4000] == one).all()
     rights = {"a": [one.astype(int)] * 2, "b": [other.astype(int)] * 2}
@@ -425,6 +431,53 @@ def test_looks_are_read_from_what_the_runs_asked_for(tiny, invented):
     assert judged(None).verdicts == once.verdicts
 
 
+def trained_by(tiny, invented, *commands):
+    """Runs of rows 00 and 01: of each command its seeds and the minute at which it started."""
+    return [
+        dataclasses.replace(
+            (run := invented.record(tiny, row, seed=seed, top1=top1 + 0.5 * seed)),
+            provenance=dataclasses.replace(
+                run.provenance,
+                command=command,
+                started=f"2026-01-01T00:{minute + place:02}:00Z",
+                finished=f"2026-01-01T00:{minute + place:02}:50Z",
+            ),
+        )
+        for command, minute, seeds in commands
+        for place, seed in enumerate(seeds)
+        for row, top1 in (("00", 60.0), ("01", 70.0))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("looks", "commands"),
+    [
+        (1, [("run --seeds 5", 0, range(5))]),
+        (1, [("run --seeds 5", 0, range(2)), ("run --seeds 5", 30, range(2, 5))]),  # resumed
+        (2, [("run --seeds 3", 0, range(3)), ("run --seeds 5", 30, range(3, 5))]),
+        (3, [("run", 0, range(2)), ("run --seeds 3", 20, [2]), ("run --seeds 5", 30, [3, 4])]),
+        (1, [("run --seeds 1", 0, [0]), ("run --seeds 5", 30, range(1, 5))]),  # none to read
+        (1, [("run a", 0, [0, 2, 4]), ("run b", 0, [1, 3])]),  # at the same time
+    ],
+)
+def test_looks_are_counted_when_seeds_grow(looks, commands, tiny, invented):
+    judged = judge_study(load_study("path"), trained_by(tiny, invented, *commands))
+    step = judged.verdicts[0]
+    assert step.p == pytest.approx(16 * looks * step.p_alone)
+    assert any(f"p counts 1 to {looks} looks" in note for note in judged.notes) is (looks > 1)
+
+
+def test_looks_of_one_step_cost_the_others_nothing(tiny, invented):
+    added = trained_by(tiny, invented, ("a", 0, range(3)), ("b", 30, range(3, 5)))
+    others = [run for run in invented.study(tiny) if run.label.row not in ("00", "01")]
+    judged = judge_study(load_study("path"), [*added, *others])
+    alone = judge_study(load_study("path"), [
+        *trained_by(tiny, invented, ("a", 0, range(5))), *others])  # fmt: skip
+    found, before = ({each.step: each.p for each in one.verdicts} for one in (judged, alone))
+    assert found["separate_downsampling"] == before["separate_downsampling"]
+    assert found["training_recipe"] == pytest.approx(2 * before["training_recipe"], rel=0.2)
+
+
 def test_orders_are_not_decided_by_seeds():
     with pytest.raises(Problem, match="by more samples"):
         next_runs(load_study("orders"), (), most=8, runs=1)
@@ -531,7 +584,7 @@ def test_no_difference_pays_for_looking_too():
     """An interval that lies within the margin once does not at six looks."""
     contrast = Contrast(step="s", title="", group="", parts=({"a": 1.0, "b": -1.0},))
     cells = {"a": Sample.of([50.0, 50.6, 51.2, 49.9]), "b": Sample.of([50.1, 50.5, 51.0, 50.0])}
-    once, often = (judge([contrast], cells, 1.0, looks=looks)[0].verdict for looks in (1, 6))
+    once, often = (judge([contrast], cells, 1.0, looks={"s": looks})[0].verdict for looks in (1, 6))
     assert once == "no difference larger than 1" and often == "undecided"
 
 
@@ -585,6 +638,7 @@ def test_every_table_says_what_is_subtracted_from_what(name, asks, tiny, invente
         assert asks in " ".join(render_verdicts(judged, format).split()), format
 
 
+@pytest.mark.slow
 def test_one_seed_cannot_tell_order_from_noise_and_the_table_says_so(invented):
     study = load_study("orders")
     for seeds, said in ((1, True), (2, False)):

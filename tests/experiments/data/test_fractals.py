@@ -10,10 +10,17 @@ import numpy as np
 import pytest
 
 from experiments.data import fractal_drawing, fractals
-from experiments.data.fractals import VALIDATION_START, Fractals, draw_category, load
+from experiments.data.fractals import (
+    VALIDATION_START,
+    Fractals,
+    ScatteredFractals,
+    draw_category,
+    load,
+)
 
 SMALL = Fractals(categories=3, train=4, val=2, size=32)
 CHECKSUM = "e5f39d3921e5bf6acb28f54142081f9a8fc2d2ef8f48a1c80428ceea5db29c3e"
+CHECKSUM_2 = "9a66f92e6cc77b53213df45b5a9bf5847a7550a70a4e7b4e0adbcc0da122eab6"
 PROGRAM = """
 import hashlib
 from experiments.data.fractals import Fractals, draw_category
@@ -162,7 +169,7 @@ def test_loser_of_a_race_uses_the_set_of_the_winner(tmp_path):
 def test_fingerprint_follows_every_field_and_the_version(monkeypatch):
     changes = ({}, {"categories": 9}, {"train": 9}, {"val": 9}, {"size": 9}, {"seed": 9})
     prints = {Fractals(**change).fingerprint for change in changes}
-    monkeypatch.setattr(fractals, "VERSION", fractals.VERSION + 1)
+    monkeypatch.setattr(Fractals, "version", 3)
     prints.add(Fractals().fingerprint)
     assert len(prints) == 7 and all(len(digits) == 12 for digits in prints)
 
@@ -171,3 +178,24 @@ def test_fingerprint_follows_every_field_and_the_version(monkeypatch):
 def test_senseless_configurations_are_refused(change):
     with pytest.raises(ValueError, match="Fractals"):
         Fractals(**change)
+
+
+def test_version_2_has_a_known_checksum_and_three_splits(tmp_path):
+    small = ScatteredFractals(categories=3, train=4, val=2, select=2)
+    drawn = b"".join(draw_category(small, category, 0, 4).tobytes() for category in range(3))
+    assert hashlib.sha256(drawn).hexdigest() == CHECKSUM_2
+    data = load(small, cache=tmp_path)
+    assert {split: len(labels) for split, (_, labels) in data.items()} == {
+        "train": 12,
+        "val": 6,
+        "select": 6,
+    }
+    images = {split: {image.tobytes() for image in images} for split, (images, _) in data.items()}
+    assert len(set.union(*images.values())) == 24
+
+
+def test_names_keep_their_fingerprints():
+    assert (Fractals().fingerprint, ScatteredFractals().fingerprint) == (
+        "da1f903d9d64",
+        "fc1ec0a49c13",
+    )

@@ -10,15 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 
-from experiments.loading.samplers import EpochSampler, Share
 from experiments.training.checkpoint import BEFORE, LAST, newest, read_checkpoint, write_checkpoint
 
+pytestmark = pytest.mark.slow  # each test starts the program, mostly several times
 ROOT = Path(__file__).parents[3]
 LONG = bool(os.environ.get("ROADMAP_LONG"))
 HARSH = (  # every kind of randomness there is: mixup, cutmix, erasing, drop path; and an average
@@ -29,10 +28,12 @@ HARSH = (  # every kind of randomness there is: mixup, cutmix, erasing, drop pat
 
 
 def command(images, runs, *more, row="13"):
-    given = [part for each in HARSH for part in ("--set", each)]
+    given = [part for setting in HARSH for part in ("--set", setting)]
+    usual = {"--threads": "1", "--workers": "2", "--images": "stream", "--keep": "last"}
+    given += [part for pair in usual.items() if pair[0] not in more for part in pair]
     return [
         sys.executable, "-m", "roadmap", "train", row, "--data", str(images), "--runs", str(runs),
-        "--threads", "1", "--workers", "2", "--images", "stream", "--keep", "last", *given, *more,
+        *given, *more,
     ]  # fmt: skip
 
 
@@ -120,17 +121,29 @@ def assert_equal(one, other, where=""):
 
 
 @pytest.fixture(scope="module")
-def untouched(images, tmp_path_factory):
-    """What becomes of the run that nothing happens to."""
+def untouched_runs(images, tmp_path_factory):
+    """The folder of the run that nothing happens to. Tests that change it take a copy."""
     runs = tmp_path_factory.mktemp("untouched")
     code, _, errors = finish(*command(images, runs))
     assert code == 0, errors
-    return outcome(runs)
+    return runs
+
+
+@pytest.fixture(scope="module")
+def untouched(untouched_runs):
+    """What becomes of the run that nothing happens to."""
+    return outcome(untouched_runs)
+
+
+@pytest.fixture
+def done(untouched_runs, tmp_path):
+    """A copy of the folder of the run that nothing happens to."""
+    return Path(shutil.copytree(untouched_runs, tmp_path / "done"))
 
 
 @pytest.mark.parametrize("kills", [3] + ([1] * 10 + [4] * 5) * LONG)
 def test_a_run_killed_at_any_moment_ends_at_the_same_bits(images, tmp_path, untouched, kills):
-    """SIGKILL at random moments of training, `kills` times in one run; each time it goes on.
+    """SIGKILL at random moments of training, `kills` times in one run; each time it resumes.
 
     In the steps, before the first checkpoint, while one is saved or renamed, in validation.
     """
@@ -309,30 +322,21 @@ def test_watching_does_not_disturb(images, tmp_path, untouched):
     assert_equal(outcome(tmp_path), untouched)
 
 
-@pytest.mark.parametrize("share", [Share(), Share(rank=1, world=2), Share(accumulate=2)])
-def test_an_epoch_gone_on_with_sees_the_rest_of_its_samples(share):
-    whole = EpochSampler(50, 8, seed=3, share=share)
-    whole.set_epoch(2)
-    expected = list(whole)
-    for done in range(len(whole) + 1):
-        rest = EpochSampler(50, 8, seed=3, share=share)
-        rest.resume(2, done)
-        rest.set_epoch(2)  # as Lightning does
-        seen = expected[:done] + list(rest)
-        assert Counter(map(tuple, seen)) == Counter(map(tuple, expected))
-        rest.set_epoch(3)
-        assert len(list(rest)) == len(whole)
+@pytest.fixture(scope="module")
+def halted_runs(images, tmp_path_factory):
+    runs = tmp_path_factory.mktemp("halted")
+    process = start(*command(images, runs, "--save-every", "0"))
+    wait_for(has_checkpoint(runs), process)
+    wait_for(lambda: (run_of(runs) / "metrics.jsonl").read_text(), process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    return runs
 
 
 @pytest.fixture
-def halted(images, tmp_path):
+def halted(halted_runs, tmp_path):
     """A run that was stopped in its second epoch, with a checkpoint and one before it."""
-    process = start(*command(images, tmp_path, "--save-every", "0"))
-    wait_for(has_checkpoint(tmp_path), process)
-    wait_for(lambda: (run_of(tmp_path) / "metrics.jsonl").read_text(), process)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=120)
-    return tmp_path
+    return Path(shutil.copytree(halted_runs, tmp_path / "halted"))
 
 
 def _cut(content):
@@ -677,17 +681,15 @@ def _text(path):
     return path.read_text() if path.exists() else ""
 
 
-def test_a_torn_record_is_one_runs_failure_and_another_runs_record_is_refused(images, tmp_path):
-    one = command(images, tmp_path)
+def test_a_torn_record_is_one_runs_failure_and_another_runs_record_is_refused(images, done):
+    one = command(images, done)
     given = [*one[:3], "run", "--rows", "10,13", "--jobs", "1", *one[5:]]
-    code, _, errors = finish(*one)
-    assert code == 0, errors
-    path = run_of(tmp_path) / "record.json"
+    path = run_of(done) / "record.json"
     whole = path.read_bytes()
     path.write_bytes(whole[:100])
     code, _, errors = finish(*given)
     assert code == 1 and "not readable as a record" in errors
-    assert len(list(tmp_path.glob("*/record.json"))) == 2  # the other row was trained
+    assert len(list(done.glob("*/record.json"))) == 2  # the other row was trained
     other = json.loads(whole)
     other["identity"]["seed"] = 1
     path.write_text(json.dumps(other))
@@ -695,11 +697,9 @@ def test_a_torn_record_is_one_runs_failure_and_another_runs_record_is_refused(im
     assert code == 1 and "is of another run" in errors
 
 
-def test_a_record_is_never_made_of_other_epochs_than_the_runs(images, tmp_path):
-    given = command(images, tmp_path)
-    code, _, errors = finish(*given)
-    assert code == 0, errors
-    folder = run_of(tmp_path)
+def test_a_record_is_never_made_of_other_epochs_than_the_runs(images, done, tmp_path):
+    given = command(images, done)
+    folder = run_of(done)
     (folder / "record.json").unlink()
     text = (folder / "metrics.jsonl").read_text()
     (folder / "metrics.jsonl").write_text(text[:-20])
@@ -711,7 +711,7 @@ def test_a_record_is_never_made_of_other_epochs_than_the_runs(images, tmp_path):
     last = folder / LAST
     last.write_bytes(_flip(last.read_bytes()))
     export = [given[0], "-m", "roadmap", "export", "13", "--out", str(tmp_path / "x.safetensors"),
-              "--data", str(images), "--runs", str(tmp_path)]  # fmt: skip
+              "--data", str(images), "--runs", str(done)]  # fmt: skip
     code, _, errors = finish(*export, *(f"--set={each}" for each in HARSH))
     assert code == 2 and "is damaged" in errors and not (tmp_path / "x.safetensors").exists()
 

@@ -1,5 +1,7 @@
 """Samplers: each image once, the same images in a step however it is shared."""
 
+from collections import Counter
+
 import pytest
 
 from experiments.loading.samplers import NO_IMAGE, EpochSampler, EvaluationSampler, Share
@@ -40,3 +42,18 @@ def test_a_batch_that_cannot_be_shared_out_is_named():
         Problem, match="batch 10 cannot be shared out among 2 devices × 2 micro-batches"
     ):
         EpochSampler(70, 10, seed=0, share=Share(world=2, accumulate=2))
+
+
+@pytest.mark.parametrize("share", [Share(), Share(rank=1, world=2), Share(accumulate=2)])
+def test_an_epoch_gone_on_with_sees_the_rest_of_its_samples(share):
+    whole = EpochSampler(50, 8, seed=3, share=share)
+    whole.set_epoch(2)
+    expected = list(whole)
+    for done in range(len(whole) + 1):
+        rest = EpochSampler(50, 8, seed=3, share=share)
+        rest.resume(2, done)
+        rest.set_epoch(2)  # as Lightning does
+        seen = expected[:done] + list(rest)
+        assert Counter(map(tuple, seen)) == Counter(map(tuple, expected))
+        rest.set_epoch(3)
+        assert len(list(rest)) == len(whole)

@@ -2,8 +2,6 @@
 
 import os
 
-import pytest
-
 from experiments.host.events import (
     EpochDone,
     Message,
@@ -81,17 +79,20 @@ def test_no_text_forges_a_line_of_a_log_or_of_the_display(tmp_path, capsys):
     assert escaped("größer × → 小") == "größer × → 小"
 
 
-@pytest.mark.parametrize("name", ["log.txt", "holder.txt", "machine.yaml", "metrics.jsonl",
-                                  "lock", "last.partial", "record.json"])  # fmt: skip
-def test_nothing_is_written_through_a_planted_link(images, tmp_path, name):
-    victim = tmp_path / "victim"
-    victim.write_text("precious")
+def test_nothing_is_written_through_planted_links(images, tmp_path):
+    names = ("log.txt", "holder.txt", "machine.yaml", "metrics.jsonl", "lock", "last.partial")
     asked = job(images, tmp_path / "runs")
     asked.folder.mkdir(parents=True)
-    (asked.folder / name).symlink_to(victim if name != "record.json" else tmp_path / "nowhere")
+    for name in names:
+        (tmp_path / name).write_text("precious")
+        (asked.folder / name).symlink_to(tmp_path / name)
+    (asked.folder / "record.json").symlink_to(tmp_path / "nowhere")
     train(asked)
-    assert victim.read_text() == "precious" and not (tmp_path / "nowhere").exists()
-    assert not (asked.folder / name).is_symlink()
+    for name in names:
+        assert (tmp_path / name).read_text() == "precious", name
+        assert not (asked.folder / name).is_symlink(), name
+    assert not (tmp_path / "nowhere").exists()
+    assert not (asked.folder / "record.json").is_symlink()
     assert asked.request.finished() is not None
 
 

@@ -85,6 +85,7 @@ def test_a_step_never_waits_for_the_device(images, tmp_path, monkeypatch, row):
     assert len(longest) == 6 and longest == [{}] * 6
 
 
+@pytest.mark.slow
 def test_a_network_is_compiled_once_for_training_and_once_for_validation(
     images, tmp_path, monkeypatch
 ):

@@ -80,6 +80,7 @@ def test_a_run_leaves_one_whole_record(images, tmp_path):
     assert record.identity == asked.identity
     assert record.identity.spec == asked.spec.fingerprint
     assert record.data == {"name": images.name, "classes": 3, "train": 36, "val": 15}
+    assert list(record.metrics) == ["train_top1"]  # this data set has no split for selection
     assert len(record.history) == 2
     last = record.history[-1]
     assert (record.top1, record.top5, record.loss) == (last["top1"], last["top5"], last["loss"])
@@ -123,6 +124,7 @@ def _network(asked):
     return build(asked.spec.network)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(images, tmp_path):
     first = request(images, tmp_path / "a", row="13")
     again = request(images, tmp_path / "b", row="13")
@@ -144,6 +146,7 @@ def test_a_finished_run_is_not_trained_again(images, tmp_path, monkeypatch):
     assert outcome.records == (record,) and not outcome.failures
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_at_the_same_bits(images, tmp_path):
     whole = request(images, tmp_path / "whole", row="13", **{"recipe.epochs": 4})
     record = trained(whole)
@@ -198,6 +201,7 @@ def _waited_for(found):
     return found()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size"), [("swin_tiny_patch4_window7_224", 64), ("vit_tiny_patch16_224", 32)]
 )
@@ -225,6 +229,7 @@ def test_a_loss_that_is_no_number_ends_as_diverged(images, tmp_path):
     assert [int(each) for each in ids.split(",")] == [index for _, index in next(iter(order))]
 
 
+@pytest.mark.slow
 def test_rows_side_by_side_give_the_bits_of_rows_alone_and_one_failure_stops_no_other(
     images, tmp_path
 ):
@@ -250,6 +255,7 @@ def test_one_at_a_time_a_failure_stops_no_other_either(images, tmp_path):
     assert list(outcome.failures) == [bad.name]
 
 
+@pytest.mark.slow
 def test_own_steps_with_an_operation_train_side_by_side(images, tmp_path):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     steps = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)[1]
@@ -275,6 +281,7 @@ def test_a_validation_loss_that_is_no_number_ends_as_diverged(images, tmp_path):
     assert record.status == "diverged" and record.top1 is None
 
 
+@pytest.mark.slow
 def test_a_record_that_was_lost_after_the_last_epoch_is_written_again(images, tmp_path):
     asked = request(images, tmp_path)
     record = trained(asked)
@@ -307,7 +314,7 @@ def test_the_recipe_reaches_the_images_and_the_network():
     assert mixup(load_recipe("imagenet-old"), 10) is None
     network = build(load_roadmap("resnet50")["13"].spec.network)
     rates = [each.drop_prob for each in network.modules() if isinstance(each, DropPath)]
-    assert len(rates) == 17 and rates[-1] == pytest.approx(0.1)
+    assert len(rates) == 18 and rates[0] == 0 and rates[-1] == pytest.approx(0.1)
 
 
 def test_samples_depend_neither_on_workers_nor_on_the_way_and_draw_nothing_globally(images):
@@ -387,6 +394,7 @@ def test_weight_decay_follows_the_recipe():
     assert isinstance(old, torch.optim.SGD) and not old.param_groups[0]["nesterov"]
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_said_and_not_trained_again(images, tmp_path):
     said, asked = [], [request(images, tmp_path, row=row) for row in ("13", "05")]
     trained(asked[0])
@@ -416,6 +424,7 @@ def test_export_names_rows_without_a_counterpart_before_torch_is_loaded(images, 
     assert found.stdout == "2 False\n" and "no counterpart in timm" in found.stderr
 
 
+@pytest.mark.slow
 def test_a_study_shares_runs_is_planned_and_spends_seeds_until_decided(images, tmp_path):
     """Two learning rates of one row; the second run finds what the first has trained."""
     (tmp_path / "rates.yaml").write_text(
@@ -436,8 +445,9 @@ def test_a_study_shares_runs_is_planned_and_spends_seeds_until_decided(images, t
     trained_before = roadmap("train", "13", "--threads", "1", "--set=recipe.learning_rate=1e-3")
     assert trained_before.returncode == 0, trained_before.stderr
     plan = roadmap("plan", study)
-    assert "2, of which 1 are finished" in plan.stdout and "by 1 run of 1 thread on" in " ".join(
-        plan.stdout.split()
+    assert (
+        "2, of which 1 are finished" in plan.stdout
+        and "from 1 run with 1 thread on" in " ".join(plan.stdout.split())
     )
     done = roadmap("run", study, "--jobs", "1", "--threads", "1", "--until-decided",
                    "--max-seeds", "2")  # fmt: skip

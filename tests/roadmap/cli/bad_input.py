@@ -39,6 +39,7 @@ COMMANDS = (
     "export",
     "collect",
     "check-data",
+    "prepare-data",
     "plan",
     "verdicts",
 )
@@ -133,7 +134,8 @@ def command_lines():
     for option, wrong in {
         "--seed": ("-1", "x", "1.5", ""), "--threads": ("0", "-2", "two"), "--workers": ("-1", "x"),
         "--devices": ("0", "x"), "--nodes": ("0",), "--accumulate": ("0", "1.5"),
-        "--precision": ("16", "fp8"), "--images": ("disk",), "--broken": ("ignore",),
+        "--precision": ("16", "fp8"), "--images": ("disk",), "--decode": ("tpu",),
+        "--broken": ("ignore",),
         "--save-every": ("-1", "nan", "inf", "x"), "--data": ("nowhere", "wds", "x/y"),
         "--roadmap": ("tinny", "x.yaml"), "--steps": ("none.py",),
         "--set": ("recipe", "recipe.epochs=x", "=3", "recipe.x=1", "a.b.c=1"),
@@ -149,6 +151,8 @@ def command_lines():
         ["collect", "--out", "x"], ["table", "--runs", "nowhere"], ["check-data", "nowhere"],
         ["plan", "x"], ["verdicts", "x"], ["verdicts", "--format", "pdf"], ["run", "x"],
         ["plan", "path", "--seeds", "0"], ["verdicts", "--runs", "nowhere"],
+        ["prepare-data", "nowhere", "--out", "x"], ["prepare-data", "fractals", "--out", "x"],
+        ["prepare-data"], ["prepare-data", "x"],
         ["check-data"], ["train", "05", "--sync-batchnorm"], ["train", "05", "--accumulate", "7"],
         ["train", "05", "--devices", "64"], ["train", "08-k6"], ["train", "-1"],
     ):  # fmt: skip

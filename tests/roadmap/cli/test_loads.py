@@ -1,6 +1,7 @@
 """One command loads each file once and selects the runs of each roadmap once."""
 
 import importlib
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -20,7 +21,7 @@ RECORDS = ROOT / "results" / "tiny"
 WATCHED = {  # what loads or selects, and what of its arguments tells one call from another
     roadmaps.load_roadmap: lambda name, **_: name,
     studies.load_study: lambda name, *, roadmap, **_: (name, roadmap),
-    record.read_records: lambda folder: folder,
+    record.read_records: lambda folder, *_: folder,
     selection.select: lambda roadmap, runs, data: (roadmap.name, id(roadmap)),
 }
 
@@ -83,4 +84,43 @@ def test_one_command_loads_and_selects_once(arguments, runs, counts, tmp_path, c
     assert main([*arguments, "--runs", str(folder), *out]) == 0
     assert {call: count for call, count in counts.items() if count > 1} == {}
     assert any(function == "load_roadmap" for function, _ in counts), "nothing was watched"
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["table"],
+        ["verdicts"],
+        ["run", "path", "--seeds", "1"],
+        pytest.param(["plot", "roadmap"], marks=pytest.mark.slow),
+        pytest.param(["report", "leave-one-out"], marks=pytest.mark.slow),
+    ],
+    ids=" ".join,
+)
+def test_work_per_record_is_done_once(arguments, runs, monkeypatch, tmp_path, capsys):
+    """Each file is read once; a record's contents and its run's name are hashed once at most."""
+    counter = Counter()
+    hashing, reading = record.fingerprint, record.read_text
+
+    def counted_hash(thing):
+        counter["hash", json.dumps(thing, sort_keys=True)] += 1
+        return hashing(thing)
+
+    def counted_read(path, **given):
+        counter["read", str(path)] += 1
+        return reading(path, **given)
+
+    monkeypatch.setattr(record, "fingerprint", counted_hash)
+    monkeypatch.setattr(record, "read_text", counted_read)
+    out = ["--out", str(tmp_path)] if arguments[0] in ("plot", "report") else []
+    folder = runs if arguments[0] == "run" else RECORDS
+    assert main([*arguments, "--runs", str(folder), *out]) == 0
+    # `run` names a run twice: as it was asked for, and as its record says
+    most = 2 if arguments[0] == "run" else 1
+    repeated = {call: count for call, count in counter.items() if count > most}
+    assert repeated == {} and all(
+        count == 1 for (what, _), count in counter.items() if what == "read"
+    )
+    assert sum(what == "read" for what, _ in counter) == len(list(folder.rglob("*.json")))
     assert capsys.readouterr().out
