@@ -39,14 +39,14 @@ _SPECIAL = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
 
 def markdown(text: str) -> str:
     """Return text that Markdown shows as it is, in a table's cell or in an item of a list."""
-    escaped = _INLINE.sub(lambda found: f"\\{found[0]}", visible(text))
+    escaped = _INLINE.sub(lambda match: f"\\{match[0]}", visible(text))
     return _START.sub(_escape_start, escaped)
 
 
-def _escape_start(found: re.Match[str]) -> str:
-    if found[1].isdigit():
-        return f"{found[0]}\\"
-    return f"{found[0][:-1]}\\{found[1]}"
+def _escape_start(match: re.Match[str]) -> str:
+    if match[1].isdigit():
+        return f"{match[0]}\\"
+    return f"{match[0][:-1]}\\{match[1]}"
 
 
 def latex(text: str) -> str:

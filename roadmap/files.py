@@ -7,30 +7,30 @@ import stat
 from pathlib import Path
 
 
-def put(path: Path, *parts: bytes | memoryview, beside: Path, before: Path | None = None) -> None:
-    """Write `parts` to the file `beside`, flush it and rename it to `path`.
+def put(path: Path, *parts: bytes | memoryview, partial: Path, before: Path | None = None) -> None:
+    """Write `parts` to the file `partial`, flush it and rename it to `path`.
 
     If `before` is given, an existing file at `path` moves there. If writing fails, nothing changes.
-    A link at `path` or `beside` is replaced and never followed.
+    A link at `path` or `partial` is replaced and never followed.
     """
-    beside.unlink(missing_ok=True)  # a link with that name is not written through
+    partial.unlink(missing_ok=True)  # a link with that name is not written through
     try:
-        with beside.open("xb") as file:
+        with partial.open("xb") as file:
             for part in parts:
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
     if before is not None and path.exists():
         path.replace(before)
-    beside.replace(path)
+    partial.replace(path)
 
 
 def put_bytes(path: Path, content: bytes | memoryview) -> None:
     """Write a file in this way; the temporary file has the process number in its name."""
-    put(path, content, beside=path.with_suffix(f".{os.getpid()}.partial"))
+    put(path, content, partial=path.with_suffix(f".{os.getpid()}.partial"))
 
 
 def put_text(path: Path, text: str) -> None:

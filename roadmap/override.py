@@ -27,7 +27,7 @@ def override(spec: Spec, settings: Mapping[str, Any]) -> Spec:
 
 
 def override_where_used(spec: Spec, settings: Mapping[str, Any]) -> tuple[Spec, set[str]]:
-    """Return the same, without settings that have no effect, and the keys of those that have."""
+    """Return the same without settings that have no effect, and the keys of the others."""
     reached = {key: data for key, data in settings.items() if _lacking(spec, key) is None}
     made = _set(spec, reached)
     without = unused(made.recipe)

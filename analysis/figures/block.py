@@ -46,7 +46,7 @@ def draw_block(row: Row, *, width: str = "one-column") -> Figure:
     """
     sheet = width_of(width)
     own, first = diagram(row), NETWORK[width]
-    columns = _columns(row, own, beside=width == "two-column")
+    columns = _columns(row, own, with_previous=width == "two-column")
     across = min(len(columns), int((sheet - first) / LEAST))
     lines = [columns[start : start + across] for start in range(0, len(columns), across)]
     talls = [BAND + max(_tall(shown.block) for shown in line) for line in lines]
@@ -67,12 +67,12 @@ def draw_block(row: Row, *, width: str = "one-column") -> Figure:
     return figure
 
 
-def _columns(row: Row, own: Diagram, *, beside: bool) -> list[Column]:
-    """Return the row's different blocks; with `beside`, the one of the row before comes first."""
+def _columns(row: Row, own: Diagram, *, with_previous: bool) -> list[Column]:
+    """Return the row's different blocks; `with_previous` puts the previous row's block first."""
     if len(own.blocks) > 1:
         return [Column(heading=f"block of {block.where}", block=block) for block in own.blocks]
     (block,) = own.blocks
-    before = plain(row.before.spec).blocks if row.before and beside else ()
+    before = plain(row.before.spec).blocks if row.before and with_previous else ()
     if row.before is None or len(before) != 1:
         return [Column(heading="block", block=block)]
     return [
@@ -96,16 +96,16 @@ def _block(
 
     `place` is the middle of its room, and the top.
     """
-    beside = PROJECTION if block.shortcut else 0.0
-    wide = min(room - 0.62 - beside, 1.35)
-    branch = place[0] - 0.16 - beside / 2
+    projection = PROJECTION if block.shortcut else 0.0
+    wide = min(room - 0.62 - projection, 1.35)
+    branch = place[0] - 0.16 - projection / 2
     top = place[1] + 0.08
     axes.text(branch, top, block.incoming, fontsize=SIZE - 1, color=FAINT, ha="center", va="center")
     fork = top + ENDS / 2 + 0.03
     line(axes, [(branch, top + 0.07), (branch, fork + GAP + 0.03)])
     end = column(axes, block.branch, branch, fork, wide, ink, BLOCK)
     sum_at = end + GAP + 0.06
-    side = branch + wide / 2 + 0.16 + beside / 2
+    side = branch + wide / 2 + 0.16 + projection / 2
     line(axes, [(branch, end), (branch, sum_at)])
     line(axes, [(branch, fork), (side, fork), (side, sum_at), (branch, sum_at)])
     if block.shortcut:

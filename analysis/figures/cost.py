@@ -87,7 +87,7 @@ def draw_cost(roadmap: Roadmap, by: str, *, width: str = "two-column") -> Figure
     words, _, colours = PARTS[by]
     counts = [shares(row, by) for row in rows]
     axis = {
-        "macs": mac_unit(each["macs"].total() for each in counts),
+        "macs": mac_unit(count["macs"].total() for count in counts),
         "params": ("parameters, M", 1e6),
         "activations": ("activations, M", 1e6),
     }
@@ -104,10 +104,10 @@ def draw_cost(roadmap: Roadmap, by: str, *, width: str = "two-column") -> Figure
                 labels = [Label(number=row.number, title="" if narrow else row.title)
                           for row in rows]  # fmt: skip
                 labelled(axes, lines, labels, label_room)
-            _stacks(axes, lines, [each[name] for each in counts], unit, colours)
+            _stacks(axes, lines, [count[name] for count in counts], unit, colours)
         what = f"cost by {words}"
         heading(figure, what if narrow else f"{roadmap.title}: {what}", EDGE)
-        parts = {part for each in counts for one in each.values() for part in one}
+        parts = {part for count in counts for kinds in count.values() for part in kinds}
         patches = [Patch(color=colours[part], label=part) for part in colours if part in parts]
         legend(figure, patches, EDGE if narrow else start, 0.25, columns=6)
     return figure
@@ -123,7 +123,7 @@ def _stacks(
     axes: Axes, lines: Lines, counts: list[Counter[str]], unit: float, parts: Mapping[str, str]
 ) -> None:
     size, wide = type_of(axes), inches(axes)
-    totals = [each.total() / unit for each in counts]
+    totals = [count.total() / unit for count in counts]
     most = max(totals)
     decimals = 3 if most < 1 else 2 if most < 10 else 1
     room = (len(f"{most:.{decimals}f}") + 0.8) * LETTER * size / wide
@@ -132,10 +132,10 @@ def _stacks(
     ticks = MaxNLocator(max(round(2.4 * wide), 3), steps=[1, 2, 2.5, 5, 10]).tick_values(0, stop)
     axes.set_xticks([tick for tick in ticks if tick <= most])
     axes.xaxis.set_major_formatter("{x:g}")
-    for y, each, total in zip(lines.rows, counts, totals, strict=True):
+    for y, count, total in zip(lines.rows, counts, totals, strict=True):
         left = 0.0
         for part, fill in parts.items():
-            share = each[part] / unit
+            share = count[part] / unit
             if share:
                 axes.barh(y, share, left=left, height=0.74, color=fill, linewidth=0, zorder=2)
                 left += share

@@ -70,7 +70,7 @@ def diagram(row: Row) -> Diagram:
 
 
 def marked(before: Sequence[Box], after: Sequence[Box]) -> tuple[Box, ...]:
-    """Return the boxes after a change: new ones marked, those that are gone in their place.
+    """Return the boxes after a change: new ones marked, removed ones in their old place.
 
     If both have the same kinds in the same order, each box is compared with its own.
     """

@@ -58,7 +58,7 @@ def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two
             if across == 1:
                 heading(figure, side.title, EDGE, top=top)
             else:
-                heading(figure, side.title, start, room - GAP, beside=sides[1 - place].title)
+                heading(figure, side.title, start, room - GAP, neighbour=sides[1 - place].title)
     return figure
 
 
@@ -90,7 +90,7 @@ def _label(verdict: Verdict) -> Label:
 
 
 def effect_drawings(subject: Subject) -> list[Drawing]:
-    """Return the effects of a study, and beside those of the paper or of the path."""
+    """Return the effects of a study, alone and next to those of the paper or of the path."""
     judged = subject.judged
     theirs = None
     if subject.paper is not None:

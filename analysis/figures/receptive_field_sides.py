@@ -69,14 +69,14 @@ def _sides(axes: Axes, y: float, row: Row, field: Field) -> None:
     axes.plot(list(sides.values()), [y, y], color=fill, linewidth=1.1, zorder=2)
     pixels = row.spec.recipe.image_size
     axes.plot([pixels, pixels], [y - 0.5, y + 0.5], color=INK, linewidth=0.8, linestyle=":")
-    for share, inside, beside in ((HALF, fill, -1), (MOST, "white", 1)):
+    for share, inside, way in ((HALF, fill, -1), (MOST, "white", 1)):
         runs = field.squares(share) if field.n > 1 else []
         axes.plot(runs, [y] * len(runs), "|", color=INK, markersize=6.5, markeredgewidth=0.7)
         axes.plot(sides[share], y, "o", markersize=4.2, markeredgewidth=1.1, zorder=4,
                   markeredgecolor=fill, markerfacecolor=inside)  # fmt: skip
-        end = beside * max([beside * side for side in (sides[share], *runs)])
-        axes.annotate(f"{sides[share]:.0f}", (end, y), xytext=(5 * beside, 0), va="center_baseline",
-                      textcoords="offset points", ha="left" if beside > 0 else "right",
+        end = way * max([way * side for side in (sides[share], *runs)])
+        axes.annotate(f"{sides[share]:.0f}", (end, y), xytext=(5 * way, 0), va="center_baseline",
+                      textcoords="offset points", ha="left" if way > 0 else "right",
                       fontsize=size, bbox=BOX)  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def side_by_side(left: Bars, right: Bars, *, titles: tuple[str, str], width: str
         for side, bars in enumerate((left, right)):
             start = EDGE + SHARED + side * (room + 2 * GAP)
             _panels(figure, bars, lines, start, room, labels=() if side else labels)
-            heading(figure, titles[side], start, room, beside=titles[1 - side])
+            heading(figure, titles[side], start, room, neighbour=titles[1 - side])
     return figure
 
 

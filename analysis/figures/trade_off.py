@@ -27,7 +27,7 @@ from analysis.figures.sheet.style import FAINT, GRID, Drawing, applied, width_of
 from analysis.figures.sheet.units import axis_title
 from analysis.subject import Subject
 
-# Inches: beside the first panel, heading, a line of the legend, sizes; below and between panels.
+# Inches: left of the first panel, heading, a line of the legend, sizes; below and between panels.
 SIDE, HEADING, LINE, SIZE, BELOW, BETWEEN = 0.42, 0.3, 0.15, 0.22, 0.42, 0.14
 TALL = {"one-column": 2.1, "two-column": 2.6}  # of a panel
 COLUMNS = {"one-column": 3, "two-column": 5}  # of the legend

@@ -37,7 +37,9 @@ def pictures(subject: Subject, names: Sequence[str] = SHOWN, *, first: int = 1) 
 
 
 def _chosen(name: str, subject: Subject) -> Iterator[Drawing]:
-    drawn = [each for each in drawings(name, subject) if not each.name.startswith("block-")]
+    drawn = [
+        drawing for drawing in drawings(name, subject) if not drawing.name.startswith("block-")
+    ]
     comparing = [drawing for drawing in drawn if drawing.compares]
     yield from comparing or drawn
 

@@ -1,4 +1,4 @@
-"""The table of a roadmap: one row per step, averaged over seeds, beside the paper's numbers."""
+"""The table of a roadmap: one row per step, averaged over seeds, next to the paper's numbers."""
 
 from __future__ import annotations
 

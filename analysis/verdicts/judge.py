@@ -55,7 +55,7 @@ def judge(
         for contrast, parts in zip(contrasts, known, strict=True)
     ]
     tests = max(1, sum(any(contrast.parts) for contrast in contrasts))
-    ps = [each.total.p if each else None for each in evidence]
+    ps = [item.total.p if item else None for item in evidence]
     counts = [1 if looks is None else looks[contrast.step] for contrast in contrasts]
     adjusted = holm(
         [None if p is None else min(1.0, p * n) for p, n in zip(ps, counts, strict=True)], tests
@@ -67,8 +67,8 @@ def judge(
     ]
     rows = zip(contrasts, known, evidence, adjusted, rules, orders, order_ps, strict=True)
     return tuple(
-        replace(_verdict(contrast, parts, each, p, samples, rule), order_std=std, order_p=order_p)
-        for contrast, parts, each, p, rule, (std, _), order_p in rows
+        replace(_verdict(contrast, parts, item, p, samples, rule), order_std=std, order_p=order_p)
+        for contrast, parts, item, p, rule, (std, _), order_p in rows
     )
 
 

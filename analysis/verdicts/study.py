@@ -42,7 +42,7 @@ def judge_study(
         measure=measure,
         given_images=given_images,
     )
-    new_images = not given_images and any(each.images_low is not None for each in verdicts)
+    new_images = not given_images and any(verdict.images_low is not None for verdict in verdicts)
     missing = [row.number for row in study.roadmap if row.number not in samples]
     notes = [
         *(f"{step}: {why}" for step, why in study.left_out.items()),

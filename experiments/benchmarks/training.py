@@ -112,8 +112,8 @@ class Turns:
         arrived = time.perf_counter()
         if self.done is not None and (steps := event.step - self.done):
             self.runner[self.epoch] += [(arrived - self.since) / steps] * steps
-            each = seconds_each(lambda: next(self.steps), steps, self.device)
-            self.loop[self.epoch] += [each] * steps
+            seconds = seconds_each(lambda: next(self.steps), steps, self.device)
+            self.loop[self.epoch] += [seconds] * steps
         self.done, self.since = event.step, time.perf_counter()
 
     def images_per_second(self, seconds: dict[int, list[float]]) -> tuple[float, ...]:

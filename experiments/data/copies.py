@@ -14,7 +14,7 @@ RECORD = tarfile.RECORDSIZE  # a tar's length is a multiple of it
 
 
 class Copy(ABC):
-    """Images that are written one after another; `names` are those that are there, whole."""
+    """Images that are written one after another; `names` lists the complete ones."""
 
     names: set[str]
 

@@ -151,7 +151,8 @@ def _check(root: Path, classes: dict[str, list[str]]) -> None:
         if extra:
             raise Problem(
                 f"class folder {escaped(str(root / one / extra[0]))} has no counterpart in "
-                f"{escaped(str(root / other))}; {other} has: {_shortened(classes[other])}"
+                f"{escaped(str(root / other))}; {other} has: {_shortened(classes[other])}; "
+                "both need the same class folders"
             )
     if len(classes["train"]) < 2:
         raise Problem(f"data {escaped(str(root / 'train'))} needs at least two class folders")

@@ -1,6 +1,6 @@
 """Draw images of random iterated function systems with whole numbers only.
 
-The same seed gives the same bytes on every machine and with every NumPy. Hence all arithmetic is
+The same seed gives the same bytes on every machine and with every NumPy, so all arithmetic is
 on int64. Numbers between pixels are fixed point (ONE = 1.0), and a product is shifted back by BITS.
 Randomness is the raw output of a bit generator, which NumPy promises never to change.
 """

@@ -47,7 +47,7 @@ def compare(data: DataSet) -> dict[str, float]:
     (train, labels), (val, truth) = (
         _grey(split, MOST[name]) for name, split in (("train", data.train), ("val", data.val))
     )
-    found: Mapping[str, list[float]] = {"nearest_neighbour": [], "nearest_mean": []}
+    accuracies: Mapping[str, list[float]] = {"nearest_neighbour": [], "nearest_mean": []}
     known = numpy.unique(labels)
     for change in (lambda pixels: pixels, _without_contrast):
         near, far = change(train), change(val)
@@ -57,8 +57,8 @@ def compare(data: DataSet) -> dict[str, float]:
             ("nearest_mean", means, known),
         ):
             right = classes[_nearest(points, far)] == truth
-            found[key].append(round(100 * float(right.mean()), 2))
-    return {key: max(values) for key, values in found.items()}
+            accuracies[key].append(round(100 * float(right.mean()), 2))
+    return {key: max(values) for key, values in accuracies.items()}
 
 
 def _grey(split: Split, most: int) -> tuple[numpy.ndarray, numpy.ndarray]:

@@ -43,7 +43,7 @@ def visible(selection: str | None, driver: Driver) -> list[str]:
         else:
             name = entry
             known = [*driver.gpus, *driver.instances]
-            valid = bool(entry) and sum(each.startswith(entry) for each in known) == 1
+            valid = bool(entry) and sum(name.startswith(entry) for name in known) == 1
         if not valid:
             break
         if name in names:

@@ -63,7 +63,7 @@ class Augmentation:
     @property
     def operations(self) -> set[Operation]:
         """Return the operations that can be drawn."""
-        return {each.aug_fn.args[0] for each in self.policy.ops} if self.policy else set()
+        return {op.aug_fn.args[0] for op in self.policy.ops} if self.policy else set()
 
     def draw(self, height: int, width: int) -> Drawn:
         """Draw what happens to one image of that size from the global generators' state."""

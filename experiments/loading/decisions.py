@@ -90,8 +90,8 @@ def _layer(drawn: Sequence[Drawn], layer: int, size: int) -> Arrays:
         if layer < len(image.operations):
             operation, arguments = image.operations[layer]
             kinds[KIND[operation]].append((index, operation, arguments))
-    found = [lookup.table(operation, *given) for _, operation, given in kinds[TABLE]]
-    tables = numpy.stack(found) if found else numpy.empty((0, 256), dtype=numpy.uint8)
+    rows = [lookup.table(operation, *given) for _, operation, given in kinds[TABLE]]
+    tables = numpy.stack(rows) if rows else numpy.empty((0, 256), dtype=numpy.uint8)
     blends = (*kinds[CONTRAST], *kinds[COLOUR], *kinds[SHARPNESS])
     matrices = [MATRICES[operation](given[0], size) for _, operation, given in kinds[MOVE]]
     tensors = {

@@ -123,15 +123,15 @@ class DeviceAugmentation(DeviceOperations):
         row = torch.minimum(self.steps[:height], last_row) * stride + corner
         column = torch.minimum(self.steps[:width], last_column)
         place = row.unsqueeze(2) + column.unsqueeze(1)  # (batch, height, width)
-        found = self.held.pixels.index_select(0, place.view(-1)).view(*place.shape, 3)
-        return self.resampling.resize(found, across.squeeze(1), down.squeeze(1))
+        crops = self.held.pixels.index_select(0, place.view(-1)).view(*place.shape, 3)
+        return self.resampling.resize(crops, across.squeeze(1), down.squeeze(1))
 
 
 def _looked_up(images: Tensor, tables: Tensor, kinds: tuple[int, ...]) -> Tensor:
     _, stretched, equalized = images.split(kinds[: decisions.CONTRAST])
     given = tables.unsqueeze(1).expand(-1, 3, -1)
-    found = (given, pixels.stretching(stretched), pixels.equalizing(equalized))
-    return pixels.look_up(images, torch.cat(found))
+    parts = (given, pixels.stretching(stretched), pixels.equalizing(equalized))
+    return pixels.look_up(images, torch.cat(parts))
 
 
 def _blended(images: Tensor, factors: Tensor, kinds: tuple[int, ...]) -> Tensor:

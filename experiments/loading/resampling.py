@@ -71,11 +71,11 @@ class Resampling:
     @classmethod
     def up_to(cls, longest: int, size: int, kind: str, device: torch.device) -> Resampling:
         """Make the weights for lengths of 1 to `longest` pixels."""
-        found = [weights(length, size, kind) for length in range(1, longest + 1)]
-        taps = max(shares.shape[1] for _, shares in found)
+        tables = [weights(length, size, kind) for length in range(1, longest + 1)]
+        taps = max(shares.shape[1] for _, shares in tables)
         first = numpy.zeros((2 * longest + 2, size), dtype=numpy.int64)
         shares = numpy.zeros((2 * longest + 2, size, taps), dtype=numpy.float32)
-        for length, (start, values) in enumerate(found, 1):
+        for length, (start, values) in enumerate(tables, 1):
             first[2 * length], first[2 * length + 1] = start, start[::-1]
             shares[2 * length, :, : values.shape[1]] = values
             shares[2 * length + 1, :, : values.shape[1]] = values[::-1]

@@ -56,7 +56,7 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
     torch.save(checkpoint, buffer)
     content = buffer.getbuffer()
     head = HEAD + hashlib.sha256(content).hexdigest().encode() + b"\n"
-    put(path, head, content, beside=path.with_suffix(".partial"), before=path.with_name(BEFORE))
+    put(path, head, content, partial=path.with_suffix(".partial"), before=path.with_name(BEFORE))
     _flush_names(path.parent)
 
 

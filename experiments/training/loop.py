@@ -184,9 +184,9 @@ def _references(data: DataSet, loading: Loading, say: Say) -> dict[str, object]:
 
 def _resume(job: Job, images: int, sampler: EpochSampler, say: Say) -> Path | None:
     """Return the checkpoint to resume from, after checking it, and move the sampler there."""
-    if (found := newest(job.folder, say)) is None:
+    if (checkpoint := newest(job.folder, say)) is None:
         return None
-    path, saved = found
+    path, saved = checkpoint
     check_identity(saved, job.request.identity, path)
     check_images(saved, images, path)
     epoch, micro_batches = position(saved)

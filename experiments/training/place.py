@@ -1,4 +1,4 @@
-"""The place of one process among those that train a run together."""
+"""The place of one process among the processes of a run."""
 
 from __future__ import annotations
 

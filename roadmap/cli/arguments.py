@@ -130,7 +130,7 @@ def add_training(parser: Parser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--workers", type=natural, metavar="N",
-        help="loading processes of a run (default: half as many as threads)",
+        help="loading processes of a run (default: half the threads)",
     )  # fmt: skip
     parser.add_argument(
         "--images", choices=("auto", "memory", "stream"), default="auto",

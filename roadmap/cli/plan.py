@@ -22,7 +22,7 @@ def plan(workspace: Workspace) -> int:
         for number in (path.trials(row.number) if seed == SEED else (row.number,))
     ]
     jobs = options.jobs or choose_jobs(requests, options.devices)
-    work = forecast(requests, workspace.found.records, jobs, options.devices)
+    work = forecast(requests, workspace.loaded.records, jobs, options.devices)
     show(in_words(study, work, seeds, jobs))
     runs = {request.identity.run for request in requests}
     copies = sum(record.identity.run in runs for record in workspace.collected)

@@ -20,7 +20,7 @@ def report(workspace: Workspace) -> int:
         subject,
         _other_studies(workspace),
         all_of_them=bool(workspace.options.studies),
-        broken=workspace.found.broken,
+        broken=workspace.loaded.broken,
         given=_same_options(workspace),
         goes_on=not workspace.collected,
     )

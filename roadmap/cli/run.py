@@ -71,7 +71,7 @@ def _run_until_decided(workspace: Workspace, study: Study, pairs: Pairs, jobs: i
     tried = set(pairs)
     code = _say_failures(_run(workspace, pairs, jobs), len(pairs))
     while code in (DONE, FAILED):
-        pairs = next_pairs(workspace.found.records, tried=tried)
+        pairs = next_pairs(workspace.loaded.records, tried=tried)
         if not pairs:
             _show_results(workspace)
             break
@@ -86,7 +86,7 @@ def _requests(workspace: Workspace, pairs: Pairs) -> list[Request]:
 
 
 def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
-    """Train these rows and seeds, those that are not trained yet.
+    """Train these rows and seeds, except finished runs.
 
     If the roadmap has a choice, one seed of all candidates comes first. The other seeds follow at
     the value that is chosen then.
@@ -105,7 +105,7 @@ def _run(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
     tried = _train(workspace, first, jobs)
     if tried.stopped:
         return tried
-    chosen = select(path, workspace.found.records, source.fingerprint).chosen
+    chosen = select(path, workspace.loaded.records, source.fingerprint).chosen
     numbers = {row: row if trials[row] == (row,) else chosen.get(path[row].number) for row in rows}
     rest = [(number, seed) for row, seed in pairs if seed != SEED and (number := numbers[row])]
     outcome = _train(workspace, rest, jobs) if rest else Outcome(records=(), failures={})

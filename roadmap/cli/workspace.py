@@ -89,7 +89,7 @@ class Workspace:
         return ()
 
     @cached_property
-    def found(self) -> Records:
+    def loaded(self) -> Records:
         """The records below the folder of runs, and messages about files that are not readable."""
         from roadmap.record import read_records
 
@@ -99,17 +99,19 @@ class Workspace:
     def records(self) -> Sequence[Record]:
         """The records, after a message for each file that is not readable."""
         if self.options.runs != DEFAULT_RUNS and not self.options.runs.is_dir():
-            raise Problem(f"folder of runs {self.options.runs} does not exist")
-        for message in self.found.broken:
+            raise Problem(
+                f"folder of runs {self.options.runs} does not exist; `roadmap run` makes it"
+            )
+        for message in self.loaded.broken:
             say(message)
-        return self.found.records
+        return self.loaded.records
 
     @cached_property
     def collected(self) -> list[Record]:
         """The records that were collected: they have no run folder, so no run can resume."""
         runs = self.options.runs
         return [
-            record for record in self.found.records if not (runs / record.identity.run).is_dir()
+            record for record in self.loaded.records if not (runs / record.identity.run).is_dir()
         ]
 
     @cached_property
@@ -127,7 +129,7 @@ class Workspace:
         from analysis.measures import MEASURES, find_measure
 
         key = self.options.measure
-        return find_measure(key, () if key in MEASURES else self.found.records)
+        return find_measure(key, () if key in MEASURES else self.loaded.records)
 
     def forget_records(self, known: Sequence[Record] = ()) -> None:
         """Read the folder of runs again when records are next asked for, except those `known`."""

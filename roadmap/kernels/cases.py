@@ -50,17 +50,19 @@ class Case:
 
 def cases() -> list[Case]:
     """Return all cases, the most important first: time may run out."""
-    found = [Case(7, 1, *map_) for map_ in STAGES]
-    found += [Case(3, 1, *map_) for map_ in STAGES]
+    all_cases = [Case(7, 1, *map_) for map_ in STAGES]
+    all_cases += [Case(3, 1, *map_) for map_ in STAGES]
     wide = ((384, 56), (768, 28), (1536, 14), (3072, 7))  # row 06
     row04 = ((64, 56), (128, 28), (256, 14), (512, 7))
-    found += [Case(3, 1, *map_) for map_ in (*wide, *row04)]
-    found += [Case(7, 2, *map_) for map_ in STAGES[:3]]
-    found += [Case(3, 2, *map_) for map_ in (*STAGES[:3], (192, 56), (384, 28), (768, 14))]
-    found += [Case(3, 2, *map_) for map_ in ((768, 56), (1536, 28), (3072, 14))]
-    found += [Case(kernel, 1, *map_) for kernel in (5, 9, 11) for map_ in STAGES]
-    found += [Case(7, 1, *map_, batch=256) for map_ in STAGES]
-    found += [Case(kernel, 1, *map_) for kernel in (3, 7) for map_ in SMALL]
-    found += [Case(kernel, 2, *map_) for kernel in (5, 9, 11) for map_ in STAGES[:3]]
-    found += [Case(kernel, 1, *map_, dtype=torch.float32) for kernel in (7, 3) for map_ in STAGES]
-    return found
+    all_cases += [Case(3, 1, *map_) for map_ in (*wide, *row04)]
+    all_cases += [Case(7, 2, *map_) for map_ in STAGES[:3]]
+    all_cases += [Case(3, 2, *map_) for map_ in (*STAGES[:3], (192, 56), (384, 28), (768, 14))]
+    all_cases += [Case(3, 2, *map_) for map_ in ((768, 56), (1536, 28), (3072, 14))]
+    all_cases += [Case(kernel, 1, *map_) for kernel in (5, 9, 11) for map_ in STAGES]
+    all_cases += [Case(7, 1, *map_, batch=256) for map_ in STAGES]
+    all_cases += [Case(kernel, 1, *map_) for kernel in (3, 7) for map_ in SMALL]
+    all_cases += [Case(kernel, 2, *map_) for kernel in (5, 9, 11) for map_ in STAGES[:3]]
+    all_cases += [
+        Case(kernel, 1, *map_, dtype=torch.float32) for kernel in (7, 3) for map_ in STAGES
+    ]
+    return all_cases

@@ -135,12 +135,12 @@ def line(row: dict[str, Any]) -> str:
     if not row.get("ours"):
         return f"{row['case']:44} {row.get('direction', ''):8} failed: {row['failure']}"
     best = min(row["ours"], key=lambda timed: timed["ms"])
-    each = " ".join(f"{timed['ms']:.3f}" for timed in row["ours"])
+    tiles = " ".join(f"{timed['ms']:.3f}" for timed in row["ours"])
     cudnn = row.get("cudnn_ms", float("nan"))
     text = (
         f"{row['case']:44} {row['direction']:8} ours {best['ms']:7.3f} ms, cuDNN {cudnn:7.3f}, "
         f"×{cudnn / best['ms']:5.2f}, copy {row.get('copy_ms', float('nan')):6.3f}, "
-        f"error {best['error']:.0e} (tiles: {each})"
+        f"error {best['error']:.0e} (tiles: {tiles})"
     )
     return text + (f" failed: {row['failure']}" if row["failure"] else "")
 
@@ -157,7 +157,7 @@ def choices(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             side = next(limit for limit in SIDES if row["side"] <= limit)
             key = (row["kernel"], row["stride"], side, row["channels"] % 16 == 0, row["dtype"])
             classes.setdefault(key, []).append(row)
-    found = []
+    entries = []
     for key, members in classes.items():
         names = ("kernel", "stride", "side", "aligned", "dtype")
         entry: dict[str, Any] = dict(zip(names, key, strict=True))
@@ -168,8 +168,8 @@ def choices(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 entry[direction] = _tile(won)
                 least = max(least, min(_values(row) for row in won))
         if least:
-            found.append(entry | {"least": least})
-    return found
+            entries.append(entry | {"least": least})
+    return entries
 
 
 def _won(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -122,13 +122,13 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         of_weight, of_bias = sums[:-1].t().reshape(weight.shape), sums[-1]
         wanted[1:] = [False, False]
     if any(wanted):
-        found = torch.ops.aten.convolution_backward(
+        gradients = torch.ops.aten.convolution_backward(
             gradient, x, weight.to(x.dtype), [x.shape[1]], [stride, stride], [padding, padding],
             [1, 1], False, [0, 0], x.shape[1], wanted,
         )  # fmt: skip
-        of_x = found[0] if wanted[0] else of_x
-        of_weight = found[1] if wanted[1] else of_weight
-        of_bias = found[2] if wanted[2] else of_bias
+        of_x = gradients[0] if wanted[0] else of_x
+        of_weight = gradients[1] if wanted[1] else of_weight
+        of_bias = gradients[2] if wanted[2] else of_bias
     of_weight = None if of_weight is None else of_weight.to(weight.dtype)
     of_bias = None if of_bias is None or not ctx.bias_dtype else of_bias.to(ctx.bias_dtype)
     return of_x, of_weight, of_bias, None, None, None, None, None

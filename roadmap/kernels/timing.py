@@ -96,7 +96,7 @@ def _by_torch(
         gradient, x, weight, [case.channels], [stride, stride], [padding, padding], [1, 1],
         False, [0, 0], case.channels, wanted,
     )  # fmt: skip
-    return [each for each in gradients if each is not None]
+    return [gradient for gradient in gradients if gradient is not None]
 
 
 def milliseconds(compute: Callable[[], object], calls: int = 4, trials: int = 5) -> float:

@@ -22,9 +22,9 @@ def test_a_file_is_unchanged_if_writing_fails(tmp_path):
     path = tmp_path / "record.json"
     put_bytes(path, b"old")
     with pytest.raises(TypeError):
-        put(path, b"new", "no bytes", beside=tmp_path / "record.partial")
+        put(path, b"new", "no bytes", partial=tmp_path / "record.partial")
     assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
-    put(path, b"new", beside=tmp_path / "record.partial", before=tmp_path / "before.json")
+    put(path, b"new", partial=tmp_path / "record.partial", before=tmp_path / "before.json")
     assert (path.read_bytes(), (tmp_path / "before.json").read_bytes()) == (b"new", b"old")
 
 

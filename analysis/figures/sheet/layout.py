@@ -105,17 +105,17 @@ def inches(axes: Axes) -> float:
 
 
 def heading(
-    figure: Figure, text: str, left: float, room: float | None = None, *, beside: str = "",
+    figure: Figure, text: str, left: float, room: float | None = None, *, neighbour: str = "",
     top: float = 0.0,
 ) -> None:  # fmt: skip
     """Write a title above a panel so that it fits `room` inches, by default to the sheet's edge.
 
-    It is no larger than the title `beside` it can be.
+    If a title `neighbour` is given, both get the same size.
     """
     width, height = figure.get_size_inches()
     room = (width - left if room is None else room) / 1.12  # bold type is wider
     size = type_of(figure) + 1.5
-    size = min(fitted(title, size, room)[1] for title in (text, beside))
+    size = min(fitted(title, size, room)[1] for title in (text, neighbour))
     shown, _ = fitted(text, size, room)
     figure.text(
         left / width, 1 - (top + 0.08) / height, one_line(shown), fontsize=size, weight="bold",

@@ -47,13 +47,13 @@ def labelled(axes: Axes, lines: Lines, labels: Sequence[Label], room: float) -> 
     for y, group in lines.groups:
         shown, smaller = fitted(group, size, 0.85 * sheet_of(axes).get_figwidth())
         axes.text(left, y, shown, fontsize=smaller, weight="bold", **place)
-    beside, whole = room - number - GAP / 2, room - GAP / 2
+    narrow, whole = room - number - GAP / 2, room - GAP / 2
     free = [not (label.number and label.has_column) for label in labels]
     outwards = any(
-        alone and length(one_line(label.text), size) > beside
+        alone and length(one_line(label.text), size) > narrow
         for label, alone in zip(labels, free, strict=True)
     )
-    rooms = [whole if alone and outwards else beside for alone in free]
+    rooms = [whole if alone and outwards else narrow for alone in free]
     size = fitting_size([label.text for label in labels], rooms, size)
     for y, label, space in zip(lines.rows, labels, rooms, strict=True):
         if label.has_column:

@@ -1,4 +1,4 @@
-"""Count what a program asks of torch: operations, and those that make it wait for a device."""
+"""Count the torch operations of a program, and how many of them wait for a device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-# On a GPU each of these waits for it: a value, or a number of values, is needed to go on.
+# On a GPU each of these waits for it: a value, or a number of values, is needed to continue.
 WAITS = ("aten::_local_scalar_dense", "aten::nonzero", "aten::item", "aten::masked_select")
 INDEXING = ("aten::index", "aten::index_put_", "aten::index_put")
 COPIES = ("aten::copy_", "aten::_to_copy")

@@ -45,8 +45,8 @@ def test_bars_are_as_long_as_the_numbers_beside_them(resnet50, by, parts):
             ends[middle] = max(ends.get(middle, 0), bar.get_x() + bar.get_width())
         walked = [getattr(cost(row.spec.network, 224), name) / unit for row in resnet50]
         assert list(ends.values()) == pytest.approx(walked)
-        beside = axes.texts[-len(walked) :]  # after the labels of rows
-        numbers = [float(text.get_text()) for text in beside]
+        printed = axes.texts[-len(walked) :]  # after the labels of rows
+        numbers = [float(text.get_text()) for text in printed]
         assert numbers == pytest.approx(walked, abs=0.051)
     (legend,) = figure.legends
     assert {text.get_text() for text in legend.texts} <= set(parts)

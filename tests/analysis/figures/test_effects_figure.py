@@ -86,9 +86,9 @@ def test_intervals_that_go_on_beyond_the_axis_have_an_arrow(tiny, invented):
 def test_beside_the_papers_are_the_papers_steps(tiny, runs, ours):
     left, right = draw_effects(PAPER, ours).axes
     assert texts(left).count("better") == 9 and texts(right).count("worse") == 1
-    own, beside = effect_drawings(path_subject(tiny, runs))
-    assert (own.name, beside.name) == ("effects", "effects-beside-paper")
-    caption = beside.caption
+    own, both = effect_drawings(path_subject(tiny, runs))
+    assert (own.name, both.name) == ("effects", "effects-beside-paper")
+    caption = both.caption
     assert "n = 1 to 3" in caption and "no difference larger than 1 point, the grey band" in caption
 
 
@@ -151,10 +151,10 @@ def test_a_studys_effects_stand_beside_those_of_its_path(tiny, invented):
     runs = [*invented.study(tiny), *(invented.record(study.roadmap, number, seed, 90.0 + seed)
             for seed in range(3))]  # fmt: skip
     shown = Subject(roadmap=study.roadmap, study=study, records=runs)
-    own, beside = drawings("effects", shown)
-    assert (own.name, beside.name) == ("effects-leave-one-out",
+    own, both = drawings("effects", shown)
+    assert (own.name, both.name) == ("effects-leave-one-out",
                                        "effects-beside-path-leave-one-out")  # fmt: skip
-    figure = beside.draw(width="two-column")
+    figure = both.draw(width="two-column")
     assert [text.get_text() for text in figure.texts] == ["path", "leave one out"]
     left, right = figure.axes
     assert "+1.6" in texts(left) and "+4.0" in texts(right)

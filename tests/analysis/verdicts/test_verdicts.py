@@ -157,7 +157,7 @@ def test_the_papers_own_table_has_the_verdicts_known_from_it():
 
 @pytest.mark.slow
 def test_verdicts_of_the_paper_that_hang_on_its_rounding_are_named():
-    """One number moved by what rounding may hide turns those that are named, and only those."""
+    """One number moved by what rounding may hide turns the named verdicts, and no others."""
     study = load_study("path", roadmap="resnet50")
     *_, note = judge_paper(study, "resnet50").notes
     named = set(note.partition("lost: ")[2].split(", "))
@@ -302,7 +302,7 @@ def test_what_is_small_for_sure_is_called_so():
 def test_images_and_seeds_are_two_sources():
     generator = numpy.random.default_rng(0)
     one = generator.random(4000) < 0.70
-    other = one ^ (generator.random(4000) < 0.05)  # the same images but for a few
+    other = one ^ (generator.random(4000) < 0.05)  # the same images, except a few
     packed = base64.b64encode(numpy.packbits(one)).decode()
     assert (right(packed)[:4000] == one).all()
     rights = {"a": [one.astype(int)] * 2, "b": [other.astype(int)] * 2}

@@ -74,7 +74,7 @@ def test_a_link_to_a_folder_around_it_is_named(images, tmp_path):
         Folder.read(str(root), None)
     (root / "train/b/back").unlink()
     (root / "train/a/there").unlink()
-    (root / "train/a/more").symlink_to(root / "val/a")  # beside it, no loop
+    (root / "train/a/more").symlink_to(root / "val/a")  # next to it, no loop
     (root / "train/b/.cache").symlink_to(root)  # hidden, so not looked into
     assert len(Folder.read(str(root), None).samples["train"]) == 36 + 5
 

@@ -31,10 +31,10 @@ def known(row):
     return run
 
 
-def lasting(run, seconds, beside=0):
+def lasting(run, seconds, extra=0):
     """The run as if its epochs had taken so long, and all else so many seconds more."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    end = start + timedelta(seconds=seconds + beside)
+    end = start + timedelta(seconds=seconds + extra)
     times = {"started": start.isoformat(), "finished": end.isoformat()}
     provenance = replace(run.provenance, **times)
     return replace(run, wall_seconds=float(seconds), provenance=provenance)
@@ -55,9 +55,9 @@ def test_a_networks_own_runs_tell_its_speed_and_others_the_median(tmp_path):
     assert other.hours == pytest.approx(known("00").macs / speeds[1] / 3600)
 
 
-def test_a_plan_counts_what_a_run_takes_beside_its_epochs_and_shares_among_devices(tmp_path):
+def test_a_plan_counts_what_a_run_takes_outside_its_epochs_and_shares_among_devices(tmp_path):
     requests = [Request(settings=Settings(runs=tmp_path), row="05", seed=seed) for seed in (5, 6)]
-    records = [lasting(known("05"), 3600, beside=900)]
+    records = [lasting(known("05"), 3600, extra=900)]
     assert forecast(requests, records, 1).hours == pytest.approx(2.5)
     assert forecast(requests, records, 1).speed.start_up == 900
     assert forecast(requests, records, 1, devices=2).hours == pytest.approx(1.5)
@@ -67,7 +67,7 @@ def test_a_plan_counts_what_a_run_takes_beside_its_epochs_and_shares_among_devic
 
 def test_runs_that_diverged_do_not_tell_speeds_and_one_slow_start_is_not_all(tmp_path):
     requests = [Request(settings=Settings(runs=tmp_path), row="05", seed=5)]
-    runs = [lasting(known("05"), 3600, beside=beside) for beside in (10, 20, 900)]
+    runs = [lasting(known("05"), 3600, extra=extra) for extra in (10, 20, 900)]
     assert forecast(requests, runs, 1).speed.start_up == 20
     diverged = replace(lasting(known("05"), 36), status="diverged", top1=None)
     assert forecast(requests, [*runs, diverged], 1).hours == pytest.approx(1 + 20 / 3600)
@@ -80,7 +80,7 @@ def test_a_plan_says_in_80_columns_what_its_hours_come_from(tmp_path):
     study = load_study("learning-rate")
     settings = Settings(study="learning-rate", roadmap=None, runs=tmp_path)
     requests = [Request(settings=settings, row=row.number, seed=0) for row in study.roadmap]
-    plan = forecast(requests, [lasting(known("08"), 60, beside=3)], 2)
+    plan = forecast(requests, [lasting(known("08"), 60, extra=3)], 2)
     text = in_words(study, plan, 1, 2)
     assert max(map(len, text.splitlines())) <= 80
     flat = " ".join(text.split())

@@ -143,7 +143,7 @@ def done(untouched_runs, tmp_path):
 
 @pytest.mark.parametrize("kills", [3] + ([1] * 10 + [4] * 5) * LONG)
 def test_a_run_killed_at_any_moment_ends_at_the_same_bits(images, tmp_path, untouched, kills):
-    """SIGKILL at random moments of training, `kills` times in one run; each time it goes on.
+    """SIGKILL at random moments of training, `kills` times in one run; each time it resumes.
 
     In the steps, before the first checkpoint, while one is saved or renamed, in validation.
     """

@@ -233,12 +233,13 @@ def test_a_run_that_began_on_other_nodes_or_processes_says_so(tmp_path, images):
     recipe = load_roadmap("tiny")["13"].spec.recipe
     task = Classification(network, recipe, classes=20, steps_per_epoch=3, seed=0)
     saved: dict = {}
-    task.train_loss.update(torch.tensor(2.5))
+    task.loss_sum, task.loss_count = torch.tensor(2.5), 3
     task.on_save_checkpoint(saved)
-    task.train_loss.reset()
+    task.loss_sum, task.loss_count = torch.tensor(0.0), 0
     task.on_load_checkpoint(saved)
-    assert (task.train_loss.mean_value, task.train_loss.weight) == (2.5, 1)
-    for other in ({}, {"train_loss": saved["train_loss"].repeat(2, 1)}):
+    assert (task.loss_sum, task.loss_count) == (2.5, 3)
+    more = {"sums": saved["train_loss"]["sums"].repeat(2), "count": 3}
+    for other in ({}, {"train_loss": more}, {"train_loss": torch.ones(1, 2)}):
         with pytest.raises(Problem, match="use --restart to start over"):
             task.on_load_checkpoint(other)
 

@@ -1,4 +1,4 @@
-"""JPEG files decoded on a device: the images that timm makes, but for small differences.
+"""JPEG files decoded on a device: the images that timm makes, except small differences.
 
 Here torchvision's CPU decoder stands in for its CUDA decoder, which has the same interface.
 """

@@ -1,4 +1,4 @@
-"""A run's weights, beside those of a loop written here from the recipe's definition alone."""
+"""A run's weights, compared with those of a loop written here from the recipe alone."""
 
 import copy
 import math
