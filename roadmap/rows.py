@@ -64,6 +64,7 @@ class Roadmap:
     """An ordered path of rows; `roadmap["05"]`, `roadmap["width"]` and iteration give rows.
 
     `paper` names the paper's table to compare with; `data` is the default data set.
+    `margin` is the smallest difference of top-1 that matters, in points; None leaves it to studies.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Roadmap:
     paper: str | None
     data: str | None
     rows: tuple[Row, ...]
+    margin: float | None = None
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

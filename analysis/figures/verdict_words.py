@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.notes import sentences, span
+from analysis.notes import sentences
+from analysis.tables.cells import span
 from analysis.verdicts.verdict import ALPHA, Judged, Verdict
 
 WITHIN = "no difference larger than "

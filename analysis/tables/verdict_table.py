@@ -26,7 +26,7 @@ LEGEND = (
     "by Holm over all steps of the study. {sign}: probability that the true difference is {side} "
     "zero. MDE: minimum detectable effect, the smallest true difference that these runs decide "
     "with 80 % power. Runs needed: runs per variant to decide an effect of the observed size "
-    "(–: decided, no spread, or above 1,000)."
+    "(–: decided, no spread, or above 1,000).{margin}{diverged}"
 )
 
 
@@ -45,6 +45,7 @@ def headings(judged: Judged) -> dict[str, str]:
         "needed": "runs needed",
         "verdict": "verdict",
         "order": "varies over orders",
+        "diverged": "diverged",
     }
 
 
@@ -60,7 +61,20 @@ def _legend(judged: Judged) -> str:
         over=judged.over,
         sign=_sign(measure),
         side="above" if measure.better == "higher" else "below",
+        margin=_margin(judged),
+        diverged=" Diverged: runs of the variants that are added − that are subtracted."
+        if any(verdict.diverged or verdict.diverged_before for verdict in judged.verdicts)
+        else "",
     )
+
+
+def _margin(judged: Judged) -> str:
+    """Say how small a difference must be for a verdict of no difference."""
+    if not judged.margin:
+        return ""
+    unit = judged.measure.difference
+    unit = unit.removesuffix("s") if judged.margin == 1 else unit
+    return f" No difference: the 95 % interval lies within ±{judged.margin:g} {unit}, the margin."
 
 
 def render_verdicts(judged: Judged, format: str) -> str:
@@ -81,6 +95,8 @@ def cells(judged: Judged) -> list[dict[str, str]]:
     absent = set() if judged.new_images else {"seeds"}  # it would repeat the whole interval
     if not any(verdict.order_std is not None for verdict in judged.verdicts):
         absent.add("order")
+    if not any(verdict.diverged or verdict.diverged_before for verdict in judged.verdicts):
+        absent.add("diverged")
     return [{key: text for key, text in row.items() if key not in absent} for row in rows]
 
 
@@ -109,6 +125,7 @@ def _cell(verdict: Verdict, decimals: int) -> dict[str, str]:
         "needed": str(verdict.needed or MISSING),
         "verdict": verdict.verdict,
         "order": _order(verdict, decimals),
+        "diverged": f"{verdict.diverged} − {verdict.diverged_before}",
     }
 
 

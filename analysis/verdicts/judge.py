@@ -8,8 +8,15 @@ from dataclasses import dataclass, replace
 import numpy
 
 from analysis.measures import TOP1, Measure
+from analysis.verdicts.diverged import count_diverged
 from analysis.verdicts.images import over_images
-from analysis.verdicts.orders import FEWEST_ORDERS, mean_weights, order_dependence, over_seeds
+from analysis.verdicts.orders import (
+    ENOUGH_ORDERS,
+    FEWEST_ORDERS,
+    mean_weights,
+    order_dependence,
+    over_seeds,
+)
 from analysis.verdicts.statistics import Estimate, Sample, difference, holm, seeds_needed
 from analysis.verdicts.verdict import ALPHA, UNDECIDED, Verdict
 from steps.studies.contrast import Contrast
@@ -40,12 +47,15 @@ def judge(
     *,
     measure: Measure = TOP1,
     given_images: bool = False,
+    diverged: Mapping[str, int] | None = None,
 ) -> tuple[Verdict, ...]:
     """Return a verdict for each contrast, also for those that lack runs.
 
     `rights` says which images each run has right, by variant. Verdicts then hold for other images
     of the same kind too, unless they are `given_images`. `looks` is how often each step is judged
     while runs are added, by default once; its p is multiplied by it (Bonferroni).
+    `diverged` is the number of diverged runs by variant. A side that diverged more often is not
+    called better or equal.
     """
     known = [_known(contrast, samples) for contrast in contrasts]
     evidence = [
@@ -66,9 +76,13 @@ def judge(
         _Rules(margin=margin, looks=n, strictest=ALPHA / tests / n, measure=measure) for n in counts
     ]
     rows = zip(contrasts, known, evidence, adjusted, rules, orders, order_ps, strict=True)
-    return tuple(
+    verdicts = (
         replace(_verdict(contrast, parts, each, p, samples, rule), order_std=std, order_p=order_p)
         for contrast, parts, each, p, rule, (std, _), order_p in rows
+    )
+    return tuple(
+        count_diverged(verdict, contrast.weights, samples, diverged or {}, measure)
+        for verdict, contrast in zip(verdicts, contrasts, strict=True)
     )
 
 
@@ -135,7 +149,9 @@ def _verdict(
     if not any(parts):
         return replace(blank, difference=0.0, verdict="changes nothing here")
     total, seeds, images = evidence.total, evidence.seeds, evidence.images
-    words = verdict_words(total, p, rules.margin, rules.looks, rules.measure)
+    sampled = len(parts) >= FEWEST_ORDERS and not contrast.complete
+    margin = 0.0 if sampled and len(parts) < ENOUGH_ORDERS else rules.margin
+    words = verdict_words(total, p, margin, rules.looks, rules.measure)
     needed = None
     if words == UNDECIDED and len(parts) < FEWEST_ORDERS:
         counted = images if total is not seeds else None

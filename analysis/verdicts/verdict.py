@@ -24,7 +24,9 @@ class Verdict:
     difference that this many runs decide with 80 % power. `needed` is the number of runs per
     variant that decide the observed difference. Both use the first level of Holm's adjustment.
     `order_std` is how much the step's worth varies over orders beyond what seeds explain, and
-    `order_p` the p of no such variation, adjusted by Holm.
+    `order_p` the p of no such variation, adjusted by Holm. `diverged` counts the diverged runs of
+    the variants that are added, `diverged_before` of those that are subtracted. `worst` is the
+    difference with each of them as 0 %, if there are any.
     """
 
     step: str
@@ -46,6 +48,9 @@ class Verdict:
     order_p: float | None = None
     seeds_low: float | None = None
     seeds_high: float | None = None
+    diverged: int = 0
+    diverged_before: int = 0
+    worst: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
