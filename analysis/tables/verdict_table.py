@@ -24,9 +24,11 @@ from roadmap.visible import visible
 LEGEND = (
     "{unit}. n: the smallest number of runs of a variant. 95 % interval over {over}. p is adjusted "
     "by Holm over all steps of the study. {sign}: probability that the true difference is {side} "
-    "zero. MDE: minimum detectable effect, the smallest true difference that these runs decide "
-    "with 80 % power. Runs needed: runs per variant to decide an effect of the observed size "
-    "(–: decided, no spread, or above 1,000).{margin}{diverged}"
+    "zero, shrunk by what the other steps show. MDE: minimum detectable effect, the smallest true "
+    "difference that these runs decide with 80 % power. Runs needed: runs per variant to decide "
+    "the largest and the smallest effect in the 80 % interval (–: decided, no spread, or above "
+    "1,000)."
+    "{margin}{diverged}"
 )
 
 
@@ -122,7 +124,7 @@ def _cell(verdict: Verdict, decimals: int) -> dict[str, str]:
         "p": _p(verdict.p),
         "better": MISSING if verdict.better is None else f"{100 * verdict.better:.0f} %",
         "smallest": MISSING if verdict.smallest is None else f"{verdict.smallest:.{decimals}f}",
-        "needed": str(verdict.needed or MISSING),
+        "needed": _needed(verdict),
         "verdict": verdict.verdict,
         "order": _order(verdict, decimals),
         "diverged": f"{verdict.diverged} − {verdict.diverged_before}",
@@ -135,6 +137,12 @@ def _interval(low: float | None, high: float | None, decimals: int) -> str:
 
 def _p(p: float | None) -> str:
     return MISSING if p is None else "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def _needed(verdict: Verdict) -> str:
+    if verdict.needed_low is None:
+        return MISSING
+    return f"{verdict.needed_low}…{verdict.needed_high or '>1000'}"
 
 
 def _order(verdict: Verdict, decimals: int) -> str:

@@ -46,7 +46,6 @@ def count_diverged(
     return replace(
         verdict,
         verdict=OFTEN if favoured else verdict.verdict,
-        needed=None if favoured else verdict.needed,
         diverged=sum(diverged.get(name, 0) for name in added),
         diverged_before=sum(diverged.get(name, 0) for name in subtracted),
         worst=_worst(verdict, weights, samples, diverged, measure),

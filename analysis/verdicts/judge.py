@@ -17,7 +17,15 @@ from analysis.verdicts.orders import (
     order_dependence,
     over_seeds,
 )
-from analysis.verdicts.statistics import Estimate, Sample, difference, holm, seeds_needed
+from analysis.verdicts.shrinkage import above_zero
+from analysis.verdicts.statistics import (
+    Estimate,
+    Sample,
+    difference,
+    holm,
+    range_needed,
+    seeds_needed,
+)
 from analysis.verdicts.verdict import ALPHA, UNDECIDED, Verdict
 from steps.studies.contrast import Contrast
 from steps.studies.study import Study
@@ -76,13 +84,19 @@ def judge(
         _Rules(margin=margin, looks=n, strictest=ALPHA / tests / n, measure=measure) for n in counts
     ]
     rows = zip(contrasts, known, evidence, adjusted, rules, orders, order_ps, strict=True)
-    verdicts = (
+    verdicts = [
         replace(_verdict(contrast, parts, each, p, samples, rule), order_std=std, order_p=order_p)
         for contrast, parts, each, p, rule, (std, _), order_p in rows
-    )
+    ]
+    chances = above_zero([each.total if each else None for each in evidence])
+    if measure.better == "lower":
+        chances = [None if chance is None else 1 - chance for chance in chances]
     return tuple(
-        count_diverged(verdict, contrast.weights, samples, diverged or {}, measure)
-        for verdict, contrast in zip(verdicts, contrasts, strict=True)
+        replace(
+            count_diverged(verdict, contrast.weights, samples, diverged or {}, measure),
+            better=chance,
+        )
+        for verdict, contrast, chance in zip(verdicts, contrasts, chances, strict=True)
     )
 
 
@@ -152,10 +166,11 @@ def _verdict(
     sampled = len(parts) >= FEWEST_ORDERS and not contrast.complete
     margin = 0.0 if sampled and len(parts) < ENOUGH_ORDERS else rules.margin
     words = verdict_words(total, p, margin, rules.looks, rules.measure)
-    needed = None
+    needed, fewest, most = None, None, None
     if words == UNDECIDED and len(parts) < FEWEST_ORDERS:
         counted = images if total is not seeds else None
-        needed = seeds_needed(samples, evidence.weights, rules.strictest, counted)
+        asked = (samples, evidence.weights, rules.strictest, counted)
+        needed, (fewest, most) = seeds_needed(*asked), range_needed(*asked)
     low, high = total.interval() or (None, None)
     seeds_low, seeds_high = seeds.interval() or (None, None)
     images_low, images_high = _ends(images)
@@ -168,9 +183,10 @@ def _verdict(
         high=high,
         p_alone=total.p,
         p=p,
-        better=_probability(total, rules.measure),
         smallest=total.smallest(rules.strictest),
         needed=needed,
+        needed_low=fewest,
+        needed_high=most,
         images_low=images_low,
         images_high=images_high,
         seeds_low=seeds_low,
@@ -183,12 +199,6 @@ def _ends(images: Estimate | None) -> tuple[float, float] | tuple[None, None]:
     if images is None:
         return None, None
     return images.interval() or (images.value, images.value)
-
-
-def _probability(estimate: Estimate, measure: Measure) -> float | None:
-    """Return the probability that the true difference is an improvement."""
-    above = estimate.above_zero
-    return above if above is None or measure.better == "higher" else 1 - above
 
 
 def verdict_words(

@@ -46,7 +46,7 @@ def verdict_on(records, measure="top1"):
     ],
 )
 def test_a_side_that_diverged_more_often_is_not_favoured(diverged, gain, verdict, tiny, invented):
-    judged, found = verdict_on(runs(invented, tiny, diverged, gain=gain))
+    _, found = verdict_on(runs(invented, tiny, diverged, gain=gain))
     assert found.verdict == verdict
     assert (found.diverged_before, found.diverged) == (
         diverged.get("09", 0), diverged.get("10", 0))  # fmt: skip

@@ -132,7 +132,7 @@ def test_orders_are_judged_from_three_on():
 def test_one_seed_has_no_spread_and_none_is_invented():
     cells = {"a": Sample.of([80.0]), "b": Sample.of([90.0])}
     found = difference(cells, {"b": 1.0, "a": -1.0})
-    assert found.value == 10 and found.interval() is found.p is found.above_zero is None
+    assert found.value == 10 and found.interval() is found.p is None
     (verdict,) = judge([contrast("b", "a")], cells, 1.0)
     assert verdict.verdict == "undecided: no spread" and verdict.low is None
 
