@@ -79,7 +79,7 @@ def test_verdicts_in_words_are_those_of_the_committed_records():
     found = {each.step: each for each in judged.verdicts}
     assert {step: each.verdict for step, each in found.items() if each.verdict != "undecided"} == {
         "training_recipe": "worse", "stage_ratio": "worse", "depthwise": "worse",
-        "width": "better", "move_up_depthwise": "worse", "fewer_activations": "better",
+        "width": "better", "fewer_activations": "better",
     }  # fmt: skip
     most = found["fewer_activations"]
     assert (round(most.difference, 1), round(most.low, 1), round(most.high, 1)) == (

@@ -98,7 +98,7 @@ def test_intervals_cover_and_paths_show_no_false_step(case, lowest, runs):
 @pytest.mark.slow
 @pytest.mark.parametrize(("effects", "uneven"), [(0.5, 0.0), (1.0, 0.0), (1.0, 0.7), (3.0, 0.7)])
 def test_a_high_probability_is_seldom_wrong(effects, uneven):
-    """Of three runs. Without shrinking, 19 % of those at 90 % or more are wrong at effects of 0.5."""
+    """Of three runs. Without shrinking, 19 % at 90 % or more are wrong for effects of 0.5."""
     generator, claims, wrong, said = numpy.random.default_rng(8), 0, 0, 0.0
     for _ in range(1500):
         samples, truth = path(generator, 3, effects=effects, uneven=uneven)
