@@ -41,7 +41,7 @@ def details(judged: Judged) -> str:
         unit = " point"
     square = f"no difference larger than {judged.margin:g}{unit}, the grey band"
     parts = [
-        f"Lines: 95 % intervals over {judged.over}; an arrow marks one that is longer than the axis.",
+        f"Lines: 95 % intervals over {judged.over}; an arrow marks one longer than the axis.",
         "Filled: better or worse at 5 % after Holm's adjustment; hollow: undecided"
         + (f"; square: {square}." if judged.margin else "."),
         "Small dots: what the step added in each sampled order." if judged.by_order else "",
