@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import NoReturn
 
 from roadmap.cli.workspace import DEFAULT_RUNS
+from roadmap.errors import escaped
 
 DATA = "fractals, a folder or .tar with train/ and val/, or timm's torch/cifar10, hfds/…"
 ROW = "05, width, 08-k5 or timm:NAME"
@@ -13,6 +15,10 @@ ROW = "05, width, 08-k5 or timm:NAME"
 
 class Parser(argparse.ArgumentParser):
     """A parser that refuses an option given twice: one of the two values would be ignored."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, with control characters escaped; exit with code 2."""
+        super().error(escaped(message))
 
     def __init__(self, **settings: object) -> None:
         super().__init__(allow_abbrev=False, **settings)  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from roadmap.record import Asked
 from steps.studies.study import Study
 
 Pairs = Sequence[tuple[str, int]]  # rows and seeds
+MOST_RUNS = 100_000  # of one command
 
 
 def train(workspace: Workspace) -> int:
@@ -43,6 +44,8 @@ def run(workspace: Workspace) -> int:
     if len(set(rows)) < len(rows):
         raise Problem(f"--rows {options.rows} names a row twice")
     seeds = options.seeds or (study.seeds if study else 1)
+    if len(rows) * seeds > MOST_RUNS:
+        raise Problem(f"{len(rows)} rows × {seeds} seeds are more than {MOST_RUNS:,} runs")
     pairs = [(row, seed) for seed in range(seeds) for row in rows]
     jobs = options.jobs or choose_jobs(_requests(workspace, pairs), options.devices)
     if not options.until_decided:

@@ -1,6 +1,7 @@
 """Launchers: one that is added from outside, workers that die, and what is kept afterwards."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -24,7 +25,9 @@ from experiments.training.export import export
 from experiments.training.weights import WEIGHTS
 from roadmap.errors import Problem
 from roadmap.network import build
+from roadmap.record import read_record
 
+RECORDS = Path(__file__).parents[3] / "results" / "tiny"
 ONE = Machine(threads=1, workers=0)
 SHORT = {"recipe.epochs": 1, "recipe.batch": 12, "recipe.image_size": 32}
 
@@ -175,6 +178,27 @@ def test_prune_removes_what_finished_runs_no_longer_need_and_nothing_else(images
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert leftovers(runs) == [] and prune(runs) == []
     assert [leftover.path.name for leftover in leftovers(runs, "none")] == [WEIGHTS]
+
+
+def test_prune_touches_no_folder_that_is_not_of_a_run(tmp_path):
+    photos, empty = tmp_path / "photos.aside-1", tmp_path / "mine"
+    for folder in (photos, empty):
+        folder.mkdir()
+    (photos / "family.jpg").touch()
+    assert leftovers(tmp_path) == prune(tmp_path) == []
+    assert files(photos) == {"family.jpg"} and files(empty) == set()
+
+
+def test_prune_keeps_checkpoints_where_the_record_is_of_another_run(tmp_path):
+    (record,) = RECORDS.glob("05-*-seed0.json")
+    other, own = tmp_path / "0123456789ab", tmp_path / read_record(record).identity.run
+    for folder in (other, own):
+        folder.mkdir()
+        shutil.copy(record, folder / "record.json")
+        (folder / "last.ckpt").touch()
+    (own / "lock").symlink_to(tmp_path / "elsewhere")
+    assert [leftover.path for leftover in prune(tmp_path, "none")] == [own / "last.ckpt"]
+    assert (other / "last.ckpt").exists() and not (tmp_path / "elsewhere").exists()
 
 
 def test_small_runs_share_a_gpu_and_large_ones_do_not(images, tmp_path, monkeypatch):
