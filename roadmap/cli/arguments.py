@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from roadmap.cli.workspace import DEFAULT_RUNS
-from roadmap.errors import escaped
+from roadmap.errors import escaped, quoted
 
 DATA = "fractals, a folder or .tar with train/ and val/, or timm's torch/cifar10, hfds/…"
 ROW = "05, width, 08-k5 or timm:NAME"
+MOST = 2**31 - 1  # the largest number that an option takes
 
 
 class Parser(argparse.ArgumentParser):
@@ -180,18 +181,25 @@ def add_training(parser: Parser) -> None:
     )
 
 
-def natural(text: str) -> int:
-    """Return a whole number of 0 or more."""
-    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) >= 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return int(text)
+def natural(text: str, *, least: int = 0) -> int:
+    """Return a whole number of `least` or more, and of at most `MOST`."""
+    if not text.isascii() or not text.isdigit():
+        raise _no_number(text, least)
+    digits = text.lstrip("0") or "0"
+    if len(digits) > len(str(MOST)) or int(digits) > MOST:
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is more than the maximum, {MOST:,}")
+    if int(digits) < least:
+        raise _no_number(text, least)
+    return int(digits)
 
 
 def positive(text: str) -> int:
     """Return a whole number of 1 or more."""
-    if natural(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
+    return natural(text, least=1)
+
+
+def _no_number(text: str, least: int) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"{quoted(text)} is not a whole number of {least} or more")
 
 
 def _seconds(text: str) -> float:
