@@ -38,11 +38,30 @@ class StoreOnce(argparse.Action):
     ) -> None:
         """Store `values`."""
         if option_string is not None:
-            given = vars(namespace).setdefault("given", set())
-            if self.dest in given:
-                raise argparse.ArgumentError(self, "is given twice")
-            given.add(self.dest)
+            _refuse_second(self, namespace)
         setattr(namespace, self.dest, values)
+
+
+class SwitchOnce(argparse.BooleanOptionalAction):
+    """Store whether `--name` or `--no-name` is given; a second one of the two is an error."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Store True or False."""
+        _refuse_second(self, namespace)
+        super().__call__(parser, namespace, None, option_string)
+
+
+def _refuse_second(action: argparse.Action, namespace: argparse.Namespace) -> None:
+    given = vars(namespace).setdefault("given", set())
+    if action.dest in given:
+        raise argparse.ArgumentError(action, "is given twice")
+    given.add(action.dest)
 
 
 def add_study(parser: Parser, *, default: str | None = None, also: str = "") -> None:
@@ -161,7 +180,7 @@ def add_training(parser: Parser) -> None:
         help="floating-point precision of training (default: bf16 on GPUs that have it, else 32)",
     )  # fmt: skip
     parser.add_argument(
-        "--compile", action=argparse.BooleanOptionalAction, default="auto",
+        "--compile", action=SwitchOnce, default="auto",
         help="compile the network (default: %(default)s, on a GPU if the run is long enough)",
     )  # fmt: skip
     parser.add_argument(

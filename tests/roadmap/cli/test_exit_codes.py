@@ -208,6 +208,7 @@ def test_finished_runs_in_a_folder_that_cannot_be_written_to_are_shown(tmp_path,
         ["cost", "--steps", "a.py", "--steps", "b.py"],
         ["train", "05", "--seed", "1", "--seed=1"],
         ["run", "--rows", "00", "--rows", "01"],
+        ["run", "--compile", "--no-compile"],
     ],
 )
 def test_an_option_given_twice_is_refused(given, capsys):
