@@ -1,6 +1,7 @@
 """Exit codes and messages when something outside the command goes wrong."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -208,6 +209,7 @@ def test_finished_runs_in_a_folder_that_cannot_be_written_to_are_shown(tmp_path,
         ["cost", "--steps", "a.py", "--steps", "b.py"],
         ["train", "05", "--seed", "1", "--seed=1"],
         ["run", "--rows", "00", "--rows", "01"],
+        ["run", "--compile", "--no-compile"],
     ],
 )
 def test_an_option_given_twice_is_refused(given, capsys):
@@ -215,3 +217,21 @@ def test_an_option_given_twice_is_refused(given, capsys):
         main(given)
     usage, _, message = capsys.readouterr().err.rpartition("\nroadmap ")
     assert end.value.code == 2 and "is given twice" in message and usage.startswith("usage")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["run", "path", "--seeds", "2000000000"],
+        ["run", "path", "--until-decided", "--max-seeds", "2000000000"],
+        ["plan", "path", "--seeds", "2000000000"],
+        ["plan", "mine.yaml"],
+    ],
+)
+def test_more_runs_than_one_command_may_have_are_refused(given, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    values = ", ".join(f"{number / 1000}" for number in range(1, 181))
+    sweep = f"design: sweep\nof: recipe.learning_rate\nvalues: [{values}]\nseeds: 1000\n"
+    Path("mine.yaml").write_text(sweep)
+    assert main(given) == 2
+    assert re.search(r"rows × [\d,]+ seeds are more than 100,000 runs\n", capsys.readouterr().err)
