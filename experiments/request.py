@@ -13,8 +13,9 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
+from experiments.host.lock import lock_of
 from experiments.host.machine import Machine
 from experiments.loading.samplers import Share, check_batch
 from experiments.settings import Plain, Settings
@@ -128,7 +129,7 @@ class Request(Plain):
     @contextmanager
     def _held(self) -> Iterator[None]:
         try:
-            with FileLock(self.folder / "lock", timeout=0):
+            with lock_of(self.folder).acquire(timeout=0):
                 yield
         except Timeout:
             raise Problem(f"{self.name} is being trained; it cannot be started over") from None

@@ -56,7 +56,7 @@ def shortened(text: str, longest: int = 80) -> str:
 
 def escaped(text: str) -> str:
     """Return the text with control characters and line breaks as escapes, such as `\\x1b`."""
-    return "".join(map(_shown, text))
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def visible(text: str) -> str:
@@ -64,6 +64,8 @@ def visible(text: str) -> str:
 
     It can then neither start a new line nor send commands to a terminal.
     """
+    if text.isprintable():  # most texts, and figures have thousands
+        return text
     return escaped("".join(" " if sign.isspace() else sign for sign in text))
 
 

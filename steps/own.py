@@ -11,6 +11,8 @@ from pathlib import Path
 from roadmap.errors import Problem
 from roadmap.step import Step
 
+MOST_BYTES = 1_000_000  # of a steps file
+
 
 def read_steps(path: Path) -> dict[str, Step]:
     """Return the steps in a user's Python file: public functions whose first parameter is `spec`.
@@ -19,6 +21,8 @@ def read_steps(path: Path) -> dict[str, Step]:
     """
     if not path.is_file():
         raise Problem(f"steps file {path} does not exist")
+    if path.stat().st_size > MOST_BYTES:
+        raise Problem(f"steps file {path} has more than {MOST_BYTES:,} bytes")
     origin = spec_from_file_location(f"steps_of_yours_{path.stem}", path)
     if origin is None or origin.loader is None:
         raise Problem(f"steps file {path} is no Python file (*.py)")

@@ -22,7 +22,7 @@ from experiments.host.machine import Machine
 from experiments.job import Job
 from experiments.loading.loaders import choose_loading, train_loader
 from experiments.loading.samplers import EpochSampler, Share
-from experiments.loading.views import Held, HeldOnDevice, Streamed
+from experiments.loading.views import Held, HeldOnDevice, Streamed, Views
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.loop import train_here
@@ -168,7 +168,7 @@ def augmentation_beside_timms(trials: int) -> Iterator[Measurement]:
     yield ratio("augmentation: held / timm's", ours, theirs)
 
 
-def _a_pass(views: Held | Streamed, batch: int) -> float:
+def _a_pass(views: Views, batch: int) -> float:
     images = 1024
     start = time.perf_counter()
     for first in range(0, images, batch):

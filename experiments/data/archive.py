@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 from roadmap.errors import Problem, escaped
 
+LABEL = b"V"  # the type of a member that only names the archive, by `tar --label`
+
 
 def read_members(archive: Path, kind: str) -> list[tarfile.TarInfo]:
     """Return the files and links of an uncompressed tar. Raises Problem.
@@ -43,6 +45,8 @@ def _checked(opened: tarfile.TarFile, size: int, where: str) -> Iterator[tarfile
             )
         if member.isfile() or member.issym() or member.islnk():
             yield member
+        elif not member.isdir() and member.type != LABEL:
+            raise Problem(f"{where}: member {name} is no file, link or folder")
 
 
 def _check_end(file: BinaryIO, opened: tarfile.TarFile, where: str) -> None:

@@ -88,7 +88,10 @@ def _files(root: Path) -> Iterator[File]:
                 path, parts = Path(folder, name), (*inside, name)
                 if path.is_symlink() and not path.exists() and path.suffix.lower() in ENDINGS:
                     raise Problem(f"data {escaped(str(path))} is a link to nothing")
-                if len(parts) > 2 and not _is_hidden(parts) and path.is_file():
+                if len(parts) > 2 and not _is_hidden(parts) and not path.is_file():
+                    if path.exists() and path.suffix.lower() in ENDINGS:
+                        raise Problem(f"data {escaped(str(path))} is no regular file")
+                elif len(parts) > 2 and not _is_hidden(parts):
                     yield File("/".join(parts), path, path.stat().st_size)
 
 

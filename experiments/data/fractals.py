@@ -88,11 +88,6 @@ class Fractals(Source):
         """First instance and number of instances per category of each split."""
         return {"train": (0, self.train), "val": (VALIDATION_START, self.val)}
 
-    @property
-    def shapes(self) -> Shapes:
-        """The function that draws what an image shows in front of its background."""
-        return draw_shapes
-
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
         """Return all splits; they are drawn on first use and kept in `cache`."""
         from experiments.data.splits import held_split
@@ -130,11 +125,6 @@ class ScatteredFractals(Fractals):
     def splits(self) -> dict[str, tuple[int, int]]:
         """First instance and number of instances per category of each split."""
         return {**super().splits, "select": (SELECTION_START, self.select)}
-
-    @property
-    def shapes(self) -> Shapes:
-        """The function that draws what an image shows in front of its background."""
-        return scatter_shapes
 
 
 def draw_category(config: Fractals, category: int, start: int, count: int) -> np.ndarray:

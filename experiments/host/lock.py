@@ -15,6 +15,14 @@ from roadmap.errors import Problem, escaped
 from roadmap.files import put_text
 
 
+def lock_of(folder: Path) -> FileLock:
+    """Return the lock of a run's folder, not acquired yet."""
+    path = folder / "lock"
+    if path.is_symlink():  # the lock would be taken on a file elsewhere
+        path.unlink()
+    return FileLock(path)
+
+
 def _acquire(lock: FileLock) -> None:
     """Wait for the lock or for a stop signal."""
     while True:
@@ -30,10 +38,7 @@ def exclusive_run(folder: Path, name: str, wait: bool, observe: Observer) -> Ite
 
     Raises Problem if another process holds it and `wait` is False.
     """
-    lock, holder = folder / "lock", folder / "holder.txt"
-    if lock.is_symlink():  # the lock would be taken on a file elsewhere
-        lock.unlink()
-    held = FileLock(lock)
+    holder, held = folder / "holder.txt", lock_of(folder)
     try:
         held.acquire(timeout=0)
     except Timeout:

@@ -18,6 +18,20 @@ from experiments.host.events import (
 from roadmap.errors import escaped
 
 
+class Terminal(Console):
+    """Standard error. Once it cannot be written, nothing more is shown; the runs continue."""
+
+    def _check_buffer(self) -> None:
+        try:
+            super()._check_buffer()
+        except OSError:  # such as a full disk below a log
+            self.quiet = True
+
+    def on_broken_pipe(self) -> None:
+        """Show nothing more; rich would exit."""
+        self.quiet = True
+
+
 class Display:
     """An observer of all runs of a call: bars in a terminal, elsewhere a line per epoch.
 
@@ -25,7 +39,7 @@ class Display:
     """
 
     def __init__(self, runs: int = 1) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Terminal(stderr=True, highlight=False)
         self.console.soft_wrap = not self.console.is_terminal  # a log's lines stay whole
         self.bars = Progress(
             TextColumn("{task.description}", markup=False),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from experiments.host.imports import imported_without_gc
+from experiments.host.lock import lock_of
 from experiments.host.machine import Keep
 from roadmap.errors import Problem
 from roadmap.record import read_record
 
 CHECKPOINTS = ("last.ckpt", "before.ckpt", "last.damaged", "before.damaged", "last.partial")
+ASIDE = re.compile(r"[0-9a-f]{12}\.aside-[0-9]+")  # as `Request.set_aside` names a run's folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,9 @@ def prune(runs: Path, keep: Keep = "weights") -> list[Leftover]:
     """
     removed = []
     for folder in _folders(runs):
-        with suppress(Timeout), FileLock(folder / "lock", timeout=0):
+        if not _of_run(folder, keep):  # a lock file belongs into folders of runs alone
+            continue
+        with suppress(Timeout), lock_of(folder).acquire(timeout=0):
             going = [Leftover(path=path, bytes=_size(path)) for path in _of_run(folder, keep)]
             if any(leftover.path.name in CHECKPOINTS for leftover in going):
                 with imported_without_gc():
@@ -74,10 +79,11 @@ def _folders(runs: Path) -> Iterator[Path]:
 
 def _of_run(folder: Path, keep: Keep) -> list[Path]:
     """Return what can go of a run's folder: the folder itself if it was moved aside."""
-    if ".aside-" in folder.name:
+    if ASIDE.fullmatch(folder.name):
         return [folder] if (folder / "lock").exists() else []
     with suppress(Problem):
-        read_record(folder / "record.json")
+        if read_record(folder / "record.json").identity.run != folder.name:
+            return []  # it says nothing about this run, which may need its checkpoints to resume
         kept = {"last": {"last.ckpt"}, "weights": set[str](), "none": set[str]()}[keep]
         names = [*CHECKPOINTS, *(["weights.safetensors"] if keep == "none" else [])]
         return [folder / name for name in names if name not in kept and (folder / name).exists()]

@@ -87,10 +87,9 @@ class Halves(Dataset[Arrays]):
         self.views, self.whole = views, whole
 
     def __getitem__(self, keys: Sequence[Any]) -> Arrays:
-        arrays = self.views.pick(keys)
         if not self.whole:
-            return arrays
-        images, labels = self.views.finish(arrays)
+            return self.views.pick(keys)
+        images, labels = self.views[keys]
         return Arrays(tensors={"images": images.permute(0, 2, 3, 1), "labels": labels})
 
 

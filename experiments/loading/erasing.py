@@ -39,6 +39,14 @@ def erase(batch: Tensor, noise: Tensor, noise_at: Tensor) -> Tensor:
     return batch
 
 
+def erase_drawn(batch: Tensor, drawn: Sequence[Drawn]) -> Tensor:
+    """Write what was drawn into a normalized batch in the host's memory, box by box."""
+    for image, image_drawn in zip(batch, drawn, strict=True):
+        for box, noise in image_drawn.erased:
+            image[box] = noise
+    return batch
+
+
 def normalize(images: Tensor, statistics: Statistics) -> Tensor:
     """Scale uint8 images to mean 0 and standard deviation 1 by channel, as timm's Normalize.
 

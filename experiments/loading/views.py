@@ -22,7 +22,7 @@ from torch.utils.data import Dataset
 from experiments.data.splits import Split, Statistics
 from experiments.loading.augmentation import Augmentation, Drawn
 from experiments.loading.decisions import decisions
-from experiments.loading.erasing import erase, erasing_arrays, normalize
+from experiments.loading.erasing import erase, erase_drawn, erasing_arrays, normalize
 from experiments.loading.gpu_augmentation import DeviceAugmentation, HeldPixels, places
 from experiments.loading.packet import Arrays
 from experiments.loading.rng import isolated_rng, seed_rng
@@ -47,12 +47,41 @@ class Views(Dataset[Batch]):
         return self.finish(self.pick(keys))
 
 
-class Streamed(Views):
-    """Training batches whose images timm opens and augments one by one."""
+class Augmented(Views):
+    """Training batches whose images are made in the host's memory, one by one."""
 
     def __init__(self, split: Split, recipe: Recipe, seed: int, statistics: Statistics) -> None:
         self.split, self.seed = split, seed
         self.augmentation = Augmentation(recipe, statistics)
+
+    @abstractmethod
+    def make(self, keys: Sequence[Key]) -> tuple[Tensor, list[Drawn]]:
+        """Return uint8 images (batch, size, size, 3), and what was drawn to erase."""
+
+    def pick(self, keys: Sequence[Key]) -> Arrays:
+        """Return the images as uint8, and what to erase."""
+        images, drawn = self.make(keys)
+        erasing, labels = erasing_arrays(drawn, images.shape[1]), _labels(self.split, keys)
+        return Arrays(tensors={"images": images, **erasing, "labels": labels})
+
+    def finish(self, arrays: Arrays) -> Batch:
+        """Normalize and erase."""
+        tensors = arrays.tensors
+        images = normalize(tensors["images"].permute(0, 3, 1, 2), self.augmentation.statistics)
+        return erase(images, tensors["noise"], tensors["noise_at"]), tensors["labels"]
+
+    def __getitem__(self, keys: Sequence[Key]) -> Batch:
+        """Return the whole batch at once, which spares the arrays of what to erase."""
+        images, drawn = self.make(keys)
+        batch = normalize(images.permute(0, 3, 1, 2), self.augmentation.statistics)
+        return erase_drawn(batch, drawn), _labels(self.split, keys)
+
+
+class Streamed(Augmented):
+    """Training batches whose images timm opens and augments one by one."""
+
+    def __init__(self, split: Split, recipe: Recipe, seed: int, statistics: Statistics) -> None:
+        super().__init__(split, recipe, seed, statistics)
         self.transform = create_transform(
             recipe.image_size,
             is_training=True,
@@ -63,11 +92,11 @@ class Streamed(Views):
             interpolation=recipe.interpolation,
             mean=statistics.mean,
             std=statistics.std,
-            use_prefetcher=True,  # leaves out normalization and erasing: `finish` does them
+            use_prefetcher=True,  # leaves out normalization and erasing, done for a whole batch
         )
 
-    def pick(self, keys: Sequence[Key]) -> Arrays:
-        """Return the images as uint8, and what to erase."""
+    def make(self, keys: Sequence[Key]) -> tuple[Tensor, list[Drawn]]:
+        """Open and change the images with timm's transforms."""
         images, drawn = [], []
         with isolated_rng():
             for epoch, index in keys:
@@ -76,30 +105,21 @@ class Streamed(Views):
                 images.append(_rows(self.transform(image)))
                 drawn.append(Drawn())
                 self.augmentation.draw_erasing(drawn[-1])
-        return _with_erasing(torch.stack(images), drawn, _labels(self.split, keys))
-
-    def finish(self, arrays: Arrays) -> Batch:
-        """Normalize and erase."""
-        return _erased(arrays, self.augmentation.statistics)
+        return torch.stack(images), drawn
 
 
-class Held(Views):
+class Held(Augmented):
     """The same batches from images held in memory, changed by Pillow."""
 
     def __init__(self, split: Split, recipe: Recipe, seed: int, statistics: Statistics) -> None:
+        super().__init__(split, recipe, seed, statistics)
         assert split.arrays is not None
-        self.split, self.arrays, self.seed = split, split.arrays, seed
-        self.augmentation = Augmentation(recipe, statistics)
+        self.arrays = split.arrays
 
-    def pick(self, keys: Sequence[Key]) -> Arrays:
-        """Return the images as uint8, and what to erase."""
+    def make(self, keys: Sequence[Key]) -> tuple[Tensor, list[Drawn]]:
+        """Draw what happens to the images, and change them."""
         drawn = self.draw(keys)
-        images = self.augmentation.apply([self.arrays[index] for _, index in keys], drawn)
-        return _with_erasing(images, drawn, _labels(self.split, keys))
-
-    def finish(self, arrays: Arrays) -> Batch:
-        """Normalize and erase."""
-        return _erased(arrays, self.augmentation.statistics)
+        return self.augmentation.apply([self.arrays[index] for _, index in keys], drawn), drawn
 
     def draw(self, keys: Sequence[Key]) -> list[Drawn]:
         """Draw what happens to each image."""
@@ -111,7 +131,7 @@ class Held(Views):
         return drawn
 
 
-class HeldOnDevice(Held):
+class HeldOnDevice(Views):
     """The same batches from images that a device holds and changes."""
 
     def __init__(
@@ -122,23 +142,23 @@ class HeldOnDevice(Held):
         statistics: Statistics,
         device: torch.device,
     ) -> None:
-        super().__init__(split, recipe, seed, statistics)
-        self.places = places(self.arrays)
-        held = HeldPixels.copied(self.arrays, device)
-        self.device_augmentation = DeviceAugmentation(self.augmentation, held)
+        self.held = Held(split, recipe, seed, statistics)
+        self.places = places(self.held.arrays)
+        on_device = HeldPixels.copied(self.held.arrays, device)
+        self.augmentation = DeviceAugmentation(self.held.augmentation, on_device)
 
     def pick(self, keys: Sequence[Key]) -> Arrays:
         """Return what happens to each image."""
-        augmentation = self.augmentation
+        augmentation = self.held.augmentation
         where = [self.places[index] for _, index in keys]
         size = augmentation.recipe.image_size
-        decided = decisions(self.draw(keys), where, size, augmentation.layers)
-        labels = _labels(self.split, keys)
+        decided = decisions(self.held.draw(keys), where, size, augmentation.layers)
+        labels = _labels(self.held.split, keys)
         return Arrays(tensors={**decided.tensors, "labels": labels}, counts=decided.counts)
 
     def finish(self, arrays: Arrays) -> Batch:
         """Make the images of what was decided."""
-        return self.device_augmentation.apply(arrays), arrays.tensors["labels"]
+        return self.augmentation.apply(arrays), arrays.tensors["labels"]
 
 
 class Evaluated(Views):
@@ -216,14 +236,3 @@ def _rows(image: Any) -> Tensor:
 
 def _labels(split: Split, keys: Sequence[Key]) -> Tensor:
     return torch.from_numpy(split.labels[[index for _, index in keys]])
-
-
-def _with_erasing(images: Tensor, drawn: Sequence[Drawn], labels: Tensor) -> Arrays:
-    erasing = erasing_arrays(drawn, images.shape[1])
-    return Arrays(tensors={"images": images, **erasing, "labels": labels})
-
-
-def _erased(arrays: Arrays, statistics: Statistics) -> Batch:
-    tensors = arrays.tensors
-    images = normalize(tensors["images"].permute(0, 3, 1, 2), statistics)
-    return erase(images, tensors["noise"], tensors["noise_at"]), tensors["labels"]

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import NoReturn
 
 from roadmap.cli.workspace import DEFAULT_RUNS
+from roadmap.errors import escaped, quoted
 
 DATA = (
     "fractals, fractals-2, a folder or .tar with train/ and val/, or timm's torch/cifar10, hfds/…"
 )
 ROW = "05, width, 08-k5 or timm:NAME"
+MOST = 2**31 - 1  # the largest number that an option takes
 
 
 class Parser(argparse.ArgumentParser):
     """A parser that refuses an option given twice: one of the two values would be ignored."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, with control characters escaped; exit with code 2."""
+        super().error(escaped(message))
 
     def __init__(self, **settings: object) -> None:
         super().__init__(allow_abbrev=False, **settings)  # type: ignore[arg-type]
@@ -33,11 +40,30 @@ class StoreOnce(argparse.Action):
     ) -> None:
         """Store `values`."""
         if option_string is not None:
-            given = vars(namespace).setdefault("given", set())
-            if self.dest in given:
-                raise argparse.ArgumentError(self, "is given twice")
-            given.add(self.dest)
+            _refuse_second(self, namespace)
         setattr(namespace, self.dest, values)
+
+
+class SwitchOnce(argparse.BooleanOptionalAction):
+    """Store whether `--name` or `--no-name` is given; a second one of the two is an error."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Store True or False."""
+        _refuse_second(self, namespace)
+        super().__call__(parser, namespace, None, option_string)
+
+
+def _refuse_second(action: argparse.Action, namespace: argparse.Namespace) -> None:
+    given = vars(namespace).setdefault("given", set())
+    if action.dest in given:
+        raise argparse.ArgumentError(action, "is given twice")
+    given.add(action.dest)
 
 
 def add_study(parser: Parser, *, default: str | None = None, also: str = "") -> None:
@@ -156,7 +182,7 @@ def add_training(parser: Parser) -> None:
         help="floating-point precision of training (default: bf16 on GPUs that have it, else 32)",
     )  # fmt: skip
     parser.add_argument(
-        "--compile", action=argparse.BooleanOptionalAction, default="auto",
+        "--compile", action=SwitchOnce, default="auto",
         help="compile the network (default: %(default)s, on a GPU if the run is long enough)",
     )  # fmt: skip
     parser.add_argument(
@@ -176,18 +202,25 @@ def add_training(parser: Parser) -> None:
     )
 
 
-def natural(text: str) -> int:
-    """Return a whole number of 0 or more."""
-    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) >= 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return int(text)
+def natural(text: str, *, least: int = 0) -> int:
+    """Return a whole number of `least` or more, and of at most `MOST`."""
+    if not text.isascii() or not text.isdigit():
+        raise _no_number(text, least)
+    digits = text.lstrip("0") or "0"
+    if len(digits) > len(str(MOST)) or int(digits) > MOST:
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is more than the maximum, {MOST:,}")
+    if int(digits) < least:
+        raise _no_number(text, least)
+    return int(digits)
 
 
 def positive(text: str) -> int:
     """Return a whole number of 1 or more."""
-    if natural(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
+    return natural(text, least=1)
+
+
+def _no_number(text: str, least: int) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"{quoted(text)} is not a whole number of {least} or more")
 
 
 def _seconds(text: str) -> float:

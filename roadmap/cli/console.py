@@ -38,21 +38,36 @@ def prepare() -> None:
             stream.reconfigure(errors="replace")
 
 
-def finish() -> None:
-    """Write what is still buffered, such as the text of --help."""
-    for stream in (sys.stdout, sys.stderr):
-        _write(stream, "")
+def finish() -> bool:
+    """Write what is still buffered, such as the text of --help; return whether that worked."""
+    try:
+        _write(sys.stderr, "")
+        _write(sys.stdout, "")
+    except OSError as error:  # such as a full disk
+        _to_nowhere(sys.stdout)
+        say(f"the output could not be written: {error.strerror}")
+        return False
+    return True
 
 
 def _write(stream: TextIO | None, text: str) -> None:
-    """Write to a stream of ours; after its reader has gone, drop the text."""
+    """Write to a stream of ours. Drop the text after its reader has gone.
+
+    Messages are also dropped where they cannot be written, as on a full disk.
+    """
     if stream is None or stream.closed:
         return
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
-        # The interpreter flushes again when it exits; this time there must be a reader.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+    except OSError as error:
+        if stream is not sys.stderr and not isinstance(error, BrokenPipeError):
+            raise
+        _to_nowhere(stream)
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    """Drop what the stream still holds: the interpreter writes it again when it exits."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

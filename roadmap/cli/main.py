@@ -26,8 +26,23 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Return 0 if it worked, 1 if a run failed, 2 if the input is wrong."""
+    """Run one command. Return 0 if it worked, 1 if a run failed, 2 if the input is wrong.
+
+    An output that cannot be written, as on a full disk, is a failure too.
+    """
     prepare()
+    try:
+        code = _run(arguments)
+    except SystemExit:  # of --help and of wrong options
+        if finish():
+            raise
+        return FAILED
+    if not finish() and code == DONE:
+        return FAILED
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         parser = make_parser()
         options = parser.parse_args(arguments)
@@ -45,8 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGINT, _end_processes)
         say(RESUME)
         return INTERRUPTED
-    finally:
-        finish()
 
 
 def _end_processes(*_: object) -> None:

@@ -7,7 +7,7 @@ from experiments.launch.sharing import choose_jobs
 from experiments.request import Request
 from roadmap.choice import SEED
 from roadmap.cli.console import DONE, say, show
-from roadmap.cli.workspace import Workspace
+from roadmap.cli.workspace import Workspace, check_count
 
 
 def plan(workspace: Workspace) -> int:
@@ -15,6 +15,7 @@ def plan(workspace: Workspace) -> int:
     options, study = workspace.options, workspace.config.load_study(workspace.options.study)
     seeds = options.seeds or study.seeds
     path = study.roadmap
+    check_count(len(path.rows), seeds)
     requests = [
         Request(settings=workspace.settings, row=number, seed=seed)
         for row in path

@@ -16,7 +16,7 @@ from experiments.request import Request
 from roadmap.choice import SEED
 from roadmap.cli.console import DONE, FAILED, RESUME, say, show
 from roadmap.cli.cost import check_effect
-from roadmap.cli.workspace import Workspace
+from roadmap.cli.workspace import Workspace, check_count
 from roadmap.errors import Problem
 from roadmap.record import Asked
 from steps.studies.study import Study
@@ -43,6 +43,7 @@ def run(workspace: Workspace) -> int:
     if len(set(rows)) < len(rows):
         raise Problem(f"--rows {options.rows} names a row twice")
     seeds = options.seeds or (study.seeds if study else 1)
+    check_count(len(rows), max(seeds, options.max_seeds if options.until_decided else 0))
     pairs = [(row, seed) for seed in range(seeds) for row in rows]
     jobs = options.jobs or choose_jobs(_requests(workspace, pairs), options.devices)
     if not options.until_decided:

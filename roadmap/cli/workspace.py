@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from steps.studies.study import Study
 
 DEFAULT_RUNS = Path("runs")
+MOST_RUNS = 100_000  # of one command
+
+
+def check_count(rows: int, seeds: int) -> None:
+    """Raise Problem if so many rows and seeds are more runs than one command may have."""
+    if rows * seeds > MOST_RUNS:
+        raise Problem(f"{rows:,} rows × {seeds:,} seeds are more than {MOST_RUNS:,} runs")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
@@ -29,6 +30,7 @@ def called(number: str, title: str) -> str:
     return title if word and word[0] and title.startswith(word[0]) else f"{number} {title}".strip()
 
 
+@lru_cache(maxsize=10_000)
 def length(text: str, size: float) -> float:
     """Return the width of a text in inches, in the font of the figures."""
     font = FontProperties(family="DejaVu Sans", size=size)

@@ -147,3 +147,17 @@ def test_whole_archives_of_every_format_are_read(tmp_path):
         path.write_bytes(path.read_bytes().rstrip(b"\0").ljust(4096, b"\0")[: 2**12])
     with pytest.raises(Problem, match="is no plain tar"):
         read_source(__file__)
+
+
+@pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.CHRTYPE, b"M", b"Z"])
+def test_a_member_that_is_no_file_is_not_left_out_silently(tmp_path, kind):
+    path = packed(tmp_path / "a.tar")
+
+    def change(header):
+        header[156:157] = kind
+
+    with_header(path, 1, change)
+    with pytest.raises(Problem, match=r"member 1\.jpg is no file, link or folder"):
+        read_members(path, "data")
+    with_header(path, 1, lambda header: header.__setitem__(slice(156, 157), b"V"))
+    assert [member.name for member in read_members(path, "data")] == ["0.jpg", "2.jpg"]

@@ -1,5 +1,6 @@
 """Image folders and tars of them."""
 
+import os
 import shutil
 import tarfile
 
@@ -113,3 +114,10 @@ def test_a_broken_image_with_a_line_in_its_name_gives_one_line(images, tmp_path)
     (fault,) = broken_images(data, lambda done, total: None)
     assert fault.isprintable() and r"x\nBrokenImage: all is well.png" in fault
     assert fault.startswith("image ") and "cannot be read" in fault
+
+
+def test_an_image_that_is_a_named_pipe_is_not_left_out_silently(images, tmp_path):
+    shutil.copytree(images, tmp_path / "set")
+    os.mkfifo(tmp_path / "set/val/a/pipe.png")
+    with pytest.raises(Problem, match=r"pipe\.png is no regular file"):
+        Folder.read(str(tmp_path / "set"), None)

@@ -1,6 +1,7 @@
 """Launchers: one that is added from outside, workers that die, and what is kept afterwards."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -24,7 +25,9 @@ from experiments.training.export import export
 from experiments.training.weights import WEIGHTS
 from roadmap.errors import Problem
 from roadmap.network import build
+from roadmap.record import read_record
 
+RECORDS = Path(__file__).parents[3] / "results" / "tiny"
 ONE = Machine(threads=1, workers=0)
 SHORT = {"recipe.epochs": 1, "recipe.batch": 12, "recipe.image_size": 32}
 
@@ -73,6 +76,7 @@ def until(workers, observe=lambda event: None):
     return found
 
 
+@pytest.mark.slow
 def test_a_worker_reports_returns_fails_and_dies_apart_from_the_others(tmp_path):
     workers, said = [Worker(), Worker()], []
     with started(workers):
@@ -91,6 +95,7 @@ def test_a_worker_reports_returns_fails_and_dies_apart_from_the_others(tmp_path)
     assert not any(worker.process.is_alive() for worker in workers)
 
 
+@pytest.mark.slow
 def test_workers_end_when_the_code_that_uses_them_fails(tmp_path):
     workers = [Worker(), Worker()]
     with pytest.raises(ValueError, match="harm"), started(workers):
@@ -142,6 +147,7 @@ def test_what_is_kept_of_a_finished_run_is_a_choice(images, tmp_path, keep):
             assert torch.equal(tensor, saved[f"averaged.module.{name}"]), name
 
 
+@pytest.mark.slow
 def test_prune_removes_what_finished_runs_no_longer_need_and_nothing_else(images, tmp_path):
     runs = tmp_path / "runs"
     kept = Machine(threads=1, workers=0, keep="last")
@@ -172,6 +178,27 @@ def test_prune_removes_what_finished_runs_no_longer_need_and_nothing_else(images
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert leftovers(runs) == [] and prune(runs) == []
     assert [leftover.path.name for leftover in leftovers(runs, "none")] == [WEIGHTS]
+
+
+def test_prune_touches_no_folder_that_is_not_of_a_run(tmp_path):
+    photos, empty = tmp_path / "photos.aside-1", tmp_path / "mine"
+    for folder in (photos, empty):
+        folder.mkdir()
+    (photos / "family.jpg").touch()
+    assert leftovers(tmp_path) == prune(tmp_path) == []
+    assert files(photos) == {"family.jpg"} and files(empty) == set()
+
+
+def test_prune_keeps_checkpoints_where_the_record_is_of_another_run(tmp_path):
+    (record,) = RECORDS.glob("05-*-seed0.json")
+    other, own = tmp_path / "0123456789ab", tmp_path / read_record(record).identity.run
+    for folder in (other, own):
+        folder.mkdir()
+        shutil.copy(record, folder / "record.json")
+        (folder / "last.ckpt").touch()
+    (own / "lock").symlink_to(tmp_path / "elsewhere")
+    assert [leftover.path for leftover in prune(tmp_path, "none")] == [own / "last.ckpt"]
+    assert (other / "last.ckpt").exists() and not (tmp_path / "elsewhere").exists()
 
 
 def test_small_runs_share_a_gpu_and_large_ones_do_not(images, tmp_path, monkeypatch):

@@ -122,10 +122,10 @@ def test_batches_arrive_where_shared_memory_is_small():
 class Dying(Held):
     """Views of which a loading process is killed, as the kernel does when memory is short."""
 
-    def pick(self, keys):
+    def make(self, keys):
         if len(self.arrays) - 1 in [index for _, index in keys]:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().pick(keys)
+        return super().make(keys)
 
 
 def test_a_loading_process_that_dies_ends_the_run_with_its_reason():

@@ -88,9 +88,10 @@ def test_all_views_make_what_timm_makes_to_the_bit(changes):
     given = (split, recipe, 5, statistics)
     expected = by_timm(*given, keys)
     for views in (Streamed(*given), Held(*given), HeldOnDevice(*given, CPU)):
-        images, labels = views[keys]
-        assert torch.equal(images, expected) and labels.tolist() == [index for _, index in keys]
-        assert images.is_contiguous(memory_format=torch.channels_last)
+        for images, labels in (views[keys], views.finish(views.pick(keys))):
+            assert torch.equal(images, expected)
+            assert labels.tolist() == [index for _, index in keys]
+            assert images.is_contiguous(memory_format=torch.channels_last)
     assert not torch.equal(expected, by_timm(split, recipe, 6, statistics, keys))
 
 

@@ -1,14 +1,18 @@
 """Exit codes and messages when something outside the command goes wrong."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from experiments.host.events import Message
+from experiments.host.progress import Display
 from roadmap.cli import run
 from roadmap.cli.main import main
 from roadmap.record import read_record
@@ -56,6 +60,52 @@ def test_failed_runs_are_told_even_if_nobody_reads_the_table(tmp_path):
     done = to_closed_pipe(*arguments)
     assert done.returncode == 1 and "1 of 2 runs failed" in done.stderr
     assert to_closed_pipe(*arguments, stream="stderr").returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["cost"], ["--help"]])
+def test_an_output_that_cannot_be_written_is_a_failure_without_a_traceback(arguments):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "roadmap", *arguments]
+        done = subprocess.run(
+            command, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+        assert done.returncode == 1 and "No space left" in done.stderr
+        assert "Traceback" not in done.stderr
+        wrong = [*command[:3], "cost", "--roadmap", "none"]
+        assert subprocess.run(wrong, env=ENVIRONMENT, stderr=full, check=False).returncode == 2
+
+
+def test_a_display_that_cannot_be_written_does_not_fail_a_run(monkeypatch):
+    for target in ("/dev/full", None):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(target or writer, "w") as stream, monkeypatch.context() as patched:
+            patched.setattr(sys, "stderr", stream)
+            display = Display()
+            display(Message(run="05", text="first"))
+            display(Message(run="05", text="second"))
+            assert display.console.quiet
+            with suppress(OSError):
+                stream.close()
+
+
+def test_control_characters_in_unknown_options_are_escaped(capsys):
+    with pytest.raises(SystemExit):
+        main(["cost", "--\x1b[31m"])
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_too_many_runs_are_refused_at_once(tmp_path, capsys):
+    assert main(["run", "--seeds", "1000000000", "--runs", str(tmp_path)]) == 2
+    assert "more than 100,000 runs" in capsys.readouterr().err
+
+
+def test_a_steps_file_that_is_too_large_is_refused(tmp_path, capsys):
+    path = tmp_path / "steps.py"
+    path.write_text("#" * 1_000_001)
+    assert main(["cost", "--steps", str(path)]) == 2
+    assert "more than 1,000,000 bytes" in capsys.readouterr().err
 
 
 def test_another_broken_pipe_is_a_failure(tmp_path, monkeypatch, capsys):
@@ -159,6 +209,7 @@ def test_finished_runs_in_a_folder_that_cannot_be_written_to_are_shown(tmp_path,
         ["cost", "--steps", "a.py", "--steps", "b.py"],
         ["train", "05", "--seed", "1", "--seed=1"],
         ["run", "--rows", "00", "--rows", "01"],
+        ["run", "--compile", "--no-compile"],
     ],
 )
 def test_an_option_given_twice_is_refused(given, capsys):
@@ -166,3 +217,21 @@ def test_an_option_given_twice_is_refused(given, capsys):
         main(given)
     usage, _, message = capsys.readouterr().err.rpartition("\nroadmap ")
     assert end.value.code == 2 and "is given twice" in message and usage.startswith("usage")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["run", "path", "--seeds", "2000000000"],
+        ["run", "path", "--until-decided", "--max-seeds", "2000000000"],
+        ["plan", "path", "--seeds", "2000000000"],
+        ["plan", "mine.yaml"],
+    ],
+)
+def test_more_runs_than_one_command_may_have_are_refused(given, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    values = ", ".join(f"{number / 1000}" for number in range(1, 181))
+    sweep = f"design: sweep\nof: recipe.learning_rate\nvalues: [{values}]\nseeds: 1000\n"
+    Path("mine.yaml").write_text(sweep)
+    assert main(given) == 2
+    assert re.search(r"rows × [\d,]+ seeds are more than 100,000 runs\n", capsys.readouterr().err)
