@@ -84,6 +84,11 @@ class Fractals(Source):
         return self.categories * self.train
 
     @property
+    def shapes(self) -> Shapes:
+        """Return the function that draws the shapes."""
+        return draw_shapes
+
+    @property
     def splits(self) -> dict[str, tuple[int, int]]:
         """First instance and number of instances per category of each split."""
         return {"train": (0, self.train), "val": (VALIDATION_START, self.val)}
@@ -120,6 +125,11 @@ class ScatteredFractals(Fractals):
         super().__post_init__()
         if not 1 <= self.select <= VALIDATION_START or self.val > VALIDATION_START:
             raise ValueError(f"no or too many images for selection or validation: {self}")
+
+    @property
+    def shapes(self) -> Shapes:
+        """Return the function that draws the shapes."""
+        return scatter_shapes
 
     @property
     def splits(self) -> dict[str, tuple[int, int]]:
