@@ -21,14 +21,6 @@ def sentences(notes: Iterable[str]) -> str:
     return " ".join(f"{note[0].upper()}{note[1:]}." for note in notes)
 
 
-def span(runs: Iterable[int]) -> str:
-    """Return the fewest and the most runs of several rows: `3`, or `3 to 5`."""
-    numbers = sorted(set(runs))
-    if len(numbers) < 2:
-        return str(numbers[0]) if numbers else "0"
-    return f"{numbers[0]} to {numbers[-1]}"
-
-
 def skipped(runs: Sequence[Record]) -> list[str]:
     """Return a note if all runs lack the same number of training images."""
     (number, *others) = {run.data.get("skipped", 0) for run in runs} or {0}

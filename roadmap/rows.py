@@ -65,7 +65,8 @@ class Roadmap:
     """An ordered path of rows; `roadmap["05"]`, `roadmap["width"]` and iteration give rows.
 
     `paper` names the paper's table to compare with; `data` is the default data set. With `choose`,
-    each row is trained at several values of a field, and the best one counts.
+    each row is trained at several values of a field, and the best one counts. `margin` is the
+    smallest difference of top-1 that matters, in points; None leaves it to studies.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Roadmap:
     data: str | None
     rows: tuple[Row, ...]
     choose: Choice | None = None
+    margin: float | None = None
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from analysis.figures.sheet.units import mac_unit
 from analysis.measures import Measure
-from analysis.notes import sentences, span
+from analysis.notes import sentences
 from analysis.selection import REFERENCE
-from analysis.tables.cells import notes
+from analysis.tables.cells import notes, span
 from analysis.tables.table import Table, TableRow
 
 AREAS = (12.0, 80.0)  # of the smallest and the largest bubble, in square points

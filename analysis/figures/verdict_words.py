@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.notes import sentences, span
+from analysis.notes import sentences
+from analysis.tables.cells import span
 from analysis.verdicts.verdict import ALPHA, Judged, Verdict
 
 WITHIN = "no difference larger than "
@@ -35,13 +36,12 @@ def summary(judged: Judged) -> str:
 
 def details(judged: Judged) -> str:
     """Return how to read the figure, and how the verdicts were found."""
-    over = "orders and seeds" if judged.by_order else "seeds (Welch)"
     unit = f" {judged.measure.difference}" if judged.measure.difference else ""
     if judged.margin == 1 and unit == " points":
         unit = " point"
     square = f"no difference larger than {judged.margin:g}{unit}, the grey band"
     parts = [
-        f"Lines: 95 % intervals over {over}; an arrow marks one that is longer than the axis.",
+        f"Lines: 95 % intervals over {judged.over}; an arrow marks one longer than the axis.",
         "Filled: better or worse at 5 % after Holm's adjustment; hollow: undecided"
         + (f"; square: {square}." if judged.margin else "."),
         "Small dots: what the step added in each sampled order." if judged.by_order else "",

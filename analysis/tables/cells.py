@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from statistics import median
 
@@ -32,6 +32,14 @@ def counts(runs: Mapping[str, int]) -> str:
     if len(usual) < 2:
         return str(usual[0]) if usual else "0"
     return ", ".join(f"{number}: {count}" for number, count in runs.items())
+
+
+def span(runs: Iterable[int]) -> str:
+    """Return the fewest and the most runs of several rows: `3`, or `3 to 5`."""
+    numbers = sorted(set(runs))
+    if len(numbers) < 2:
+        return str(numbers[0]) if numbers else "0"
+    return f"{numbers[0]} to {numbers[-1]}"
 
 
 def signed(number: float | None, decimals: int) -> str:

@@ -24,9 +24,11 @@ from roadmap.errors import visible
 LEGEND = (
     "{unit}. n: the smallest number of runs of a variant. 95 % interval over {over}. p is adjusted "
     "by Holm over all steps of the study. {sign}: probability that the true difference is {side} "
-    "zero. MDE: minimum detectable effect, the smallest true difference that these runs decide "
-    "with 80 % power. Runs needed: runs per variant to decide an effect of the observed size "
-    "(–: decided, no spread, or above 1,000)."
+    "zero, shrunk by what the other steps show. MDE: minimum detectable effect, the smallest true "
+    "difference that these runs decide with 80 % power. Runs needed: runs per variant to decide "
+    "the largest and the smallest effect in the 80 % interval (–: decided, no spread, or above "
+    "1,000)."
+    "{margin}{diverged}"
 )
 
 
@@ -45,6 +47,7 @@ def headings(judged: Judged) -> dict[str, str]:
         "needed": "runs needed",
         "verdict": "verdict",
         "order": "varies over orders",
+        "diverged": "diverged",
     }
 
 
@@ -60,7 +63,20 @@ def _legend(judged: Judged) -> str:
         over=judged.over,
         sign=_sign(measure),
         side="above" if measure.better == "higher" else "below",
+        margin=_margin(judged),
+        diverged=" Diverged: runs of the variants that are added − that are subtracted."
+        if any(verdict.diverged or verdict.diverged_before for verdict in judged.verdicts)
+        else "",
     )
+
+
+def _margin(judged: Judged) -> str:
+    """Say how small a difference must be for a verdict of no difference."""
+    if not judged.margin:
+        return ""
+    unit = judged.measure.difference
+    unit = unit.removesuffix("s") if judged.margin == 1 else unit
+    return f" No difference: the 95 % interval lies within ±{judged.margin:g} {unit}, the margin."
 
 
 def render_verdicts(judged: Judged, format: str) -> str:
@@ -81,6 +97,8 @@ def cells(judged: Judged) -> list[dict[str, str]]:
     absent = set() if judged.new_images else {"seeds"}  # it would repeat the whole interval
     if not any(verdict.order_std is not None for verdict in judged.verdicts):
         absent.add("order")
+    if not any(verdict.diverged or verdict.diverged_before for verdict in judged.verdicts):
+        absent.add("diverged")
     return [{key: text for key, text in row.items() if key not in absent} for row in rows]
 
 
@@ -106,9 +124,10 @@ def _cell(verdict: Verdict, decimals: int) -> dict[str, str]:
         "p": _p(verdict.p),
         "better": MISSING if verdict.better is None else f"{100 * verdict.better:.0f} %",
         "smallest": MISSING if verdict.smallest is None else f"{verdict.smallest:.{decimals}f}",
-        "needed": str(verdict.needed or MISSING),
+        "needed": _needed(verdict),
         "verdict": verdict.verdict,
         "order": _order(verdict, decimals),
+        "diverged": f"{verdict.diverged} − {verdict.diverged_before}",
     }
 
 
@@ -118,6 +137,12 @@ def _interval(low: float | None, high: float | None, decimals: int) -> str:
 
 def _p(p: float | None) -> str:
     return MISSING if p is None else "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def _needed(verdict: Verdict) -> str:
+    if verdict.needed_low is None:
+        return MISSING
+    return f"{verdict.needed_low}…{verdict.needed_high or '>1000'}"
 
 
 def _order(verdict: Verdict, decimals: int) -> str:

@@ -8,9 +8,24 @@ from dataclasses import dataclass, replace
 import numpy
 
 from analysis.measures import TOP1, Measure
+from analysis.verdicts.diverged import count_diverged
 from analysis.verdicts.images import over_images
-from analysis.verdicts.orders import FEWEST_ORDERS, mean_weights, order_dependence, over_seeds
-from analysis.verdicts.statistics import Estimate, Sample, difference, holm, seeds_needed
+from analysis.verdicts.orders import (
+    ENOUGH_ORDERS,
+    FEWEST_ORDERS,
+    mean_weights,
+    order_dependence,
+    over_seeds,
+)
+from analysis.verdicts.shrinkage import above_zero
+from analysis.verdicts.statistics import (
+    Estimate,
+    Sample,
+    difference,
+    holm,
+    range_needed,
+    seeds_needed,
+)
 from analysis.verdicts.verdict import ALPHA, UNDECIDED, Verdict
 from steps.studies.contrast import Contrast
 from steps.studies.study import Study
@@ -40,12 +55,15 @@ def judge(
     *,
     measure: Measure = TOP1,
     given_images: bool = False,
+    diverged: Mapping[str, int] | None = None,
 ) -> tuple[Verdict, ...]:
     """Return a verdict for each contrast, also for those that lack runs.
 
     `rights` says which images each run has right, by variant. Verdicts then hold for other images
     of the same kind too, unless they are `given_images`. `looks` is how often each step is judged
     while runs are added, by default once; its p is multiplied by it (Bonferroni).
+    `diverged` is the number of diverged runs by variant. A side that diverged more often is not
+    called better or equal.
     """
     known = [_known(contrast, samples) for contrast in contrasts]
     evidence = [
@@ -66,9 +84,19 @@ def judge(
         _Rules(margin=margin, looks=n, strictest=ALPHA / tests / n, measure=measure) for n in counts
     ]
     rows = zip(contrasts, known, evidence, adjusted, rules, orders, order_ps, strict=True)
-    return tuple(
+    verdicts = [
         replace(_verdict(contrast, parts, item, p, samples, rule), order_std=std, order_p=order_p)
         for contrast, parts, item, p, rule, (std, _), order_p in rows
+    ]
+    chances = above_zero([item.total if item else None for item in evidence])
+    if measure.better == "lower":
+        chances = [None if chance is None else 1 - chance for chance in chances]
+    return tuple(
+        replace(
+            count_diverged(verdict, contrast.weights, samples, diverged or {}, measure),
+            better=chance,
+        )
+        for verdict, contrast, chance in zip(verdicts, contrasts, chances, strict=True)
     )
 
 
@@ -135,11 +163,14 @@ def _verdict(
     if not any(parts):
         return replace(blank, difference=0.0, verdict="changes nothing here")
     total, seeds, images = evidence.total, evidence.seeds, evidence.images
-    words = verdict_words(total, p, rules.margin, rules.looks, rules.measure)
-    needed = None
+    sampled = len(parts) >= FEWEST_ORDERS and not contrast.complete
+    margin = 0.0 if sampled and len(parts) < ENOUGH_ORDERS else rules.margin
+    words = verdict_words(total, p, margin, rules.looks, rules.measure)
+    needed, fewest, most = None, None, None
     if words == UNDECIDED and len(parts) < FEWEST_ORDERS:
         counted = images if total is not seeds else None
-        needed = seeds_needed(samples, evidence.weights, rules.strictest, counted)
+        asked = (samples, evidence.weights, rules.strictest, counted)
+        needed, (fewest, most) = seeds_needed(*asked), range_needed(*asked)
     low, high = total.interval() or (None, None)
     seeds_low, seeds_high = seeds.interval() or (None, None)
     images_low, images_high = _ends(images)
@@ -152,9 +183,10 @@ def _verdict(
         high=high,
         p_alone=total.p,
         p=p,
-        better=_probability(total, rules.measure),
         smallest=total.smallest(rules.strictest),
         needed=needed,
+        needed_low=fewest,
+        needed_high=most,
         images_low=images_low,
         images_high=images_high,
         seeds_low=seeds_low,
@@ -167,12 +199,6 @@ def _ends(images: Estimate | None) -> tuple[float, float] | tuple[None, None]:
     if images is None:
         return None, None
     return images.interval() or (images.value, images.value)
-
-
-def _probability(estimate: Estimate, measure: Measure) -> float | None:
-    """Return the probability that the true difference is an improvement."""
-    above = estimate.above_zero
-    return above if above is None or measure.better == "higher" else 1 - above
 
 
 def verdict_words(

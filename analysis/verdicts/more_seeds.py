@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from analysis.measures import TOP1, Measure
 from analysis.selection import Selection, select
+from analysis.verdicts.diverged import OFTEN, diverged_runs
 from analysis.verdicts.judge import judge, margin_of
 from analysis.verdicts.runs import count_looks, measured_runs, right_images, samples_of
 from analysis.verdicts.verdict import UNDECIDED
@@ -29,7 +30,8 @@ def next_runs(
     """Return the next runs (row and seed) for verdicts that are open, about `runs` of them.
 
     Verdicts that need the fewest seeds come first. Each gets one run of each of its variants, so
-    that there may be a few runs more than `runs`. No seed is `most` or above, and no run is one
+    that there may be a few runs more than `runs`. Verdicts that are open because runs diverged get
+    none. No seed is `most` or above, and no run is one
     of `tried`. Empty if all is decided or no seed is left. Raises Problem for a study of orders,
     which more seeds do not decide.
 
@@ -54,12 +56,13 @@ def next_runs(
         looks={step: max(number, most - study.seeds + 1) for step, number in looks.items()},
         measure=measure,
         given_images=given_images,
+        diverged=diverged_runs(selection),
     )
     waiting = sorted(
         (
             (verdict.needed or most + 1, contrast.weights)
             for contrast, verdict in zip(study.contrasts, verdicts, strict=True)
-            if verdict.verdict.startswith(UNDECIDED)
+            if verdict.verdict.startswith(UNDECIDED) and verdict.verdict != OFTEN
         ),
         key=lambda pair: pair[0],
     )

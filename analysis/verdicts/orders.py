@@ -12,6 +12,7 @@ from scipy.special import fdtrc
 from analysis.verdicts.statistics import Estimate, Sample, difference
 from steps.studies.contrast import Contrast
 
+ENOUGH_ORDERS = 20  # of a random sample, for a verdict of no difference
 FEWEST_ORDERS = 3  # fewer tell too little of how the mean varies over orders
 
 

@@ -57,13 +57,6 @@ class Estimate:
             return None
         return float(2 * stdtr(self.freedom, -abs(self.value) / self.error))
 
-    @property
-    def above_zero(self) -> float | None:
-        """Probability that the true difference is above zero, from a flat prior."""
-        if not self.error:
-            return None
-        return float(stdtr(self.freedom, self.value / self.error))
-
     def plus(self, other: Estimate | None) -> Estimate:
         """Return the same difference with the error of an independent source added.
 
@@ -101,24 +94,46 @@ def seeds_needed(
     weights: Mapping[str, float],
     alpha: float = 1 - LEVEL,
     images: Estimate | None = None,
+    effect: float | None = None,
 ) -> int | None:
-    """Return the runs per variant that decide a difference of the observed size at `alpha`.
+    """Return the runs per variant that decide a true `effect` at `alpha` with 80 % power.
 
-    With 80 % power. `images` is the error of images, which more runs do not reduce. None without a
-    spread, or above 1,000 runs.
+    `effect` is by default the observed difference. `images` is the error of images, which more
+    runs do not reduce. None without a spread, or above 1,000 runs.
     """
     observed = difference(samples, weights)
-    if not observed.error or not observed.value:
+    effect = observed.value if effect is None else effect
+    if not observed.error or not effect:
         return None
 
     def decides(n: int) -> bool:
         larger = {name: replace(samples[name], n=n) for name in weights}
         more = difference(larger, weights).plus(images)
-        return power(more.freedom, abs(observed.value) / more.error, alpha) >= POWER
+        return power(more.freedom, abs(effect) / more.error, alpha) >= POWER
 
     if not decides(MOST):
         return None
     return 2 + bisect_left(range(2, MOST + 1), True, key=decides)
+
+
+def range_needed(
+    samples: Mapping[str, Sample],
+    weights: Mapping[str, float],
+    alpha: float = 1 - LEVEL,
+    images: Estimate | None = None,
+) -> tuple[int | None, int | None]:
+    """Return the runs needed for the largest and the smallest effect in the 80 % interval.
+
+    None above 1,000 runs. An interval around zero holds effects that no number of runs decides.
+    """
+    ends = difference(samples, weights).plus(images).interval(0.8)
+    if ends is None:
+        return None, None
+    low, high = sorted(map(abs, ends))
+    fewest = seeds_needed(samples, weights, alpha, images, high)
+    if ends[0] <= 0 <= ends[1]:
+        return fewest, None
+    return fewest, seeds_needed(samples, weights, alpha, images, low)
 
 
 def holm(ps: Sequence[float | None], tests: int | None = None) -> list[float | None]:

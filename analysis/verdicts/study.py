@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from analysis.measures import TOP1, Measure
-from analysis.notes import mixtures, recipes, span
+from analysis.notes import mixtures, recipes
 from analysis.selection import Selection, data_name, select
+from analysis.tables.cells import span
 from analysis.verdicts.agreement import find_agreements
+from analysis.verdicts.diverged import diverged_runs, worst_cases
 from analysis.verdicts.judge import by_order, judge, margin_of
+from analysis.verdicts.orders import ENOUGH_ORDERS
 from analysis.verdicts.runs import count_looks, measured_runs, right_images, samples_of
 from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.record import Record
@@ -41,6 +44,7 @@ def judge_study(
         looks,
         measure=measure,
         given_images=given_images,
+        diverged=diverged_runs(selection),
     )
     new_images = not given_images and any(verdict.images_low is not None for verdict in verdicts)
     missing = [row.number for row in study.roadmap if row.number not in samples]
@@ -48,8 +52,10 @@ def judge_study(
         *(f"{step}: {why}" for step, why in study.left_out.items()),
         *_missing(missing),
         *_diverged(selection),
+        *worst_cases(verdicts, measure),
         *_looks(looks),
         *_order_unknown(study, verdicts),
+        *_few_orders(study),
         *[f"no margin is set for {measure.label}: a small difference stays undecided"]
         * (not margin),
         *(_given_images(verdicts) if new_images else []),
@@ -98,6 +104,14 @@ def _order_unknown(study: Study, verdicts: Sequence[Verdict]) -> list[str]:
     ]
 
 
+def _few_orders(study: Study) -> list[str]:
+    """Say that a sample of orders is too small for a verdict of no difference."""
+    counts = {len(contrast.parts) for contrast in study.contrasts if not contrast.complete}
+    if study.design != "orders" or not counts or max(counts) >= ENOUGH_ORDERS:
+        return []
+    return [f"fewer than {ENOUGH_ORDERS} orders: a small difference stays undecided"]
+
+
 def _given_images(verdicts: Sequence[Verdict]) -> list[str]:
     """Name the verdicts that do not hold for other images, next to others that do."""
     steps = [
@@ -114,9 +128,6 @@ def _given_images(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _diverged(selection: Selection) -> list[str]:
-    counts = {
-        number: sum(run.status == "diverged" for run in runs)
-        for number, runs in selection.rows.items()
-    }
-    listed = ", ".join(f"{number} ({count})" for number, count in counts.items() if count)
+    counts = diverged_runs(selection)
+    listed = ", ".join(f"{number} ({count})" for number, count in counts.items())
     return [f"diverged, not averaged: {listed}"] if listed else []

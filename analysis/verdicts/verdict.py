@@ -20,11 +20,15 @@ class Verdict:
     `seeds_low` to `seeds_high` and `images_low` to `images_high`. `p_alone` is the
     two-sided p of no difference. `p` is the same, adjusted by Holm over the study, and for the
     number of looks if seeds were added until decided. `better` is the probability that the true
-    difference is an improvement. `smallest` is the minimum detectable effect: the smallest true
-    difference that this many runs decide with 80 % power. `needed` is the number of runs per
-    variant that decide the observed difference. Both use the first level of Holm's adjustment.
+    difference is an improvement, shrunk by what the other steps show. `smallest` is the minimum
+    detectable effect: the smallest true difference that this many runs decide with 80 % power.
+    `needed` is the number of runs per variant that decide the observed difference, `needed_low` to
+    `needed_high` (None: above 1,000) that decide the differences in the 80 % interval. All use the
+    first level of Holm's adjustment.
     `order_std` is how much the step's worth varies over orders beyond what seeds explain, and
-    `order_p` the p of no such variation, adjusted by Holm.
+    `order_p` the p of no such variation, adjusted by Holm. `diverged` counts the diverged runs of
+    the variants that are added, `diverged_before` of those that are subtracted. `worst` is the
+    difference with each of them as 0 %, if there are any.
     """
 
     step: str
@@ -46,6 +50,11 @@ class Verdict:
     order_p: float | None = None
     seeds_low: float | None = None
     seeds_high: float | None = None
+    diverged: int = 0
+    diverged_before: int = 0
+    worst: float | None = None
+    needed_low: int | None = None
+    needed_high: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,14 +84,14 @@ class Fractals(Source):
         return self.categories * self.train
 
     @property
+    def shapes(self) -> Shapes:
+        """Return the function that draws the shapes."""
+        return draw_shapes
+
+    @property
     def splits(self) -> dict[str, tuple[int, int]]:
         """First instance and number of instances per category of each split."""
         return {"train": (0, self.train), "val": (VALIDATION_START, self.val)}
-
-    @property
-    def shapes(self) -> Shapes:
-        """The function that draws what an image shows in front of its background."""
-        return draw_shapes
 
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
         """Return all splits; they are drawn on first use and kept in `cache`."""
@@ -127,14 +127,14 @@ class ScatteredFractals(Fractals):
             raise ValueError(f"no or too many images for selection or validation: {self}")
 
     @property
+    def shapes(self) -> Shapes:
+        """Return the function that draws the shapes."""
+        return scatter_shapes
+
+    @property
     def splits(self) -> dict[str, tuple[int, int]]:
         """First instance and number of instances per category of each split."""
         return {**super().splits, "select": (SELECTION_START, self.select)}
-
-    @property
-    def shapes(self) -> Shapes:
-        """The function that draws what an image shows in front of its background."""
-        return scatter_shapes
 
 
 def draw_category(config: Fractals, category: int, start: int, count: int) -> np.ndarray:

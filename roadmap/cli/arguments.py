@@ -10,7 +10,9 @@ from typing import NoReturn
 from roadmap.cli.workspace import DEFAULT_RUNS
 from roadmap.errors import escaped, quoted
 
-DATA = "fractals, a folder or .tar with train/ and val/, or timm's torch/cifar10, hfds/…"
+DATA = (
+    "fractals, fractals-2, a folder or .tar with train/ and val/, or timm's torch/cifar10, hfds/…"
+)
 ROW = "05, width, 08-k5 or timm:NAME"
 MOST = 2**31 - 1  # the largest number that an option takes
 

@@ -166,7 +166,7 @@ def _add_rows(parser: Parser) -> None:
     """Add what defines the rows: a roadmap, a user's steps, settings."""
     parser.add_argument(
         "--roadmap", metavar="NAME",
-        help="tiny (default), cifar, resnet50, resnet200 or a YAML file",
+        help="tiny (default), small, cifar, resnet50, resnet200 or a YAML file",
     )  # fmt: skip
     parser.add_argument("--steps", type=Path, metavar="FILE.py", help="your own steps")
     parser.add_argument(

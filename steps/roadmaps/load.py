@@ -25,7 +25,7 @@ from steps.recipes.load import recipe_of
 from steps.roadmaps.entries import Steps, read_rows
 
 SHIPPED = ("tiny", "small", "cifar", "resnet50", "resnet200")
-KEYS = ("title", "paper", "base", "recipe", "data", "classes", "choose", "rows")
+KEYS = ("title", "paper", "base", "recipe", "data", "classes", "margin", "choose", "rows")
 LONGEST = {"title": 200, "paper": 200, "data": 4096}  # characters
 MOST_ROWS = 200
 
@@ -79,9 +79,31 @@ def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]
         default = str(document.path.parent / default)
     with document.at("choose"):
         choose = read_choice(data.get("choose"))
-        return Roadmap(
-            name=name, title=title, paper=paper, data=default, rows=rows, choose=choose
-        ).checked_choice()
+    roadmap = Roadmap(
+        name=name,
+        title=title,
+        paper=paper,
+        data=default,
+        rows=rows,
+        choose=choose,
+        margin=margin_of(document),
+    )
+    with document.at("choose"):
+        return roadmap.checked_choice()
+
+
+def margin_of(document: strict_yaml.Document) -> float | None:
+    """Return the margin in points that a roadmap or study sets; None if it sets none."""
+    if document.data.get("margin") is None:
+        return None
+    with document.at("margin"):
+        try:
+            margin = float(from_dict(float, document.data["margin"]))
+        except Problem as problem:
+            raise Problem(f"margin: {problem}") from None
+        if not 0 < margin < 100:
+            raise Problem(f"margin must be above 0 and below 100 points, got {margin:g}")
+    return margin
 
 
 def _text(document: strict_yaml.Document, key: str) -> str | None:

@@ -22,12 +22,13 @@ from roadmap.choice import read_choice
 from roadmap.errors import Problem, unknown
 from roadmap.rows import Roadmap
 from roadmap.spec import from_dict
-from steps.roadmaps.load import load_roadmap
+from steps.roadmaps.load import load_roadmap, margin_of
 from steps.studies.contrast import Designed, Name
 from steps.studies.designs import DESIGNS
 from steps.studies.study import Study, distinct
 
 COMMON = ("title", "design", "roadmap", "seeds", "margin", "set", "choose")
+MARGIN = 0.5  # points, if neither the study nor its roadmap has one
 _FOLDER = Path(__file__).parent
 ReadRoadmap = Callable[[str, Path | None], Roadmap]
 
@@ -63,13 +64,10 @@ def load_study(
         if choose and choose.field in (given.get("of"), *_typed(document, "set", Settings, {})):
             raise Problem(f"{choose.field} is chosen for each row; the study sets or varies it")
         as_read = replace(as_read, choose=choose).checked_choice()
-    seeds, margin = _typed(document, "seeds", int, 3), _typed(document, "margin", float, 0.5)
+    seeds, margin = _typed(document, "seeds", int, 3), margin_of(document)
     with document.at("seeds"):
         if not 1 <= seeds <= 1000:
             raise Problem(f"seeds must be 1 to 1000, got {seeds}")
-    with document.at("margin"):
-        if not 0 < margin < 100:
-            raise Problem(f"margin must be above 0 and below 100 points, got {margin:g}")
     with document.at(*["set"] * bool(document.data.get("set") and not overrides)):
         base = as_read.overridden(settings)
     of = given.get("of")
@@ -89,7 +87,7 @@ def load_study(
         roadmap=replace(variants, title=title),
         base=base,
         seeds=seeds,
-        margin=float(margin),
+        margin=margin or as_read.margin or MARGIN,
         contrasts=tuple(distinct(contrast, variants) for contrast in made.contrasts),
         asks=made.asks,
         left_out=made.left_out,

@@ -11,6 +11,7 @@ from experiments.training.measured_cost import measured_cost
 from roadmap.cost import cost
 from roadmap.errors import StepError
 from roadmap.network import build
+from roadmap.plan import plan
 from roadmap.spec import Reference, Spec, from_dict, to_dict
 from steps import STEPS
 from steps.recipes.load import load_recipe
@@ -141,3 +142,15 @@ def test_what_makes_no_sense_is_said(names, message):
 def test_a_reference_is_a_spec_too():
     spec = dataclasses.replace(base(), network=Reference(timm="resnet18", classes=3))
     assert from_dict(Spec, to_dict(spec)) == spec
+
+
+def test_no_kernel_of_the_small_roadmap_meets_only_padding():
+    for row in load_roadmap("small"):
+        network = plan(row.spec.network, row.spec.recipe.image_size)
+        assert network.stages[-1].blocks[-1].branch[-1].outputs[1] == 4
+        for layer in network.layers():
+            if layer.kind == "convolution":
+                positions = range(layer.outputs[1])
+                for tap in range(layer.kernel):
+                    met = [position * layer.stride - layer.padding + tap for position in positions]
+                    assert any(0 <= place < layer.inputs[1] for place in met), (row, layer.name)

@@ -8,7 +8,15 @@ from steps.studies import designs, orders
 from steps.studies.designs import DESIGNS
 from steps.studies.load import load_study
 
-SHIPPED = ("path", "leave-one-out", "one-at-a-time", "orders", "learning-rate", "micro-design")
+SHIPPED = (
+    "path",
+    "leave-one-out",
+    "one-at-a-time",
+    "orders",
+    "learning-rate",
+    "micro-design",
+    "fair",
+)
 PATH = load_roadmap("tiny")
 
 

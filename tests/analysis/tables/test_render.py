@@ -72,7 +72,7 @@ def test_terminal_with_two_decimals_keeps_each_row_on_one_line(resnet50, invente
     lines = terminal(tabulate(resnet50, runs), colour=False).splitlines()
     assert max(map(len, lines)) <= 80
     assert sum("80.10 ± 0.10 (3)" in line for line in lines) == 17
-    assert len(lines) == 1 + 3 + 17 + 7 + 3 + 2  # title, head, rows, groups, notes, legend
+    assert len(lines) == 1 + 3 + 17 + 7 + 3 + 2  # title, head, rows, groups, precision, legend
 
 
 def test_latex_is_ascii_and_escaped(table):

@@ -132,7 +132,7 @@ def test_orders_are_judged_from_three_on():
 def test_one_seed_has_no_spread_and_none_is_invented():
     cells = {"a": Sample.of([80.0]), "b": Sample.of([90.0])}
     found = difference(cells, {"b": 1.0, "a": -1.0})
-    assert found.value == 10 and found.interval() is found.p is found.above_zero is None
+    assert found.value == 10 and found.interval() is found.p is None
     (verdict,) = judge([contrast("b", "a")], cells, 1.0)
     assert verdict.verdict == "undecided: no spread" and verdict.low is None
 
@@ -578,6 +578,39 @@ def test_all_orders_that_there_are_stand_for_themselves():
         (each,) = judge([contrast], cells, 1.0)
         found[complete] = each.high - each.low
     assert found[True] < 0.5 < 10 < found[False]
+
+
+@pytest.mark.parametrize(("orders", "complete"), [(6, False), (19, False), (20, False), (6, True)])
+def test_no_difference_needs_twenty_sampled_orders(orders, complete):
+    parts = tuple({f"a{order}": 1.0, f"b{order}": -1.0} for order in range(orders))
+    contrast = Contrast(step="s", title="", group="", parts=parts, complete=complete)
+    cells = {name: Sample.of([50.0, 50.1, 49.9]) for part in parts for name in part}
+    cells |= {"a0": Sample.of([50.05, 50.15, 49.95])}
+    (found,) = judge([contrast], cells, 1.0)
+    assert -1 < found.low < found.high < 1
+    enough = orders >= 20 or complete
+    assert found.verdict == ("no difference larger than 1" if enough else UNDECIDED)
+
+
+def test_the_margin_is_the_roadmaps_unless_the_study_has_one(tmp_path):
+    for roadmap, margin in (("resnet50", 0.2), ("resnet200", 0.2), ("cifar", 0.5), ("tiny", 1.0)):
+        assert load_study("path", roadmap=roadmap).margin == margin
+    (tmp_path / "own.yaml").write_text("design: path\nroadmap: resnet50\nmargin: 0.7\n")
+    assert load_study(tmp_path / "own.yaml").margin == 0.7
+    rows = 'base: {roadmap: tiny, row: "08"}\nrows:\n  - gelu:\n'
+    (tmp_path / "plain.yaml").write_text(rows)
+    assert load_study("path", roadmap=str(tmp_path / "plain.yaml")).margin == 0.5
+    (tmp_path / "small.yaml").write_text(rows + "margin: 0.1\n")
+    assert load_study("path", roadmap=str(tmp_path / "small.yaml")).margin == 0.1
+    (tmp_path / "wrong.yaml").write_text(rows + "margin: 0\n")
+    with pytest.raises(Problem, match="yaml:4: margin must be above 0 and below 100"):
+        load_roadmap(str(tmp_path / "wrong.yaml"))
+
+
+def test_the_table_says_its_margin(tiny, invented):
+    judged = judge_study(load_study("path"), invented.study(tiny))
+    for format in ("terminal", "md", "latex"):
+        assert "1 point, the margin" in " ".join(render_verdicts(judged, format).split())
 
 
 def test_no_difference_pays_for_looking_too():

@@ -77,6 +77,7 @@ def until(workers, observe=lambda event: None):
     return found
 
 
+@pytest.mark.slow
 def test_a_worker_reports_returns_fails_and_dies_apart_from_the_others(tmp_path):
     workers, said = [Worker(), Worker()], []
     with started(workers):
@@ -95,6 +96,7 @@ def test_a_worker_reports_returns_fails_and_dies_apart_from_the_others(tmp_path)
     assert not any(worker.process.is_alive() for worker in workers)
 
 
+@pytest.mark.slow
 def test_workers_end_when_the_code_that_uses_them_fails(tmp_path):
     workers = [Worker(), Worker()]
     with pytest.raises(ValueError, match="harm"), started(workers):
@@ -146,6 +148,7 @@ def test_what_is_kept_of_a_finished_run_is_a_choice(images, tmp_path, keep):
             assert torch.equal(tensor, saved[f"averaged.module.{name}"]), name
 
 
+@pytest.mark.slow
 def test_prune_removes_what_finished_runs_no_longer_need_and_nothing_else(images, tmp_path):
     runs = tmp_path / "runs"
     kept = Machine(threads=1, workers=0, keep="last")

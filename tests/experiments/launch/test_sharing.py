@@ -74,6 +74,7 @@ def apart(record, field):
     return sum(abs(one - other) for one, other in pairs) / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [2, 3, 6])
 def test_portions_make_the_same_steps_as_the_whole_batch(images, tmp_path, alone, accumulate):
     found = trained(images, tmp_path / "runs", replace(ONE, accumulate=accumulate))
@@ -81,6 +82,7 @@ def test_portions_make_the_same_steps_as_the_whole_batch(images, tmp_path, alone
     assert found[0].provenance.accumulate == accumulate
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_same_steps_as_one(images, tmp_path, alone):
     """15 validation images, an odd number, each counted once."""
     found = trained(images, tmp_path / "runs", replace(ONE, devices=2))
@@ -88,12 +90,14 @@ def test_two_processes_make_the_same_steps_as_one(images, tmp_path, alone):
     assert found[0].provenance.devices == 2
 
 
+@pytest.mark.slow
 def test_two_processes_in_portions_with_every_part_of_the_recipe_and_batchnorm(images, tmp_path):
     machine = replace(ONE, devices=2, accumulate=3)
     record, _ = trained(images, tmp_path / "runs", machine, row="05", **{"network.drop_path": 0.2})
     assert record.status == "finished" and len(record.history) == 3
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_ends_the_others(images, tmp_path):
     shutil.copytree(images, tmp_path / "images")
     (tmp_path / "images" / "train" / "a" / "3.png").write_bytes(b"broken")
@@ -209,6 +213,7 @@ def test_bfloat16_trains_close_to_float32(images, tmp_path, alone):
     assert record.loss != alone[0].loss
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_network_trains_to_the_same_weights(images, tmp_path):
     """Of one block a stage: compiling twelve takes minutes."""

@@ -42,7 +42,7 @@ def test_constants_are_the_papers(name, table):
 
 
 def test_the_small_pairs_have_every_part_of_the_papers():
-    for tiny, full in product(("tiny", "cifar"), ("old", "enhanced")):
+    for tiny, full in product(("tiny", "small", "cifar"), ("old", "enhanced")):
         tiny, full = f"{tiny}-{full}", f"imagenet-{full}"
         small, large = load_recipe(tiny), load_recipe(full)
         for part in ("optimizer", "schedule", "interpolation", "decay_norms_and_biases", "flip"):
