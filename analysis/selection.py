@@ -6,10 +6,12 @@ decide. Records of different provenance are never averaged without a note.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from analysis.choosing import choose
@@ -92,8 +94,9 @@ def select(
     )
     if runs and not candidates:
         notes.append(f"left out: {_count(len(runs))} of {_roadmaps(runs)}")
-    name = _data_set(candidates, data, roadmap.data)
-    if data is None and name is not None and roadmap.data not in (name, None):
+    own = _own_data(roadmap.data, {data_name(record) for record in candidates})
+    name = _data_set(candidates, data, own)
+    if data is None and name is not None and own not in (name, None):
         notes.append(f"{name!r} is the only data set with runs; the roadmap's is {roadmap.data!r}")
     mine, others = [], Counter[str]()
     for record in candidates:
@@ -188,6 +191,13 @@ def _distinct(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
         by_run.setdefault(run, record)
     note = f"left out: {_count(repeated)} of runs that are there already (same spec, data, seed)"
     return list(by_run.values()), [note] if repeated else []
+
+
+def _own_data(data: str | None, names: set[str]) -> str | None:
+    """Return the roadmap's data set as records name it: a folder or tar by its last name."""
+    if data is None or data in names or not os.path.exists(data):  # Path.exists raises for some
+        return data
+    return Path(data).resolve().name.removesuffix(".tar")
 
 
 def _data_set(records: Iterable[Record], asked: str | None, default: str | None) -> str | None:

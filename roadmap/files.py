@@ -38,6 +38,12 @@ def put_text(path: Path, text: str) -> None:
     put_bytes(path, text.encode())
 
 
+def check_size(size: int, limit: int) -> None:
+    """Raise ValueError if a file of `size` bytes is larger than `limit`."""
+    if size > limit:
+        raise ValueError(f"{size:,} bytes are more than {limit:,}")
+
+
 def read_text(path: Path, *, limit: int) -> str:
     """Return the text of a file of at most `limit` bytes.
 
@@ -47,6 +53,5 @@ def read_text(path: Path, *, limit: int) -> str:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
         raise ValueError("not a regular file")
-    if status.st_size > limit:
-        raise ValueError(f"{status.st_size:,} bytes are more than {limit:,}")
+    check_size(status.st_size, limit)
     return path.read_text(encoding="utf-8")

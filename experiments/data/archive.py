@@ -19,14 +19,20 @@ def read_members(archive: Path, kind: str) -> list[tarfile.TarInfo]:
     `kind` names the archive in messages, for example "shard".
     """
     where = f"{kind} {escaped(str(archive))}"
+    members: list[tarfile.TarInfo] = []
     try:
         with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as opened:
-            members = list(_checked(opened, os.fstat(file.fileno()).st_size, where))
+            for member in _checked(opened, os.fstat(file.fileno()).st_size, where):
+                members.append(member)
             _check_end(file, opened, where)
             return members
     except (RecursionError, MemoryError, OverflowError):
         raise Problem(f"{where} is damaged: a header names a size that cannot be") from None
-    except (tarfile.TarError, OSError, ValueError) as error:
+    except ValueError:  # its text holds bytes of the content that tarfile took for a header
+        after = f"after member {escaped(members[-1].name)}" if members else "of the first member"
+        text = f"is damaged: the header {after} does not fit what follows it; pack it again"
+        raise Problem(f"{where} {text}") from None
+    except (tarfile.TarError, OSError) as error:
         text = f"is no plain tar ({escaped(str(error))}); a compressed one must be unpacked first"
         raise Problem(f"{where} {text}") from None
 

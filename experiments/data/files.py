@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from experiments.data.prepared import Prepared
 from experiments.data.source import Progress, Source
 from roadmap.errors import Problem, escaped
+from roadmap.files import check_size
 from roadmap.spec import fingerprint
 
 if TYPE_CHECKING:
     from experiments.data.splits import Split
 
+MOST_BYTES = 256_000_000  # of an image file
 JPEG = (".jpg", ".jpeg")
 UNCOMPRESSED = (".ppm", ".pgm", ".bmp", ".tif", ".tiff")
 
@@ -30,8 +32,9 @@ class File:
     size: int
     offset: int = 0
 
-    def open(self) -> BinaryIO:
-        """Return the image's bytes as a file."""
+    def open(self, *, limit: int = MOST_BYTES) -> BinaryIO:
+        """Return the image's bytes as a file; raise ValueError if they are more than `limit`."""
+        check_size(self.size, limit)
         with self.path.open("rb") as file:
             file.seek(self.offset)
             return io.BytesIO(file.read(self.size))
@@ -101,7 +104,11 @@ class Files(Source):
 
 
 def _content(file: File) -> int | str:
-    """Return what distinguishes versions of an image: its size, or its bytes if that is fixed."""
-    if PurePosixPath(file.name).suffix.lower() in UNCOMPRESSED:
+    """Return what distinguishes versions of an image: its size, or its bytes if that is fixed.
+
+    A file that is too large to be opened counts with its size.
+    """
+    fixed_size = PurePosixPath(file.name).suffix.lower() in UNCOMPRESSED
+    if fixed_size and file.size <= MOST_BYTES:
         return hashlib.sha256(file.open().read()).hexdigest()
     return file.size

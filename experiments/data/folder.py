@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from experiments.data.archive import read_members
 from experiments.data.files import File, Files, Samples
-from experiments.data.prepared import NOTE, Prepared
+from experiments.data.prepared import MOST_NOTE_BYTES, NOTE, Prepared
 from roadmap.errors import Problem, escaped
 
 SPLITS = ("train", "val")
@@ -49,8 +49,16 @@ class Folder(Files):
         samples = {split: _samples(path, split, names, grouped) for split in SPLITS}
         shown = path.resolve().name.removesuffix(".tar")
         note = next((file for file in files if file.name == NOTE), None)
-        prepared = Prepared.read(note.open().read(), note) if note else None
+        prepared = _read_note(note) if note else None
         return cls(name=shown, class_names=names, samples=samples, prepared=prepared)
+
+
+def _read_note(note: File) -> Prepared:
+    try:
+        content = note.open(limit=MOST_NOTE_BYTES).read()
+    except ValueError as fault:
+        raise Problem(f"{note} cannot be read: {fault}") from None
+    return Prepared.read(content, note)
 
 
 def _classes(root: Path, split: str, files: Iterable[File]) -> list[str]:

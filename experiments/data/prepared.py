@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from roadmap.errors import Problem, escaped
 
 NOTE = "roadmap-prepared.json"  # next to train/ and val/
+MOST_NOTE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)

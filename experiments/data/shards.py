@@ -17,11 +17,14 @@ from typing import Any
 from experiments.data.archive import read_members
 from experiments.data.files import File, Files, Samples
 from roadmap.errors import Problem, escaped
+from roadmap.files import read_text
 
 INFO = ("_info.json", "info.json")
 SPLITS = {"train": ("train",), "val": ("validation", "val", "test")}  # the first name that exists
 IMAGES = ("jpg", "png", "webp")  # timm's input_key, in its order
 LABEL = "cls"
+MOST_INFO_BYTES = 64_000_000
+MOST_LABEL_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +79,16 @@ def _count_classes(name: str, samples: dict[str, Samples]) -> int:
 
 def _splits(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        splits = json.loads(path.read_text(encoding="utf-8"))["splits"]
+        content = read_text(path, limit=MOST_INFO_BYTES)
+    except (OSError, ValueError) as fault:
+        raise Problem(f"{path} cannot be read: {escaped(str(fault))}") from None
+    try:
+        splits = json.loads(content)["splits"]
         for split in splits.values():
             names = split["filenames"]
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise TypeError
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         text = 'it must hold {"splits": {"train": {"filenames": ["….tar", …]}, …}}'
         raise Problem(f"{path} does not name shards: {text}") from None
     return splits
@@ -151,7 +158,11 @@ def _label(
         key = where.rpartition(": ")[2]
         raise Problem(f"{where} has no label ({key}.{ending})")
     member = parts[ending]
-    content = File(member.name, shard, member.size, member.offset_data).open().read()
+    file = File(member.name, shard, member.size, member.offset_data)
+    try:
+        content = file.open(limit=MOST_LABEL_BYTES).read()
+    except ValueError as fault:
+        raise Problem(f"{where}.{ending} cannot be read: {fault}") from None
     try:
         label = int(json.loads(content)[alternative] if alternative else content)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):

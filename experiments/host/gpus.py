@@ -32,6 +32,7 @@ def visible(selection: str | None, driver: Driver) -> list[str]:
     """Return what CUDA makes of its variable: everything before the first invalid entry.
 
     An entry is a number, or the beginning of one identifier. A number given twice hides all GPUs.
+    CUDA uses one MIG instance only: none after a GPU, and nothing after an instance.
     """
     if selection is None:
         return [str(number) for number in range(len(driver.gpus))]
@@ -43,7 +44,10 @@ def visible(selection: str | None, driver: Driver) -> list[str]:
         else:
             name = entry
             known = [*driver.gpus, *driver.instances]
-            valid = bool(entry) and sum(name.startswith(entry) for name in known) == 1
+            matching = [name for name in known if name.startswith(entry)]
+            valid = bool(entry) and len(matching) == 1
+            if valid and matching[0] in driver.instances:
+                return names or [name]
         if not valid:
             break
         if name in names:

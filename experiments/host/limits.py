@@ -41,6 +41,7 @@ def _cpu_quotas(root: Path) -> Iterator[float]:
 def _memory_limits(root: Path) -> Iterator[int]:
     for folder, name in (
         *((folder, "memory.max") for folder in _groups(root, "")),
+        *((folder, "memory.high") for folder in _groups(root, "")),  # above it, the group is slowed
         *((folder, "memory.limit_in_bytes") for folder in _groups(root, "memory")),
     ):
         if (limit := _text(folder / name)).isdecimal():  # "max": no limit
@@ -53,13 +54,24 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
     /proc/self/cgroup has lines like `0::/user.slice` (v2) and `4:cpu,cpuacct:/docker/1f` (v1). In a
     container, the path may be the host's; its own group is then mounted at the top.
     """
-    top = root / "sys/fs/cgroup" / controller
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, controllers, group = (*line.split(":", 2), "", "")[:3]
         if controller in controllers.split(",") and ".." not in group.split("/"):
-            own = top / group.lstrip("/")
-            yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(top))
+            for top in _mounts(root / "sys/fs/cgroup", controller):
+                own = top / group.lstrip("/")
+                yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(top))
             return
+
+
+def _mounts(base: Path, controller: str) -> list[Path]:
+    """Return where a controller's groups may be: v1 has a folder named after its controllers.
+
+    The groups of v2 are at the top, or in `unified` if v1 is mounted too.
+    """
+    if not controller:
+        return [base, base / "unified"]
+    folders = sorted(base.iterdir()) if base.is_dir() else []
+    return [folder for folder in folders if controller in folder.name.split(",")]
 
 
 def _text(path: Path) -> str:

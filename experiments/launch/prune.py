@@ -29,6 +29,14 @@ class Leftover:
     bytes: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pruned:
+    """What was removed, and a message for each run that could not be pruned."""
+
+    removed: tuple[Leftover, ...]
+    faults: tuple[str, ...] = ()
+
+
 def leftovers(runs: Path, keep: Keep = "weights") -> list[Leftover]:
     """Return what `prune` removes below a folder of runs, without changing anything.
 
@@ -41,31 +49,40 @@ def leftovers(runs: Path, keep: Keep = "weights") -> list[Leftover]:
     ]
 
 
-def prune(runs: Path, keep: Keep = "weights") -> list[Leftover]:
-    """Remove leftovers and return them.
+def prune(runs: Path, keep: Keep = "weights") -> Pruned:
+    """Remove leftovers; a run where that fails is named and stays as it is.
 
     With `keep` of "weights", the weights of a finished run are saved before its checkpoints go.
     """
-    removed = []
+    removed: list[Leftover] = []
+    faults: list[str] = []
     for folder in _folders(runs):
         if not _of_run(folder, keep):  # a lock file belongs into folders of runs alone
             continue
-        with suppress(Timeout), lock_of(folder).acquire(timeout=0):
-            going = [Leftover(path=path, bytes=_size(path)) for path in _of_run(folder, keep)]
-            if any(leftover.path.name in CHECKPOINTS for leftover in going):
-                with imported_without_gc():
-                    from experiments.training.weights import keep_only
-                try:
-                    keep_only(keep, folder)
-                except ValueError as fault:
-                    raise Problem(f"{fault}; `roadmap prune --keep none` removes it") from None
-            for leftover in going:
-                if leftover.path.is_dir():
-                    shutil.rmtree(leftover.path)
-                else:
-                    leftover.path.unlink(missing_ok=True)
-            removed += going
-    return removed
+        try:
+            with suppress(Timeout), lock_of(folder).acquire(timeout=0):
+                removed += _prune_run(folder, keep)
+        except (OSError, ValueError) as fault:
+            faults.append(f"run {folder.name} is not pruned: {fault}")
+    return Pruned(removed=tuple(removed), faults=tuple(faults))
+
+
+def _prune_run(folder: Path, keep: Keep) -> list[Leftover]:
+    """Remove what can go of a run's folder; raise ValueError for a damaged checkpoint."""
+    going = [Leftover(path=path, bytes=_size(path)) for path in _of_run(folder, keep)]
+    if any(leftover.path.name in CHECKPOINTS for leftover in going):
+        with imported_without_gc():
+            from experiments.training.weights import keep_only
+        try:
+            keep_only(keep, folder)
+        except (ValueError, RuntimeError, EOFError, KeyError) as fault:
+            raise ValueError(f"{fault}; `roadmap prune --keep none` removes it") from None
+    for leftover in going:
+        if leftover.path.is_dir():
+            shutil.rmtree(leftover.path)
+        else:
+            leftover.path.unlink(missing_ok=True)
+    return going
 
 
 def _folders(runs: Path) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,16 @@ ROW = "05, width, 08-k5 or timm:NAME"
 MOST = 2**31 - 1  # the largest number that an option takes
 
 
+class Formatter(argparse.HelpFormatter):
+    """Help in which a line never ends within a name, such as learning-rate."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return textwrap.indent("\n".join(self._split_lines(text, width - len(indent))), indent)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that refuses an option given twice: one of the two values would be ignored."""
 
@@ -24,6 +35,7 @@ class Parser(argparse.ArgumentParser):
         super().error(escaped(message))
 
     def __init__(self, **settings: object) -> None:
+        settings.setdefault("formatter_class", Formatter)
         super().__init__(allow_abbrev=False, **settings)  # type: ignore[arg-type]
         self.register("action", None, StoreOnce)
 

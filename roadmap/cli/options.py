@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import roadmap
 from roadmap.cli.arguments import (
     DATA,
     ROW,
+    Formatter,
     Parser,
     add_broken,
     add_data,
@@ -38,7 +38,7 @@ def make_parser() -> Parser:
     parser = Parser(
         prog="roadmap",
         description="From ResNet to ConvNeXt, every step trainable.",
-        formatter_class=partial(argparse.HelpFormatter, max_help_position=16),
+        formatter_class=partial(Formatter, max_help_position=16),
     )
     parser.add_argument("--version", action="version", version=f"roadmap {roadmap.__version__}")
     parser.set_defaults(command=None, study=None, row=None, measure="top1", given_images=False)

@@ -141,7 +141,7 @@ class Workspace:
     def forget_records(self, known: Sequence[Record] = ()) -> None:
         """Read the folder of runs again when records are next asked for, except those `known`."""
         vars(self)["known"] = known
-        for name in ("found", "records", "collected"):
+        for name in ("loaded", "records", "collected"):
             vars(self).pop(name, None)
 
     def records_or_say_none(self) -> Sequence[Record]:

@@ -160,6 +160,20 @@ def test_classes_come_from_the_records(tiny, invented):
     assert row_of(table, "06").params == cost(ten["06"].spec.network, 64).params
 
 
+def test_a_roadmaps_folder_of_images_is_known_by_its_last_name(tiny, invented, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "link").symlink_to("photos")
+    (tmp_path / "photos.tar").touch()
+    photos = [invented.record(tiny, "05", data="photos")]
+    for name in ("photos", "link", "photos.tar"):
+        mine = replace(tiny, data=str(tmp_path / name))
+        assert tabulate(mine, photos).notes == ()
+        cats = invented.record(tiny, "05", data="cats")
+        assert row_of(tabulate(mine, [*photos, cats]), "05").n == 1
+    other = replace(tiny, data=str(tmp_path / "dogs"))
+    assert "'photos' is the only data set with runs" in tabulate(other, photos).notes[0]
+
+
 def test_mixtures_get_a_note(tiny, invented):
     runs = [invented.record(tiny, "05"), invented.record(tiny, "05", 1, torch="2.10.0"),
             invented.record(tiny, "05", 2, threads=8, hardware="a GPU")]  # fmt: skip

@@ -117,6 +117,24 @@ def test_a_header_that_lies_about_a_size_is_named(tmp_path, number, text, messag
         read_members(path, "data")
 
 
+@pytest.mark.parametrize(
+    ("whole", "place"), [((700,), "after member 0.jpg"), ((), "of the first member")]
+)
+@pytest.mark.parametrize("content", [b"\xff\xd8\xff\xe0" * 200, b"JFIF\n" * 200])
+def test_a_sparse_header_over_plain_data_is_called_inconsistent(tmp_path, whole, place, content):
+    path = packed(tmp_path / "x.tar", whole)
+    with tarfile.open(path, "a", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("plain.jpg")
+        member.size = len(content)
+        version = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+        member.pax_headers = version | {"GNU.sparse.name": "x.jpg", "GNU.sparse.realsize": "9"}
+        archive.addfile(member, io.BytesIO(content))
+    with pytest.raises(Problem) as fault:
+        read_members(path, "data")
+    assert f"x.tar is damaged: the header {place} does not fit what follows" in str(fault.value)
+    assert not any(word in str(fault.value) for word in ("unpack", "JFIF", "xff", "literal"))
+
+
 @pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize("harm", ["checksum", "zeros", "cut"])
 def test_a_corrupted_header_does_not_end_the_archive_silently(tmp_path, number, harm):

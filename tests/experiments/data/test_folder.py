@@ -3,11 +3,13 @@
 import os
 import shutil
 import tarfile
+from pathlib import Path
 
 import pytest
 
 from experiments.data.check import broken_images
 from experiments.data.folder import Folder
+from experiments.data.prepared import NOTE
 from experiments.data.sources import read_source
 from experiments.data.splits import open_data
 from roadmap.errors import Problem
@@ -114,6 +116,41 @@ def test_a_broken_image_with_a_line_in_its_name_gives_one_line(images, tmp_path)
     (fault,) = broken_images(data, lambda done, total: None)
     assert fault.isprintable() and r"x\nBrokenImage: all is well.png" in fault
     assert fault.startswith("image ") and "cannot be read" in fault
+
+
+def make_huge(path):
+    """Make a file of 3 GB that takes no room on the disk."""
+    with path.open("wb") as file:
+        file.truncate(3_000_000_000)
+
+
+@pytest.mark.parametrize("ending", [".png", ".bmp"])  # of a .bmp, the fingerprint takes the bytes
+def test_an_image_that_is_too_large_is_named_and_not_read(images, tmp_path, ending, monkeypatch):
+    shutil.copytree(images, tmp_path / "set")
+    make_huge(tmp_path / f"set/train/a/huge{ending}")
+    monkeypatch.setattr(Path, "open", refuse_huge(Path.open))
+    data = open_data(Folder.read(str(tmp_path / "set"), None))
+    assert len(data.source.fingerprint) == 12
+    (fault,) = broken_images(data, lambda done, total: None)
+    assert f"huge{ending} cannot be read: 3,000,000,000 bytes are more than 256,000,000" in fault
+
+
+def test_a_note_that_is_too_large_is_named_and_not_read(images, tmp_path, monkeypatch):
+    shutil.copytree(images, tmp_path / "set")
+    make_huge(tmp_path / "set" / NOTE)
+    monkeypatch.setattr(Path, "open", refuse_huge(Path.open))
+    with pytest.raises(Problem, match=f"{NOTE} cannot be read: 3,000,000,000 bytes are more than"):
+        Folder.read(str(tmp_path / "set"), None)
+
+
+def refuse_huge(open_path):
+    """Return Path.open for files that may be read: to read 3 GB takes this machine's memory."""
+
+    def checked(path, mode="r", *more, **named):
+        assert "w" in mode or path.stat().st_size < 1_000_000_000, f"{path} is read"
+        return open_path(path, mode, *more, **named)
+
+    return checked
 
 
 def test_an_image_that_is_a_named_pipe_is_not_left_out_silently(images, tmp_path):

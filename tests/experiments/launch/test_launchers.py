@@ -20,9 +20,10 @@ from experiments.launch.sharing import choose_jobs, runs_per_gpu
 from experiments.launch.worker import Worker, collect, started
 from experiments.request import Request
 from experiments.settings import Settings
-from experiments.training.checkpoint import read_checkpoint
+from experiments.training.checkpoint import read_checkpoint, write_checkpoint
 from experiments.training.export import export
 from experiments.training.weights import WEIGHTS
+from roadmap.cli.main import main
 from roadmap.errors import Problem
 from roadmap.network import build
 from roadmap.record import read_record
@@ -168,7 +169,7 @@ def test_prune_removes_what_finished_runs_no_longer_need_and_nothing_else(images
                  if (done.folder / name).exists())
     }  # fmt: skip
     assert all(leftover.bytes > 10_000 for leftover in listed) and aside.exists()
-    assert prune(runs) == listed
+    assert list(prune(runs).removed) == listed
     assert not aside.exists() and (unfinished / "last.ckpt").exists()
     assert (runs / "figures" / "last.ckpt").exists()
     assert {"record.json", WEIGHTS} <= files(done.folder) and "last.ckpt" not in files(done.folder)
@@ -176,7 +177,7 @@ def test_prune_removes_what_finished_runs_no_longer_need_and_nothing_else(images
     before, after = (load_file(tmp_path / f"{name}.safetensors") for name in ("before", "after"))
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert leftovers(runs) == [] and prune(runs) == []
+    assert leftovers(runs) == [] and not prune(runs).removed
     assert [leftover.path.name for leftover in leftovers(runs, "none")] == [WEIGHTS]
 
 
@@ -185,8 +186,30 @@ def test_prune_touches_no_folder_that_is_not_of_a_run(tmp_path):
     for folder in (photos, empty):
         folder.mkdir()
     (photos / "family.jpg").touch()
-    assert leftovers(tmp_path) == prune(tmp_path) == []
+    assert leftovers(tmp_path) == [] and not prune(tmp_path).removed
     assert files(photos) == {"family.jpg"} and files(empty) == set()
+
+
+def test_prune_names_a_damaged_checkpoint_and_prunes_the_other_runs(tmp_path, capsys):
+    """The first and the last of the folders are damaged; the one between them is not."""
+    names = []
+    for record in RECORDS.glob("05-*-seed*.json"):
+        names.append(read_record(record).identity.run)
+        (tmp_path / names[-1]).mkdir()
+        shutil.copy(record, tmp_path / names[-1] / "record.json")
+    first, *between, last = (tmp_path / name for name in sorted(names))
+    for folder in (first, last):
+        (folder / "last.ckpt").write_bytes(b"damaged")
+    for folder in between:
+        saved = {"identity": {}, "state_dict": {"network.x": torch.zeros(3)}}
+        write_checkpoint(saved, folder / "last.ckpt")
+    assert between and main(["prune", "--runs", str(tmp_path)]) == 1
+    for folder in between:
+        assert WEIGHTS in files(folder) and "last.ckpt" not in files(folder)
+    messages = capsys.readouterr().err.splitlines()
+    for folder, message in zip((first, last), messages, strict=True):
+        assert f"run {folder.name} is not pruned: {folder}/last.ckpt is damaged" in message
+        assert "--keep none" in message and (folder / "last.ckpt").exists()
 
 
 def test_prune_keeps_checkpoints_where_the_record_is_of_another_run(tmp_path):
@@ -197,7 +220,7 @@ def test_prune_keeps_checkpoints_where_the_record_is_of_another_run(tmp_path):
         shutil.copy(record, folder / "record.json")
         (folder / "last.ckpt").touch()
     (own / "lock").symlink_to(tmp_path / "elsewhere")
-    assert [leftover.path for leftover in prune(tmp_path, "none")] == [own / "last.ckpt"]
+    assert [leftover.path for leftover in prune(tmp_path, "none").removed] == [own / "last.ckpt"]
     assert (other / "last.ckpt").exists() and not (tmp_path / "elsewhere").exists()
 
 

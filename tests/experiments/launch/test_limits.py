@@ -34,6 +34,16 @@ def system(root, groups, files):
         ("5:cpu:/x\n4:memory:/x\n",
          {"memory/x/memory.limit_in_bytes": str(GIB), "memory/memory.limit_in_bytes": str(2**63),
           "cpu/x/cpu.cfs_quota_us": "100000", "cpu/x/cpu.cfs_period_us": "100000"}),
+        ("0::/a\n", {"a/memory.max": str(2 * GIB), "a/memory.high": str(GIB),
+                     "a/cpu.max": "100000 100000"}),
+        ("0::/a\n", {"a/memory.max": "max", "memory.high": str(GIB),
+                     "a/cpu.max": "100000 100000"}),
+        ("5:cpuacct,cpu:/x\n4:memory:/x\n",  # without a link `cpu`; the order of the names differs
+         {"memory/x/memory.limit_in_bytes": str(GIB),
+          "cpu,cpuacct/x/cpu.cfs_quota_us": "100000",
+          "cpu,cpuacct/x/cpu.cfs_period_us": "100000"}),
+        ("1:name=systemd:/a\n0::/a\n",
+         {"unified/a/memory.max": str(GIB), "unified/a/cpu.max": "100000 100000"}),
     ],
 )  # fmt: skip
 def test_a_containers_limits_hold(tmp_path, groups, files):

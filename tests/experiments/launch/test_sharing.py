@@ -164,7 +164,10 @@ def test_the_driver_lists_the_gpus_and_cudas_variable_selects(tmp_path, monkeypa
         "GPU-1a": ["GPU-1a"],
         "GPU-0,GPU-x,GPU-1": ["GPU-0"],
         "GPU-": [],  # the beginning of both
-        "MIG-8,MIG-7": ["MIG-8", "MIG-7"],
+        "MIG-8,MIG-7": ["MIG-8"],  # one instance only
+        "MIG-7,0": ["MIG-7"],
+        "0,MIG-7,1": ["0"],
+        "MIG-x,MIG-7": [],
     }.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", selection)
         assert gpus() == names, selection

@@ -11,6 +11,8 @@ import pytest
 from analysis import selection
 from roadmap import record
 from roadmap.cli.main import main
+from roadmap.cli.options import make_parser
+from roadmap.cli.workspace import Workspace
 from steps.roadmaps import load as roadmaps
 from steps.studies import load as studies
 
@@ -124,3 +126,13 @@ def test_work_per_record_is_done_once(arguments, runs, monkeypatch, tmp_path, ca
     )
     assert sum(what == "read" for what, _ in counter) == len(list(folder.rglob("*.json")))
     assert capsys.readouterr().out
+
+
+def test_forgotten_records_are_read_again(tmp_path):
+    """A command that trains in several rounds decides by the records of the last one."""
+    first, second = sorted(RECORDS.glob("05-*.json"))[:2]
+    workspace = Workspace(make_parser().parse_args(["table", "--runs", str(tmp_path)]))
+    for number, path in enumerate((first, second), 1):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+        workspace.forget_records()
+        assert len(workspace.loaded.records) == len(workspace.records) == number

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -39,6 +40,14 @@ def test_help_loads_nothing_but_the_standard_library():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stderr == "set()\n" and "--until-decided" in done.stdout
+
+
+@pytest.mark.parametrize("columns", range(60, 100, 3))
+def test_help_breaks_no_line_within_a_name(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    (commands,) = (action for action in make_parser()._actions if action.choices)
+    for parser in (make_parser(), *commands.choices.values()):
+        assert not re.search(r"\w-$", parser.format_help(), re.MULTILINE)
 
 
 def test_every_command_has_its_function():
