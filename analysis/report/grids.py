@@ -77,7 +77,12 @@ def verdict_grid(judged: Judged, name: str, links: Mapping[str, str]) -> Grid:
     shown = verdict_table.cells(judged)
     headings = verdict_table.headings(judged)
     names = list(shown[0]) if shown else list(headings)
-    fields = {"interval": "low", "images": "images_low", "order": "order_std"}
+    fields = {
+        "interval": "low",
+        "seeds": "seeds_low",
+        "images": "images_low",
+        "order": "order_std",
+    }
     titles = [verdict.title for verdict in judged.verdicts]
     rows = []
     for verdict, cell in zip(judged.verdicts, shown, strict=True):

@@ -5,18 +5,22 @@ import re
 import shlex
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from analysis.measures import MEASURES
 from analysis.report.commands import next_commands
 from analysis.report.contents import gather
+from analysis.report.grids import verdict_grid
 from analysis.report.inline import inline
 from analysis.report.page import page, write_report
 from analysis.report.summary import study_summary, summary
 from analysis.subject import Subject
+from analysis.verdicts.study import judge_study
 from roadmap.cli.main import main
 from roadmap.errors import Problem
+from roadmap.record import read_records
 from steps.roadmaps.load import load_roadmap
 from steps.studies.load import load_study
 
@@ -78,6 +82,16 @@ def test_without_runs_it_shows_the_papers_numbers_the_costs_and_what_to_run(tiny
     assert "There are no finished runs of this roadmap" in text
     assert "76.13" in text and "0.0088" in text and "roadmap run<" in text.replace(" ", " ")
     assert "figure-cost-by-stage" in text and "figure-blocks" in text and "No runs yet." in text
+
+
+def test_intervals_over_seeds_and_over_images_are_columns():
+    """Of the committed runs, which record the images that they had right."""
+    records = read_records(Path(__file__).parents[3] / "results" / "tiny").records
+    judged = judge_study(load_study("path"), records)
+    grid = verdict_grid(judged, "verdicts", {})
+    place = grid.headings.index("over seeds")
+    assert [row[place].value for row in grid.rows] == [one.seeds_low for one in judged.verdicts]
+    assert grid.headings[place + 1] == "over images"
 
 
 def test_commands_keep_words_with_spaces_and_signs_of_the_shell(tiny):
