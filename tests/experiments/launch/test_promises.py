@@ -699,7 +699,7 @@ def test_a_torn_record_is_one_runs_failure_and_another_runs_record_is_refused(im
 
 
 def test_a_record_is_never_made_of_other_epochs_than_the_runs(images, done, tmp_path):
-    """The checkpoint holds the history, so a torn file of metrics is written again."""
+    """The checkpoint holds the history, so a torn file of metrics does not change the record."""
     folder = run_of(done)
     history = read_record(folder / "record.json").history
     (folder / "record.json").unlink()
@@ -708,11 +708,12 @@ def test_a_record_is_never_made_of_other_epochs_than_the_runs(images, done, tmp_
     code, _, errors = finish(*command(images, done))
     assert code == 0, errors
     assert read_record(folder / "record.json").history == history
-    assert (folder / "metrics.jsonl").read_text() == text
     last = folder / LAST
     last.write_bytes(_flip(last.read_bytes()))
-    export = [sys.executable, "-m", "roadmap", "export", "13", "--out", str(tmp_path / "x.safetensors"),
-              "--data", str(images), "--runs", str(done)]  # fmt: skip
+    export = [
+        sys.executable, "-m", "roadmap", "export", "13", "--out", str(tmp_path / "x.safetensors"),
+        "--data", str(images), "--runs", str(done),
+    ]  # fmt: skip
     code, _, errors = finish(*export, *(f"--set={each}" for each in HARSH))
     assert code == 2 and "is damaged" in errors and not (tmp_path / "x.safetensors").exists()
 
