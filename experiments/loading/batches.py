@@ -9,6 +9,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
 import torch
@@ -51,7 +52,9 @@ class Loader(DataLoader):
             # A signal to the whole group is for the run, which saves first.
             worker_init_fn=partial(ignore_stop_signals, os.getpid()),
         )
+        # A program ends with `atexit`, a process of multiprocessing with its finalizers.
         atexit.register(_end_loading, weakref.ref(self))
+        Finalize(self, _end_loading, args=(weakref.ref(self),), exitpriority=10)
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         if self.device.type == "cuda":
@@ -76,8 +79,11 @@ class Loader(DataLoader):
 def _end_loading(reference: weakref.ref[Loader]) -> None:
     """End a loader's processes; Python would send them SIGTERM, which they ignore, and wait."""
     loader = reference()
-    if loader and isinstance(loader._iterator, _MultiProcessingDataLoaderIter):
-        loader._iterator._shutdown_workers()
+    iterator = None if loader is None else loader._iterator
+    if isinstance(iterator, _MultiProcessingDataLoaderIter):
+        iterator._shutdown_workers()
+        for process in iterator._workers:
+            process.kill()  # if it has not ended within seconds: it may hang in a slow read
 
 
 class Halves(Dataset[Arrays]):

@@ -45,7 +45,7 @@ def test_published_totals():
 @pytest.mark.parametrize(("name", "number"), ROWS)
 def test_walk_equals_the_module_and_torchs_counter(name, number):
     spec = ROADMAPS[name][number].spec
-    size = {"resnet50": 224, "resnet200": 96, "tiny": 48, "cifar": 64}[name]
+    size = {"resnet50": 224, "resnet200": 96, "tiny": 48, "small": 32, "cifar": 64}[name]
     with torch.device("meta"):
         network = build(spec.network).eval()
         image = torch.empty(1, 3, size, size)

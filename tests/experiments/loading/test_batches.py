@@ -119,6 +119,39 @@ def test_batches_arrive_where_shared_memory_is_small():
     assert done.returncode == 0 and done.stdout == "all there\n", done.stderr
 
 
+ENDING = """
+import multiprocessing
+import sys
+import torch
+from experiments.loading.batches import Loader
+from experiments.loading.samplers import EpochSampler
+sys.path.insert(0, sys.argv[1])
+from test_batches import Held, views_of
+
+kept = []
+
+def train():
+    kept.append(Loader(views_of(Held), EpochSampler(32, 8, 0), 2, torch.device("cpu")))
+    next(iter(kept[0]))
+
+process = multiprocessing.get_context("fork").Process(target=train)
+process.start()
+process.join()
+print(process.exitcode)
+train()
+"""
+
+
+@pytest.mark.slow
+def test_neither_a_process_nor_a_program_waits_for_its_loading_processes_at_its_end():
+    """A failed run's traceback, say, keeps the loader alive."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING, str(Path(__file__).parent)],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stdout == "0\n", done.stderr
+
+
 class Dying(Held):
     """Views of which a loading process is killed, as the kernel does when memory is short."""
 
