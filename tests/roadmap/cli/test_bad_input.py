@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_bad_input_of_many_kinds_is_named_before_torch_is_loaded(tmp_path):
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("bad_input.py")],

@@ -397,6 +397,7 @@ def test_a_step_that_changes_nothing_says_so(tmp_path):
     assert "nothing: what the step would change" in found.stdout, found.stderr
 
 
+@pytest.mark.slow
 def test_what_is_left_out_of_figures_and_collections_is_said(tmp_path):
     other = ("--runs", str(ROOT / "results/tiny"), "--set", "recipe.epochs=3", "--out")
     drawn = roadmap("plot", *other, str(tmp_path / "figures"))
