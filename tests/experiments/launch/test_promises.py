@@ -43,15 +43,16 @@ def longer(given):
     return ["recipe.epochs=20" if each == "recipe.epochs=3" else each for each in given]
 
 
-def hear_interrupts():
-    """As a terminal starts a program: a shell's background jobs ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def hear_signals():
+    """As a terminal starts a program: background jobs ignore Ctrl-C, those of nohup SIGHUP."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def start(*given):
     return subprocess.Popen(
         given, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=hear_interrupts,
+        preexec_fn=hear_signals,
     )  # fmt: skip
 
 
