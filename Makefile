@@ -28,7 +28,7 @@ help:  ## print this menu
 	@printf 'From ResNet to ConvNeXt, every step trainable.\n\n'
 	@sed -n 's/^\([a-z%-]*\):.*## /\1 /p' Makefile | sed 's/^step-%/step-05/' | while read -r name text; do \
 		printf '  %-15s%s\n' "make $$name" "$$text"; done
-	@printf '\nVariables: ROADMAP=%s (or small, cifar, resnet50, resnet200, FILE.yaml), SEEDS=%s,\n' \
+	@printf '\nROADMAP=%s (or small, cifar, resnet50, resnet200, FILE.yaml), SEEDS=%s,\n' \
 		'$(ROADMAP)' '$(SEEDS)'
 	@printf 'RUNS=%s, and ARGUMENTS="--data DIR" for more options\n' '$(RUNS)'
 	@printf '(all options: %s run --help)\n' '$(CLI)'
