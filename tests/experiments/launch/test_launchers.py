@@ -1,8 +1,11 @@
 """Launchers: one that is added from outside, workers that die, and what is kept afterwards."""
 
 import os
+import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -29,6 +32,7 @@ from roadmap.network import build
 from roadmap.record import read_record
 
 RECORDS = Path(__file__).parents[3] / "results" / "tiny"
+ROOT = Path(__file__).parents[3]
 ONE = Machine(threads=1, workers=0)
 SHORT = {"recipe.epochs": 1, "recipe.batch": 12, "recipe.image_size": 32}
 
@@ -97,6 +101,26 @@ def test_a_worker_reports_returns_fails_and_dies_apart_from_the_others(tmp_path)
 
 
 @pytest.mark.slow
+def test_no_worker_hears_an_interrupt():
+    """In a fresh process: there, the first start also starts Python's resource tracker."""
+    code = (
+        "from experiments.launch.worker import Worker, collect, started\n"
+        "workers = [Worker(), Worker()]\n"
+        "with started(workers):\n"
+        "    for worker in workers:\n"
+        "        worker.submit(id)\n"
+        "    while any(worker.busy for worker in workers):\n"
+        "        collect(workers, print)\n"
+        "    for worker in workers:\n"
+        "        print(open(f'/proc/{worker.process.pid}/status').read())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    masks = re.findall(r"^SigBlk:\t(\w+)", done.stdout, re.MULTILINE)
+    assert [int(mask, 16) >> (signal.SIGINT - 1) & 1 for mask in masks] == [1, 1]
+
+
 def test_workers_end_when_the_code_that_uses_them_fails(tmp_path):
     workers = [Worker(), Worker()]
     with pytest.raises(ValueError, match="harm"), started(workers):

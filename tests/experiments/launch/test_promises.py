@@ -630,6 +630,7 @@ def test_a_second_interrupt_ends_all_at_once_and_leaves_nothing(images, tmp_path
     assert len(trainers) == 2
     for trainer in trainers:
         os.kill(trainer, signal.SIGSTOP)
+    wait_for(lambda: all(is_stopped(trainer) for trainer in trainers), process)
     process.send_signal(signal.SIGINT)
     wait_for(lambda: all(is_pending(trainer, signal.SIGTERM) for trainer in trainers), process)
     process.send_signal(signal.SIGINT)
@@ -638,6 +639,12 @@ def test_a_second_interrupt_ends_all_at_once_and_leaves_nothing(images, tmp_path
     assert "Traceback" not in errors and errors.count("to resume") == 1
     wait_for_the_end(children)
     assert not list(temporary.iterdir()) and set(Path("/dev/shm").glob("sem.*")) <= before
+
+
+def is_stopped(process):
+    """Whether every thread of a process has stopped: until then it may still take a signal."""
+    threads = Path(f"/proc/{process}/task").glob("*/stat")
+    return all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
 
 
 def is_pending(process, number):
