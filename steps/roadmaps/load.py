@@ -15,7 +15,6 @@ import pydantic
 from roadmap import strict_yaml
 from roadmap.choice import read_choice
 from roadmap.errors import Problem, quoted, unknown
-from roadmap.paper import TABLES
 from roadmap.rows import Roadmap, Row
 from roadmap.spec import Classes, from_dict, problem_of
 from roadmap.step import Step
@@ -23,6 +22,7 @@ from steps import BASE, STEPS
 from steps.own import read_steps
 from steps.recipes.load import recipe_of
 from steps.roadmaps.entries import Steps, read_rows
+from steps.roadmaps.papers import load_paper
 
 SHIPPED = ("tiny", "small", "cifar", "resnet50", "resnet200")
 KEYS = ("title", "paper", "base", "recipe", "data", "classes", "margin", "choose", "rows")
@@ -65,10 +65,9 @@ def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]
             if key not in data:
                 raise Problem(f"key {key!r} is missing")
     title = _text(document, "title") or name
-    paper = _text(document, "paper")
+    table = _text(document, "paper")
     with document.at("paper"):
-        if paper and paper not in TABLES:
-            raise unknown("table of the paper", paper, TABLES)
+        paper = load_paper(table, roadmap=name, folder=document.path.parent) if table else None
     base = _base_row(document, steps, within)
     with document.at("rows"):
         if not isinstance(data["rows"], list) or len(data["rows"]) > MOST_ROWS:
@@ -89,7 +88,9 @@ def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]
         margin=margin_of(document),
     )
     with document.at("choose"):
-        return roadmap.checked_choice()
+        roadmap = roadmap.checked_choice()
+    own = paper is not None and not paper.roadmap
+    return replace(roadmap, paper_path=roadmap) if own else roadmap
 
 
 def margin_of(document: strict_yaml.Document) -> float | None:
