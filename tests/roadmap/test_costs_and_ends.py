@@ -53,10 +53,22 @@ def test_published_totals():
     assert cost(ROADMAPS["resnet50"]["13"].spec.network).activations == 13_435_624
 
 
-@pytest.mark.parametrize(("name", "number"), ROWS)
+def _distinct():
+    """The rows of all roadmaps whose network no earlier row has; deep ones only of each kind."""
+    seen = set()
+    for name, number in ROWS:
+        network = ROADMAPS[name][number].spec.network
+        if network.classes == 1000 and network.stages[-1].width > 1024:
+            continue  # another size of a network that is checked
+        if network not in seen:
+            seen.add(network)
+            yield name, number
+
+
+@pytest.mark.parametrize(("name", "number"), list(_distinct()))
 def test_walk_equals_the_module_and_torchs_counter(name, number):
     spec = ROADMAPS[name][number].spec
-    size = {"resnet50": 224, "resnet200": 96, "tiny": 48, "small": 32, "cifar": 64}[name]
+    size = {"resnet50": 224, "tiny": 48, "small": 32, "cifar": 64}.get(name, 96)
     with torch.device("meta"):
         network = build(spec.network).eval()
         image = torch.empty(1, 3, size, size)
@@ -103,7 +115,30 @@ ENDS = [
     ("resnet200", "00", "resnet200", {}),
     ("resnet50", "13", "convnext_tiny", {"conv_mlp": True}),
     ("resnet200", "13", "convnext_base", {"conv_mlp": True}),
+    ("inceptionnext", "07", "inception_next_tiny", {}),
+    ("bag-of-tricks", "06", "resnet50d", {}),
+    ("resnet-rs", "10", "resnetrs200", {}),
+    ("convnext-family", "atto", "convnext_atto", {"conv_mlp": True}),
+    ("convnext-v2", "atto_v2", "convnextv2_atto", {"conv_mlp": True}),
 ]
+SIZES = {  # rows whose weights would fill the memory of a small machine: counts only
+    ("convnext-family", "femto"): "convnext_femto", ("convnext-family", "pico"): "convnext_pico",
+    ("convnext-family", "nano"): "convnext_nano", ("convnext-family", "small"): "convnext_small",
+    ("convnext-family", "tiny"): "convnext_tiny", ("convnext-family", "base"): "convnext_base",
+    ("convnext-family", "large"): "convnext_large",
+    ("convnext-family", "xlarge"): "convnext_xlarge",
+    **{("convnext-v2", f"{size}_v2"): f"convnextv2_{size}"
+       for size in ("femto", "pico", "nano", "tiny", "base", "large", "huge")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "number"), SIZES)
+def test_the_sizes_of_a_family_have_timms_weights(name, number):
+    with torch.device("meta"):
+        theirs = timm.create_model(SIZES[name, number], conv_mlp=True).state_dict()
+        ours = to_timm(build(ROADMAPS[name][number].spec.network))
+    shapes = {key: tuple(weight.shape) for key, weight in ours.items()}
+    assert shapes == {key: tuple(weight.shape) for key, weight in theirs.items()}
 
 
 @pytest.mark.parametrize(("name", "number", "model", "options"), ENDS)
@@ -111,7 +146,8 @@ def test_ends_are_timms_to_the_bit(name, number, model, options):
     theirs = _disturbed(timm.create_model(model, **options))
     ours = build(ROADMAPS[name][number].spec.network).eval()
     load_timm(ours, theirs.state_dict())
-    images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    side = 96 if name == "resnet-rs" else 224
+    images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         expected, found = theirs(images), ours(images)
         assert torch.equal(found, expected)

@@ -74,3 +74,40 @@ def test_a_table_that_is_not_there(tmp_path):
     path = written(tmp_path, roadmap=MINE.replace("mine.csv", "resnet5"))
     with pytest.raises(Problem, match="table of a paper 'resnet5'; did you mean 'resnet50'"):
         load_roadmap(path)
+
+
+FAMILY = (
+    'base: {roadmap: tiny, row: "13"}\nfamily:\n'
+    "  - name: small\n    title: the small one\n"
+    "    steps: {network_size: {depths: [1, 1, 1, 1], width: 16}}\n"
+    "  - name: bare\n    from: small\n    steps: {no_layer_scale: }\n"
+    "  - name: as_is\n"
+)
+
+
+def test_a_family_is_rows_and_no_path(tmp_path):
+    (tmp_path / "mine.yaml").write_text(FAMILY)
+    family = load_roadmap(tmp_path / "mine.yaml")
+    assert [(row.number, row.step, row.title) for row in family] == [
+        ("00", "small", "the small one"), ("01", "bare", "bare"), ("02", "as_is", "as_is")
+    ]  # fmt: skip
+    assert [row.before and row.before.number for row in family] == [None, "00", None]
+    assert family["as_is"].spec == load_roadmap("tiny")["13"].spec
+    study = load_study("path", roadmap=str(tmp_path / "mine.yaml"))
+    assert [contrast.weights for contrast in study.contrasts] == [{"01": 1.0, "00": -1.0}]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (FAMILY.replace("from: small", "from: smal"), "mine.yaml:.*did you mean 'small'"),
+        (FAMILY.replace("name: bare", "name: small"), "name 'small' is given twice"),
+        (FAMILY.replace("title:", "titel:"), "unknown key of a family's row: 'titel'"),
+        (FAMILY + "rows:\n  - gelu:\n", "only one of 'rows' and 'family'"),
+        ('base: {roadmap: tiny, row: "13"}\nfamily: []\n', "at least one row"),
+    ],
+)
+def test_what_is_wrong_in_a_family_is_said(tmp_path, text, message):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(Problem, match=message):
+        load_roadmap(tmp_path / "mine.yaml")
