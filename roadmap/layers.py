@@ -128,9 +128,9 @@ class Parallel(nn.Module):
             self.add_module(f"branch_{number}", _module(part))
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        unchanged, *groups = x.split(self.sizes, dim=1)
-        branches = zip(self.children(), groups, strict=True)
-        return torch.cat([unchanged, *(branch(group) for branch, group in branches)], dim=1)
+        groups = x.split(self.sizes, dim=1)  # torch.fx can index it, but not iterate over it
+        branches = [branch(groups[place]) for place, branch in enumerate(self.children(), start=1)]
+        return torch.cat([groups[0], *branches], dim=1)
 
 
 def sequence(layers: Layers) -> nn.Sequential:
