@@ -70,9 +70,9 @@ def _network(network: Network) -> Iterator[str]:
     yield "head: " + _joined(
         "global average pool",
         network.head_norm and f"{network.head_norm} norm",
-        mlp and f"linear to {mlp.expansion} × as many",
-        mlp and mlp.activation,
-        mlp and mlp.norm and f"{mlp.norm} norm",
+        mlp is not None and f"linear to {mlp.expansion} × as many",
+        mlp is not None and mlp.activation,
+        mlp is not None and mlp.norm is not None and f"{mlp.norm} norm",
         bool(network.head_dropout) and f"dropout {network.head_dropout:g}",
         "linear",
     )

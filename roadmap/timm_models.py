@@ -100,8 +100,10 @@ def _replace_first(model: RowModel, channels: int) -> None:
     name = _first_convolution(model.spec).removeprefix("stem.")
     old = model.stem.get_submodule(name)
     assert isinstance(old, nn.Conv2d)
-    sizes: Any = (old.kernel_size, old.stride, old.padding)
-    new = nn.Conv2d(channels, old.out_channels, *sizes, bias=old.bias is not None)
+    window: dict[str, Any] = {
+        "kernel_size": old.kernel_size, "stride": old.stride, "padding": old.padding
+    }  # fmt: skip
+    new = nn.Conv2d(channels, old.out_channels, bias=old.bias is not None, **window)
     setattr(model.stem, name, new)
     model.initialize()
 

@@ -1,5 +1,7 @@
 """ResNet-C: three small convolutions instead of one large one in the stem."""
 
+from typing import Any
+
 from roadmap.edit import edit_network, network_of, replace
 from roadmap.spec import Spec, StemConvolution
 
@@ -11,12 +13,12 @@ def deep_stem(spec: Spec, replace_pool: bool = False) -> Spec:
     stands in for the max-pool, as in ResNet-RS.
     """
     stem = network_of(spec).stem
-    kept = {"bias": stem.bias, "norm": stem.norm, "activation": stem.activation}
+    kept: dict[str, Any] = {"bias": stem.bias, "norm": stem.norm, "activation": stem.activation}
     before = [
         StemConvolution(kernel=3, stride=2, share=0.5, **kept),
         StemConvolution(kernel=3, share=0.5, **kept),
     ]
-    changes = {"kernel": 3, "stride": 1}
+    changes: dict[str, Any] = {"kernel": 3, "stride": 1}
     if replace_pool:
         before.append(StemConvolution(kernel=3, **kept))
         changes = {"kernel": 3, "stride": 2, "max_pool": False}

@@ -1,5 +1,7 @@
 """InceptionNeXt, first part: a depthwise convolution over a share of the channels."""
 
+from typing import Any
+
 from roadmap.edit import edit_blocks, is_depthwise, replace
 from roadmap.errors import StepError
 from roadmap.spec import Block, Branch, Convolution, Parallel, Spec, Unit
@@ -31,5 +33,5 @@ def _changed(unit: Unit, share: float) -> Unit:
     if not isinstance(unit, Convolution) or not _mixes(unit):
         return unit
     branch = Branch(kernel=unit.kernel, share=share)
-    kept = {"bias": unit.bias, "norm": unit.norm, "activation": unit.activation}
+    kept: dict[str, Any] = {"bias": unit.bias, "norm": unit.norm, "activation": unit.activation}
     return Parallel(branches=(branch,), **kept)

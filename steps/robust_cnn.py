@@ -1,9 +1,9 @@
 """The four networks of "Can CNNs be more robust than transformers?"."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from roadmap.edit import edit_network
-from roadmap.spec import Block, Convolution, Spec, Stage, Stem
+from roadmap.spec import Block, Convolution, Spec, Stage, Stem, Width
 
 Kind = Literal["depthwise", "inverted", "up_inverted", "down_inverted"]
 
@@ -15,7 +15,7 @@ def robust_cnn(spec: Spec, block: Kind, kernel: int, depths: tuple[int, ...]) ->
     one activation. One stage strides: the fourth in its first block, or the third in its last one.
     """
     deep, wide, narrow = _unit(kernel), _unit(width="wide"), _unit(width="narrow")
-    normed = {"norm": "batch", "activation": "relu"}
+    normed: dict[str, Any] = {"norm": "batch", "activation": "relu"}
     units = {
         "depthwise": (_unit(width="narrow", norm="batch"), deep, wide),
         "inverted": (_unit(width="wide", **normed), deep, narrow),
@@ -27,7 +27,8 @@ def robust_cnn(spec: Spec, block: Kind, kernel: int, depths: tuple[int, ...]) ->
     }[block]  # fmt: skip
     made = Block(units=units, shortcut_norm="batch", shortcut_bias=True,
                  activation="relu" if block == "depthwise" else None)  # fmt: skip
-    strided, place = (2, "last") if block == "down_inverted" else (3, "first")
+    place: Literal["first", "last"] = "last" if block == "down_inverted" else "first"
+    strided = 2 if block == "down_inverted" else 3
     stages = tuple(
         Stage(depth=depth, width=96 * 2**index, block=made, stride=2 if index == strided else 1,
               stride_in=place) for index, depth in enumerate(depths)
@@ -36,5 +37,5 @@ def robust_cnn(spec: Spec, block: Kind, kernel: int, depths: tuple[int, ...]) ->
     return edit_network(spec, stem=stem, stages=stages, downsampling=None, head_norm=None)
 
 
-def _unit(kernel: int = 1, width: str = "same", **rest: str) -> Convolution:
+def _unit(kernel: int = 1, width: Width = "same", **rest: Any) -> Convolution:
     return Convolution(kernel=kernel, width=width, depthwise=kernel > 1, bias=True, **rest)

@@ -51,6 +51,11 @@ def make_parser() -> Parser:
             _add_rows(added)
         return added
 
+    listed = add(
+        "list", "listing:list_all", "List roadmaps, studies, recipes and scales", rows=False
+    )
+    listed.add_argument("--json", action="store_true", help="print one object")
+
     cost = add("cost", "cost:cost", "Print what each row costs, exactly, without torch")
     cost.add_argument("--json", action="store_true", help="print a list of objects")
     cost.add_argument("--image-size", type=positive, metavar="N", help="pixels per side")
@@ -166,8 +171,11 @@ def _add_rows(parser: Parser) -> None:
     """Add what defines the rows: a roadmap, a user's steps, settings."""
     parser.add_argument(
         "--roadmap", metavar="NAME",
-        help="tiny (default), small, cifar, resnet50, resnet200 or a YAML file",
+        help="tiny (default), another shipped one (see `roadmap list`) or a YAML file",
     )  # fmt: skip
+    parser.add_argument(
+        "--scale", metavar="NAME", help="a small version of the roadmap: tiny or cifar"
+    )
     parser.add_argument("--steps", type=Path, metavar="FILE.py", help="your own steps")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",

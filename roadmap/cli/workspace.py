@@ -56,13 +56,21 @@ class Workspace:
             overrides[key] = scalar(text)
         return overrides
 
+    @property
+    def roadmap_name(self) -> str | None:
+        """The name given with --roadmap, with that of --scale after it."""
+        name, scale = self.options.roadmap, getattr(self.options, "scale", None)
+        if scale and name is None:
+            raise Problem("--scale is for a roadmap: add --roadmap NAME")
+        return f"{name}@{scale}" if scale else name
+
     @cached_property
     def config(self) -> Config:
         """The roadmap and the study by name, with the settings for both."""
         from steps.config import Config
 
         return Config(
-            roadmap=self.options.roadmap,
+            roadmap=self.roadmap_name,
             study=self.options.study,
             steps=self.options.steps,
             overrides=self.overrides,

@@ -16,6 +16,7 @@ from roadmap import strict_yaml
 from roadmap.choice import read_choice
 from roadmap.errors import Problem, quoted, unknown
 from roadmap.rows import Roadmap, Row
+from roadmap.scale import SCALES
 from roadmap.spec import Classes, from_dict, problem_of
 from roadmap.step import Step
 from steps import BASE, STEPS
@@ -34,7 +35,8 @@ MOST_ROWS = 200
 def load_roadmap(name: str | Path, *, steps: Path | None = None) -> Roadmap:
     """Return the shipped roadmap of that name, or the one in a YAML file.
 
-    `steps` is a user's steps file. Raises Problem with file, line and key for anything wrong.
+    With a scale after it, as in `resnet50@tiny`, it is a small version of that roadmap. `steps` is
+    a user's steps file. Raises Problem with file, line and key for anything wrong.
     """
     return _load(str(name), STEPS | _own(steps), Path(), ())
 
@@ -49,11 +51,21 @@ def _own(path: Path | None) -> dict[str, Step]:
 
 def _load(name: str, steps: Steps, folder: Path, within: tuple[Path, ...]) -> Roadmap:
     """Load a roadmap by name; the base of a file may name another file, relative to its folder."""
+    name, _, scale = name.rpartition("@") if _is_scaled(name) else (name, "", "")
+    if scale:
+        if scale not in SCALES:
+            raise unknown("scale", scale, SCALES)
+        return _load(name, steps, folder, within).scaled(SCALES[scale])
     shipped = Path(__file__).parent
     path = strict_yaml.locate("roadmap", name, shipped=shipped, names=SHIPPED, folder=folder)
     if path.resolve() in within:
         raise Problem(f"roadmap {path} starts from itself")
     return _read(strict_yaml.read(path), steps, (*within, path.resolve()))
+
+
+def _is_scaled(name: str) -> bool:
+    """Return whether a name ends with a scale, as in `resnet50@tiny`, not in `a@b.yaml`."""
+    return "@" in name and not set("./\\") & set(name.rpartition("@")[2])
 
 
 def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]) -> Roadmap:

@@ -75,8 +75,11 @@ def load_study(
         if of in settings:
             raise Problem(f"{of} is what the study varies; it cannot be set")
         # The settings decide whether a swept field has an effect, so a sweep starts from them.
-        made = design(base if of else as_read, **given)
-        variants = replace(as_read, name=path.stem, rows=made.rows).overridden(settings)
+        made = design(base if of else as_read.full or as_read, **given)
+        variants = replace(as_read, name=path.stem, rows=made.rows)
+        if as_read.scale and not of:  # steps are for the full size
+            variants = variants.changed(as_read.scale.apply)
+        variants = variants.overridden(settings)
         if of and len({row.spec.fingerprint for row in variants}) < len(made.rows):
             raise Problem(f"{of} is what the study varies; what is set overwrites it")
     varied = of or " × ".join(given.get("steps", ()))
