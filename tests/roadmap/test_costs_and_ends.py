@@ -19,6 +19,8 @@ from steps.roadmaps.load import SHIPPED, load_roadmap
 
 ROADMAPS = {name: load_roadmap(name) for name in SHIPPED}
 ROWS = [(name, row.number) for name, path in ROADMAPS.items() for row in path]
+# The largest networks take seconds each to build: only the whole suite builds them.
+BUILT = [pytest.param(*row, marks=[pytest.mark.slow] * (row[0] == "resnet200")) for row in ROWS]
 
 
 @pytest.mark.parametrize(("name", "number"), [row for row in ROWS if row[0] in TABLES])
@@ -42,7 +44,7 @@ def test_published_totals():
     assert cost(ROADMAPS["resnet50"]["13"].spec.network).activations == 13_435_624
 
 
-@pytest.mark.parametrize(("name", "number"), ROWS)
+@pytest.mark.parametrize(("name", "number"), BUILT)
 def test_walk_equals_the_module_and_torchs_counter(name, number):
     spec = ROADMAPS[name][number].spec
     size = {"resnet50": 224, "resnet200": 96, "tiny": 48, "small": 32, "cifar": 64}[name]
@@ -89,9 +91,9 @@ def _disturbed(model):
 ENDS = [
     ("resnet50", "00", "resnet50", {}),
     ("resnet50", "01", "resnet50", {}),
-    ("resnet200", "00", "resnet200", {}),
+    pytest.param("resnet200", "00", "resnet200", {}, marks=pytest.mark.slow),
     ("resnet50", "13", "convnext_tiny", {"conv_mlp": True}),
-    ("resnet200", "13", "convnext_base", {"conv_mlp": True}),
+    pytest.param("resnet200", "13", "convnext_base", {"conv_mlp": True}, marks=pytest.mark.slow),
 ]
 
 

@@ -126,6 +126,7 @@ def test_small_maps_as_a_matrix_are_the_convolution(side, stride):
 
 
 # convnext: 7×7; mobilenetv3: 3×3 and 5×5, stride 2; resnext: groups, but not one a channel
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("test_convnext", 9), ("mobilenetv3_small_050", 11), ("resnext50_32x4d", 0)],

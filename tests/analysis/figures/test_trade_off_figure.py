@@ -128,6 +128,7 @@ def test_labels_of_a_study_say_what_is_left_out(invented):
     assert "−: without that step." in shown.details
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["one-column", "two-column"])
 @pytest.mark.parametrize("paper", ["resnet50", "resnet200", None])
 def test_labels_lie_on_the_sheet_and_apart_from_each_other(table, paper, width):
