@@ -14,6 +14,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
+from roadmap.cost import layer_cost
 from roadmap.errors import Problem
 from roadmap.kernels.depthwise import depthwise
 from roadmap.kernels.elementwise import average, channel_norm
@@ -147,4 +148,13 @@ def _operation(layer: Layer) -> nn.Module:
         raise Problem(
             f"operation {operation.operation!r} comes from a steps file of yours: add --steps FILE"
         )
-    return operation.build(layer.inputs[0], **operation.parameters)
+    channels = layer.inputs[0]
+    module = operation.build(channels, **operation.parameters)
+    built = sum(weights.numel() for weights in module.parameters())
+    stated = layer_cost(layer).params
+    if built != stated:
+        raise Problem(
+            f"the cost of operation {operation.operation!r} states {stated:,} parameters for "
+            f"{channels} channels, but its module has {built:,}"
+        )
+    return module
