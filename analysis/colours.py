@@ -15,6 +15,7 @@ COLOURS = {
     "inverted bottleneck": "#882255",
     "large kernel": "#44AA99",
     "micro design": "#AA4499",
+    "family": "#117733",
     "own steps": "#CC6677",
     "reference": "#222222",
 }

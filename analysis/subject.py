@@ -14,6 +14,7 @@ from analysis.verdicts.verdict import Judged
 from roadmap.record import Record
 from roadmap.rows import Roadmap
 from roadmap.spec import fingerprint
+from steps.roadmaps.load import load_roadmap
 from steps.studies.load import load_study
 from steps.studies.study import Study
 
@@ -83,8 +84,12 @@ class Subject:
     @cached_property
     def paper(self) -> Study | None:
         """The path of the paper's own roadmap; None if its results cannot stand next to these."""
-        table = self.study.roadmap.paper if self.is_path and self.measure.in_paper else None
-        return load_study("path", roadmap=table) if table else None
+        shown = self.study.roadmap
+        paper = shown.paper if self.is_path and self.measure.in_paper else None
+        if paper is None:
+            return None
+        own = shown.paper_path or replace(load_roadmap(paper.roadmap), paper=paper)
+        return load_study("path", roadmap=own.name, read_roadmap=lambda name, steps: own)
 
     @property
     def fitted(self) -> Roadmap:

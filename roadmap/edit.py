@@ -14,7 +14,7 @@ from typing import Any, TypeGuard, TypeVar
 import pydantic
 
 from roadmap.errors import StepError
-from roadmap.spec import Block, Convolution, Network, Spec, Unit, problem_of
+from roadmap.spec import Block, Convolution, Network, Parallel, Spec, Unit, problem_of
 
 T = TypeVar("T")
 
@@ -73,6 +73,11 @@ def units(spec: Spec) -> Iterator[Unit]:
 def is_convolution(unit: Unit) -> TypeGuard[Convolution]:
     """Return True for a convolution unit of any kernel."""
     return isinstance(unit, Convolution)
+
+
+def has_norm(unit: Unit) -> TypeGuard[Convolution | Parallel]:
+    """Return True for a unit that can have a norm and an activation."""
+    return isinstance(unit, Convolution | Parallel)
 
 
 def is_spatial(unit: Unit) -> TypeGuard[Convolution]:

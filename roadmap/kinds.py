@@ -35,6 +35,12 @@ class LayerKind(StrEnum):
     AVERAGE_POOL = ("average_pool",)
     FLATTEN = ("flatten",)
     LAYER_SCALE = ("layer_scale", None, "", "LayerScale", 1)
+    RESPONSE_NORM = ("response_norm", None, "", "ResponseNorm", 2)
+    FEATURE_NORM = ("feature_norm", None, "", "LayerNorm", 2)
+    AVERAGE_WINDOW = ("average_window",)
+    DROPOUT = ("dropout",)
+    PARALLEL = ("parallel",)
+    SQUEEZE_EXCITATION = ("squeeze_excitation",)
     OPERATION = ("operation",)
 
     def __new__(

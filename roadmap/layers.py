@@ -84,6 +84,56 @@ class DepthwiseConvolution(nn.Conv2d):
         return depthwise(x, self.weight, self.bias, self.stride[0], int(self.padding[0]))
 
 
+class ResponseNorm(nn.Module):
+    """Global response normalization: (batch, channels, height, width) in and out.
+
+    A channel's norm over all positions, relative to the mean of all channels' norms, multiplies it.
+    """
+
+    def __init__(self, channels: int, epsilon: float) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+        self.weight = nn.Parameter(torch.zeros(channels))  # one dimension: without weight decay
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        response = x.norm(p=2, dim=(2, 3), keepdim=True)
+        relative = response / (response.mean(dim=1, keepdim=True) + self.epsilon)
+        weight, bias = self.weight.view(1, -1, 1, 1), self.bias.view(1, -1, 1, 1)
+        return x + torch.addcmul(bias, weight, x * relative)
+
+
+class SqueezeExcitation(nn.Module):
+    """A factor per channel from all means: (batch, channels, height, width) in and out."""
+
+    def __init__(self, parts: Layers) -> None:
+        super().__init__()
+        self.reduce, self.activation, self.expand = map(_module, parts)
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        mean = x.mean((2, 3), keepdim=True)
+        return x * self.expand(self.activation(self.reduce(mean))).sigmoid()
+
+
+class Parallel(nn.Module):
+    """Convolutions over groups of channels: (batch, channels, height, width) in and out.
+
+    The first channels pass unchanged if the convolutions do not take all of them.
+    """
+
+    def __init__(self, channels: int, parts: Layers) -> None:
+        super().__init__()
+        groups = [part.inputs[0] for part in parts]
+        self.sizes = [channels - sum(groups), *groups]
+        for number, part in enumerate(parts):
+            self.add_module(f"branch_{number}", _module(part))
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        unchanged, *groups = x.split(self.sizes, dim=1)
+        branches = zip(self.children(), groups, strict=True)
+        return torch.cat([unchanged, *(branch(group) for branch, group in branches)], dim=1)
+
+
 def sequence(layers: Layers) -> nn.Sequential:
     """Return the modules of planned layers in order; no layers make the identity."""
     return nn.Sequential(
@@ -106,6 +156,18 @@ def _module(layer: Layer) -> nn.Module:
             return nn.Flatten(1)
         case LayerKind.LAYER_SCALE:
             return LayerScale(channels, layer.initial)
+        case LayerKind.AVERAGE_WINDOW:
+            return nn.AvgPool2d(layer.kernel, layer.stride, ceil_mode=True, count_include_pad=False)
+        case LayerKind.RESPONSE_NORM:
+            return ResponseNorm(channels, layer.initial)
+        case LayerKind.FEATURE_NORM:
+            return nn.LayerNorm(channels, eps=1e-6)
+        case LayerKind.DROPOUT:
+            return nn.Dropout(layer.initial)
+        case LayerKind.PARALLEL:
+            return Parallel(channels, layer.parts)
+        case LayerKind.SQUEEZE_EXCITATION:
+            return SqueezeExcitation(layer.parts)
         case LayerKind.OPERATION:
             return _operation(layer)
     return _norm_or_activation(layer.kind, channels)
@@ -113,18 +175,19 @@ def _module(layer: Layer) -> nn.Module:
 
 def _convolution(layer: Layer) -> nn.Conv2d:
     channels = layer.inputs[0]
-    if layer.groups == channels == layer.outputs[0] and layer.kernel > 1:
+    depthwise = layer.groups == channels == layer.outputs[0]
+    if depthwise and layer.kernel > 1 and layer.columns is None:
         kind: type[nn.Conv2d] = DepthwiseConvolution
-    elif layer.kernel == layer.stride == layer.groups == 1 and not layer.padding:
+    elif layer.taps == layer.stride == layer.groups == 1 and not layer.padding:
         kind = PointwiseConvolution
     else:
         kind = nn.Conv2d
     return kind(
         channels,
         layer.outputs[0],
-        layer.kernel,
+        (layer.kernel, layer.columns or layer.kernel),
         stride=layer.stride,
-        padding=layer.padding,
+        padding=(layer.padding, layer.column_padding),
         groups=layer.groups,
         bias=layer.bias,
     )

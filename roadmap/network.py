@@ -7,6 +7,7 @@ channels-last memory: LayerNorm over channels and 1×1 convolutions then read co
 from __future__ import annotations
 
 from collections import OrderedDict
+from math import prod
 from typing import Any
 
 import timm
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from roadmap.errors import Problem
 from roadmap.kernels.elementwise import residual_sum
 from roadmap.layers import DepthwiseConvolution, LayerScale, sequence
-from roadmap.plan import PlannedBlock, PlannedStage, plan
+from roadmap.plan import PlannedBlock, PlannedStage, plan, stride_of
 from roadmap.spec import Network, Reference
 
 torch.fx.wrap("residual_sum")
@@ -181,9 +182,10 @@ def _stage(stage: PlannedStage) -> nn.Sequential:
 def _feature_info(network: Network) -> list[dict[str, object]]:
     """Return timm's description of each stage: channels, reduction (stride) and module name."""
     stages: list[dict[str, object]] = []
-    reduction = network.stem.stride * (2 if network.stem.max_pool else 1)
+    strides = [unit.stride for unit in network.stem.before]
+    reduction = network.stem.stride * prod(strides) * (2 if network.stem.max_pool else 1)
     for index, stage in enumerate(plan(network).stages):
-        reduction *= 2 if index else 1
+        reduction *= stride_of(network, index)
         channels = list(stage.layers())[-1].outputs[0]
         stages.append({"num_chs": channels, "reduction": reduction, "module": f"stages.{index}"})
     return stages

@@ -12,6 +12,7 @@ from roadmap.cost import cost
 from roadmap.edit import edit_network
 from roadmap.errors import Problem, unknown
 from roadmap.override import idle, override_where_used
+from roadmap.paper import Paper
 from roadmap.spec import Spec
 from roadmap.step import Step
 
@@ -64,18 +65,20 @@ class Row:
 class Roadmap:
     """An ordered path of rows; `roadmap["05"]`, `roadmap["width"]` and iteration give rows.
 
-    `paper` names the paper's table to compare with; `data` is the default data set. With `choose`,
-    each row is trained at several values of a field, and the best one counts. `margin` is the
-    smallest difference of top-1 that matters, in points; None leaves it to studies.
+    `paper` is the table of a paper to compare with. `paper_path` is this roadmap as it was read, if
+    the table's rows are its own. `data` is the default data set. With `choose`, each row is trained
+    at several values of a field, and the best one counts. `margin` is the smallest difference of
+    top-1 that matters, in points; None leaves it to studies.
     """
 
     name: str
     title: str
-    paper: str | None
+    paper: Paper | None
     data: str | None
     rows: tuple[Row, ...]
     choose: Choice | None = None
     margin: float | None = None
+    paper_path: Roadmap | None = field(default=None, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

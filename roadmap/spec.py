@@ -9,6 +9,9 @@ first convolution with a kernel above 1 has the stride (ResNet "v1.5"), or else 
     ConvNeXt     7×7 depthwise same → 1×1 wide → 1×1 narrow      LayerNorm after the first, GELU
                                                                  after the second
 
+Between them can stand depthwise convolutions over groups of channels, squeeze-and-excitation, a
+global response norm, and a user's own operation.
+
 `steps` make specs; `plan` (shapes), `cost` and `network` (torch) read them. Every field has an
 upper limit, far above what anyone trains, so that a wrong number is refused at once.
 """
@@ -21,7 +24,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform, get_args
 
 import pydantic
 from pydantic import AfterValidator, Field
@@ -69,6 +72,11 @@ Rate = Annotated[float, Field(ge=0, le=10**6)]
 Word = Annotated[str, Field(max_length=1000)]
 
 
+def added(default: Any) -> Any:
+    """Return a field that a later version added: at its default no text of a spec mentions it."""
+    return Field(default=default, exclude_if=lambda given: given == default)
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(Field,))
 def value(*, strict: bool) -> Callable[[type[T]], type[T]]:
     """Make a class a frozen, validated value: no unknown keys, finite numbers.
@@ -114,7 +122,67 @@ class Operation:
     cost: Annotated[Callable[..., dict] | None, Field(exclude=True, repr=False)] = None
 
 
-Unit = Convolution | Operation
+@value(strict=True)
+class Branch:
+    """A depthwise convolution over a share of the channels; its kernel is `kernel` × `columns`."""
+
+    kernel: Kernel
+    columns: Kernel | None = None
+    share: Annotated[float, Field(gt=0, le=1)]
+
+    def __post_init__(self) -> None:
+        for name, side in (("kernel", self.kernel), ("columns", self.columns)):
+            if side is not None and side % 2 == 0:
+                raise ValueError(f"{name} {side} is even; a block's kernels are odd: 1, 3, 5, …")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the kernel; it is square if no columns are given."""
+        return self.kernel, self.columns or self.kernel
+
+
+@value(strict=True)
+class Parallel:
+    """Depthwise convolutions over groups of channels, next to each other.
+
+    Each branch takes its share of the channels, rounded down, in order from the last channels.
+    The first channels, which no branch takes, pass unchanged. A norm and an activation follow.
+    """
+
+    branches: Annotated[tuple[Branch, ...], Field(min_length=1, max_length=20)]
+    bias: bool = False
+    norm: Norm | None = None
+    activation: Activation | None = None
+
+    def __post_init__(self) -> None:
+        if sum(branch.share for branch in self.branches) > 1:
+            raise ValueError("branches take more than all channels: their shares add up to over 1")
+
+
+@value(strict=True)
+class SqueezeExcitation:
+    """A factor per channel from the mean of all channels (Hu et al., 2018).
+
+    The hidden width is `squeeze` times the channels, rounded to a multiple of `divisor`.
+    """
+
+    squeeze: Annotated[float, Field(gt=0, le=1)]
+    divisor: Annotated[int, Field(ge=1, le=1024)] = 8
+
+    def hidden(self, channels: int) -> int:
+        """Return the hidden width for so many channels."""
+        rounded = int(channels * self.squeeze + self.divisor / 2) // self.divisor * self.divisor
+        return max(self.divisor, rounded)
+
+
+@value(strict=True)
+class ResponseNorm:
+    """Global response normalization over all positions (Woo et al., 2023), with `epsilon`."""
+
+    epsilon: Annotated[float, Field(gt=0, le=1)]
+
+
+Unit = Convolution | Parallel | SqueezeExcitation | ResponseNorm | Operation
 
 
 @value(strict=True)
@@ -122,12 +190,17 @@ class Block:
     """A residual block: units on the branch, a shortcut, an activation after the addition.
 
     The shortcut is the identity. If the shape changes, it is a 1×1 projection with `shortcut_norm`.
+    The projection strides, or with `average_pool` a 2×2 average before it does. In a strided block
+    the first convolution with a kernel above 1 has the stride, or the `first` one of any kernel.
     """
 
     units: Annotated[tuple[Unit, ...], Field(min_length=1, max_length=100)]
     expansion: Annotated[int, Field(ge=1, le=1000)] = 4
     shortcut_norm: Norm | None = None
     activation: Activation | None = None
+    shortcut: Literal["projection", "average_pool"] = added("projection")
+    stride_at: Literal["spatial", "first"] = added("spatial")
+    shortcut_bias: bool = added(False)
 
     def __post_init__(self) -> None:
         if not any(isinstance(unit, Convolution) for unit in self.units):
@@ -136,16 +209,37 @@ class Block:
 
 @value(strict=True)
 class Stage:
-    """`depth` equal blocks at one resolution; `width` is the narrow width in channels."""
+    """`depth` equal blocks; `width` is the narrow width in channels.
+
+    The stage divides the resolution by `stride`: None is 1 for the first stage and 2 for later
+    ones. Without a layer between the stages, its `first` or `last` block strides.
+    """
 
     depth: Depth
     width: Channels
     block: Block
+    stride: Kernel | None = added(None)
+    stride_in: Literal["first", "last"] = added("first")
+
+
+@value(strict=True)
+class StemConvolution:
+    """A convolution before the stem's last one; it has `share` of the first stage's width."""
+
+    kernel: Kernel
+    stride: Kernel = 1
+    share: Annotated[float, Field(gt=0, le=16)] = 1.0
+    bias: bool = False
+    norm: Norm | None = None
+    activation: Activation | None = None
 
 
 @value(strict=True)
 class Stem:
-    """The first convolution, as wide as the first stage; `final_norm` is the stem's last layer."""
+    """A convolution as wide as the first stage, after those in `before`.
+
+    `final_norm` is the stem's last layer.
+    """
 
     kernel: Kernel
     stride: Kernel
@@ -154,6 +248,7 @@ class Stem:
     activation: Activation | None = None
     max_pool: bool = False
     final_norm: Norm | None = None
+    before: Annotated[tuple[StemConvolution, ...], Field(max_length=10)] = added(())
 
 
 @value(strict=True)
@@ -166,10 +261,20 @@ class Downsampling:
 
 
 @value(strict=True)
+class HeadMlp:
+    """A hidden layer before the classifier, `expansion` times as wide as the last stage."""
+
+    expansion: Annotated[int, Field(ge=1, le=1000)] = 3
+    activation: Activation | None = "gelu"
+    norm: Literal["layer"] | None = "layer"
+
+
+@value(strict=True)
 class Network:
     """A whole network: stem, stages, global average pool, `head_norm`, linear classifier.
 
-    If `downsampling` is None, the first block of every later stage strides. `layer_scale` is the
+    `head_mlp` and dropout with the rate `head_dropout` stand before the classifier. If
+    `downsampling` is None, a block of every later stage strides. `layer_scale` is the
     initial value of a learned factor per channel at the end of each branch. `drop_path` is the
     rate of stochastic depth at the last block; it grows linearly from 0 at the first block.
     """
@@ -182,6 +287,8 @@ class Network:
     drop_path: BelowOne = 0.0
     initialization: Literal["kaiming_normal", "truncated_normal"] = "kaiming_normal"
     classes: Classes = 1000
+    head_mlp: HeadMlp | None = added(None)
+    head_dropout: BelowOne = added(0.0)
 
 
 @value(strict=True)
@@ -313,7 +420,7 @@ def problem_of(error: pydantic.ValidationError, kind: Any) -> Problem:
     """Return one line for the first fault of a pydantic error: key, fault, valid keys."""
     unexpected = ("unexpected_keyword_argument", "extra_forbidden")
     fault = min(error.errors(), key=lambda fault: fault["type"] not in unexpected)
-    unions = ("Network", "Reference", "Convolution", "Operation")
+    unions = ("Network", "Reference", *(kind.__name__ for kind in get_args(Unit)))
     keys = tuple(part for part in fault["loc"] if part not in unions)
     key = ".".join(shortened(str(part)) for part in keys)
     message = fault["msg"].removeprefix("Value error, ")

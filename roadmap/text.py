@@ -5,9 +5,24 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterator
+from fractions import Fraction
 
 from roadmap.override import unused
-from roadmap.spec import Block, Convolution, Network, Recipe, Reference, Spec, Stem, Unit
+from roadmap.plan import stride_of
+from roadmap.spec import (
+    Block,
+    Convolution,
+    Network,
+    Parallel,
+    Recipe,
+    Reference,
+    ResponseNorm,
+    Spec,
+    SqueezeExcitation,
+    Stem,
+    StemConvolution,
+    Unit,
+)
 
 
 def lines(thing: Spec | Network | Reference | Recipe) -> list[str]:
@@ -27,9 +42,16 @@ def difference(before: Spec, after: Spec) -> list[str]:
 
 def _network(network: Network) -> Iterator[str]:
     stages = network.stages
+    for number, unit in enumerate(network.stem.before, start=1):
+        yield f"stem, convolution {number}: {_before(unit)}"
     yield f"stem: {_stem(network.stem)}"
     yield "depths: " + ", ".join(str(stage.depth) for stage in stages)
     yield "widths: " + ", ".join(str(stage.width) for stage in stages)
+    if any(stage.stride is not None for stage in stages):
+        strides = (stride_of(network, index) for index in range(len(stages)))
+        yield "strides: " + ", ".join(map(str, strides))
+    if any(stage.stride_in == "last" for stage in stages):
+        yield "strided block: " + ", ".join(stage.stride_in for stage in stages)
     if all(stage.block == stages[0].block for stage in stages):
         yield from _block("block", stages[0].block)
     else:
@@ -44,14 +66,36 @@ def _network(network: Network) -> Iterator[str]:
             (between.norm and f"{between.norm} norm, then {kernel}") or kernel,
             between.bias and "bias",
         )
+    mlp = network.head_mlp
     yield "head: " + _joined(
-        "global average pool", network.head_norm and f"{network.head_norm} norm", "linear"
+        "global average pool",
+        network.head_norm and f"{network.head_norm} norm",
+        mlp and f"linear to {mlp.expansion} × as many",
+        mlp and mlp.activation,
+        mlp and mlp.norm and f"{mlp.norm} norm",
+        bool(network.head_dropout) and f"dropout {network.head_dropout:g}",
+        "linear",
     )
     if network.layer_scale is not None:
         yield f"layer scale: from {network.layer_scale:g}"
     yield f"drop path: {network.drop_path:g}"
     yield f"initialization: {network.initialization.replace('_', ' ')}"
     yield f"classes: {network.classes}"
+
+
+def _before(unit: StemConvolution) -> str:
+    return _joined(
+        f"{unit.kernel}×{unit.kernel} stride {unit.stride}",
+        unit.share != 1 and f"to {_share(unit.share)} of the width",
+        unit.bias and "bias",
+        unit.norm and f"{unit.norm} norm",
+        unit.activation,
+    )
+
+
+def _share(share: float) -> str:
+    """Return a share as a fraction, as in 3/8."""
+    return str(Fraction(share).limit_denominator(1000))
 
 
 def _stem(stem: Stem) -> str:
@@ -69,7 +113,11 @@ def _block(name: str, block: Block) -> Iterator[str]:
     for number, unit in enumerate(block.units, start=1):
         yield f"{name}, unit {number}: {describe(unit)}"
     shortcut = block.shortcut_norm and f"{block.shortcut_norm} norm"
-    yield f"{name}, shortcut where the shape changes: " + _joined("1×1", shortcut)
+    bias = block.shortcut_bias and "bias"
+    projection = "1×1" if block.shortcut == "projection" else "average pool where it strides, 1×1"
+    yield f"{name}, shortcut where the shape changes: " + _joined(projection, bias, shortcut)
+    if block.stride_at == "first":
+        yield f"{name}, stride: at the first convolution"
     yield f"{name}, after the addition: {block.activation or 'nothing'}"
     if block.expansion != 4:
         yield f"{name}, wide is {block.expansion} × narrow"
@@ -77,6 +125,18 @@ def _block(name: str, block: Block) -> Iterator[str]:
 
 def describe(unit: Unit) -> str:
     """Return one unit as a line: `7×7 depthwise, same width, layer norm, gelu`."""
+    if isinstance(unit, ResponseNorm):
+        return "global response norm"
+    if isinstance(unit, SqueezeExcitation):
+        return f"squeeze-and-excitation through {_share(unit.squeeze)} of the channels"
+    if isinstance(unit, Parallel):
+        kernels = ((*branch.size, _share(branch.share)) for branch in unit.branches)
+        return _joined(
+            *(f"{rows}×{columns} depthwise on {share}" for rows, columns, share in kernels),
+            unit.bias and "bias",
+            unit.norm and f"{unit.norm} norm",
+            unit.activation,
+        )
     if not isinstance(unit, Convolution):
         given = ", ".join(f"{name} {data}" for name, data in unit.parameters.items())
         return f"{unit.operation}" + (f" ({given})" if given else "")

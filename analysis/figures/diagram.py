@@ -159,11 +159,12 @@ def _parts(spec: Spec, planned: Plan) -> Iterator[Box]:
     ):
         yield from map(box, made.downsampling)
         outputs = made.blocks[-1].branch[-1].outputs
-        strides = number > 1 and not made.downsampling
+        side = made.blocks[0].branch[0].inputs[1]
+        strides = outputs[1] < side
         yield Box(
             kind="part",
             text=f"stage {number}: {stage.depth} block{'s' * (stage.depth > 1)}",
-            detail=_shape(outputs) + (", stride 2" if strides else ""),
+            detail=_shape(outputs) + (f", stride {-(-side // outputs[1])}" if strides else ""),
         )
     yield from (box(layer) for layer in planned.head if layer.kind != "flatten")
     yield from _recipe(spec.recipe, _network(spec))

@@ -13,7 +13,6 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from analysis.figures.effects_panel import Side, effect_panel, with_same_axis
-from analysis.figures.paper import PAPER
 from analysis.figures.sheet.layout import EDGE, GAP, LABELS, heading, sheet, stacked, top_of
 from analysis.figures.sheet.row_labels import Label, labelled
 from analysis.figures.sheet.style import Drawing, applied
@@ -92,14 +91,14 @@ def _label(verdict: Verdict) -> Label:
 def effect_drawings(subject: Subject) -> list[Drawing]:
     """Return the effects of a study, alone and next to those of the paper or of the path."""
     judged = subject.judged
-    theirs = None
-    if subject.paper is not None:
-        theirs = judge_paper(subject.paper, subject.paper.base.name)
+    theirs, paper = None, subject.paper.base.paper if subject.paper else None
+    if subject.paper is not None and paper is not None:
+        theirs = judge_paper(subject.paper, paper)
     if not _is_known(judged):
         return (
             []
-            if theirs is None
-            else [_alone(f"paper-effects-{subject.study.roadmap.paper}", theirs, PAPER)]
+            if theirs is None or paper is None
+            else [_alone(f"paper-effects-{paper.name}", theirs, paper.paper)]
         )
     drawings = [_alone("effects", judged)]
     if theirs is not None:

@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 from analysis.colours import colour
 from analysis.figures.panels import NICE
-from analysis.figures.paper import PAPER, paper_points
+from analysis.figures.paper import paper_points
 from analysis.figures.points import AREAS, CROWD, Point, TradeOff, table_points
 from analysis.figures.sheet.labels import Mark, label
 from analysis.figures.sheet.layout import heading, inches, placed, type_of
@@ -161,10 +161,9 @@ def trade_off_drawings(subject: Subject) -> list[Drawing]:
     """Return `trade-off` if there are runs, and the paper's own if there is a paper."""
     ours = table_points(subject.table)
     drawings = [_drawing("trade-off", ours)] if ours.points else []
-    if subject.paper is not None:
-        path = subject.paper.base
-        name = f"paper-trade-off-{path.name}"
-        drawings.append(_drawing(name, paper_points(path), source=PAPER))
+    if subject.paper is not None and (paper := subject.paper.base.paper) is not None:
+        points = paper_points(subject.paper.base)
+        drawings.append(_drawing(f"paper-trade-off-{paper.name}", points, source=paper.paper))
     return drawings
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from analysis.figures.paper import PAPER
 from analysis.notes import finished, mixtures
 from analysis.report.commands import next_commands
 from analysis.report.contents import Contents, slug
@@ -65,6 +64,7 @@ def page(contents: Contents) -> str:
     for other in contents.studies:
         number = 1 + len(figures) + sum(len(study.pictures) for study in studies)
         studies.append(_study_part(contents, other, number))
+    paper = subject.paper.base.paper if subject.paper is not None else None
     mixed = mixtures(finished(subject.selection.runs))  # commits, versions: provenance
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
@@ -95,7 +95,7 @@ def page(contents: Contents) -> str:
         runs=runs_grid(contents.runs, subject.measure),
         made=circumstances(contents.runs),
         mixed=mixed,
-        paper=PAPER if subject.paper is not None else "",
+        paper=paper.paper if paper is not None else "",
     )
     return "\n".join(map(visible, text.split("\n")))
 

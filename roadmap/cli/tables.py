@@ -34,7 +34,7 @@ def verdicts(workspace: Workspace) -> int:
         roadmap = workspace.options.roadmap or "resnet50"
         study = workspace.replaced(study="path", roadmap=roadmap).config.load_study("path")
         if study.roadmap.paper is None:
-            raise Problem(f"roadmap {study.roadmap.name!r} names no table of the paper's")
+            raise Problem(f"roadmap {roadmap!r} names no table of a paper")
         judged = judge_paper(study, study.roadmap.paper)
     else:
         judged = workspace.subject().judged

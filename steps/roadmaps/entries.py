@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from steps.recipes.load import recipe_of
 
 Steps = Mapping[str, Step]
 MOST = 50  # steps of a row, and side branches of a row
+MEMBER = ("name", "title", "from", "steps")  # keys of a family's row
+LONGEST = 200  # characters of a title
 
 
 def read_rows(document: Document, base: Row, steps: Steps) -> tuple[Row, ...]:
@@ -26,6 +29,49 @@ def read_rows(document: Document, base: Row, steps: Steps) -> tuple[Row, ...]:
         rows += made
         before = made[0]
     return tuple(rows)
+
+
+def read_family(document: Document, base: Row, steps: Steps) -> tuple[Row, ...]:
+    """Return the rows of a roadmap's family, numbered from 00: each is made from the base.
+
+    An entry with `from` is made from an earlier entry instead, and compared with it.
+    """
+    rows: dict[str, Row] = {}
+    for index, entry in enumerate(document.data["family"]):
+        with document.at("family", index):
+            row = _member(entry, f"{index:02}", base, rows, steps, document.path.parent)
+        rows[row.step] = row
+    return tuple(rows.values())
+
+
+def _member(
+    entry: Any, number: str, base: Row, rows: Mapping[str, Row], steps: Steps, folder: Path
+) -> Row:
+    if not isinstance(entry, dict):
+        raise Problem(f"row {number} must be a mapping, as in {{name: tiny, steps: {{…}}}}")
+    for key in entry:
+        if key not in MEMBER:
+            raise unknown("key of a family's row:", key, MEMBER)
+    name = entry.get("name")
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
+        raise Problem(
+            f"row {number}: name {quoted(name)} must be letters, digits and _, as in tiny"
+        )
+    if name in rows:
+        raise Problem(f"row {number}: name {name!r} is given twice", keys=("name",))
+    start = base
+    if "from" in entry:
+        if entry["from"] not in rows:
+            raise unknown("earlier row of the family:", entry["from"], rows)
+        start = rows[entry["from"]]
+    made = replace(start, number=number, before=None, uses=())
+    if entry.get("steps") is not None:
+        with_steps = _row(entry["steps"], number, start, steps, folder)
+        made = with_steps if "from" in entry else replace(with_steps, before=None)
+    title = entry.get("title", name)
+    if not isinstance(title, str) or len(title) > LONGEST:
+        raise Problem(f"row {number}: title must be text of at most {LONGEST} characters")
+    return replace(made, step=name, title=title, group="family")
 
 
 def _rows(entry: Any, number: str, before: Row, steps: Steps, folder: Path) -> Iterator[Row]:

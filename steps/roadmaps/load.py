@@ -15,17 +15,18 @@ import pydantic
 from roadmap import strict_yaml
 from roadmap.choice import read_choice
 from roadmap.errors import Problem, quoted, unknown
-from roadmap.paper import TABLES
 from roadmap.rows import Roadmap, Row
 from roadmap.spec import Classes, from_dict, problem_of
 from roadmap.step import Step
 from steps import BASE, STEPS
 from steps.own import read_steps
 from steps.recipes.load import recipe_of
-from steps.roadmaps.entries import Steps, read_rows
+from steps.roadmaps.entries import Steps, read_family, read_rows
+from steps.roadmaps.papers import load_paper
 
-SHIPPED = ("tiny", "small", "cifar", "resnet50", "resnet200")
-KEYS = ("title", "paper", "base", "recipe", "data", "classes", "margin", "choose", "rows")
+SHIPPED = ("tiny", "small", "cifar", "resnet50", "resnet200", "inceptionnext", "bag-of-tricks",
+           "convnext-family", "convnext-v2", "resnet-rs", "robust-cnn")  # fmt: skip
+KEYS = ("title", "paper", "base", "recipe", "data", "classes", "margin", "choose", "rows", "family")
 LONGEST = {"title": 200, "paper": 200, "data": 4096}  # characters
 MOST_ROWS = 200
 
@@ -61,19 +62,25 @@ def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]
         for key in data:
             if key not in KEYS:
                 raise unknown("key", key, KEYS)
-        for key in ("base", "rows"):
-            if key not in data:
-                raise Problem(f"key {key!r} is missing")
+        if "base" not in data:
+            raise Problem("key 'base' is missing")
+        if ("rows" in data) == ("family" in data):
+            what = "only one of 'rows' and 'family' is valid" if "rows" in data else (
+                "key 'rows' is missing")  # fmt: skip
+            raise Problem(what)
+    listed = "rows" if "rows" in data else "family"
     title = _text(document, "title") or name
-    paper = _text(document, "paper")
+    table = _text(document, "paper")
     with document.at("paper"):
-        if paper and paper not in TABLES:
-            raise unknown("table of the paper", paper, TABLES)
+        paper = load_paper(table, roadmap=name, folder=document.path.parent) if table else None
     base = _base_row(document, steps, within)
-    with document.at("rows"):
-        if not isinstance(data["rows"], list) or len(data["rows"]) > MOST_ROWS:
-            raise Problem(f"rows must be a list of steps, at most {MOST_ROWS}")
-    rows = read_rows(document, base, steps)
+    with document.at(listed):
+        if not isinstance(data[listed], list) or len(data[listed]) > MOST_ROWS:
+            raise Problem(f"{listed} must be a list of steps, at most {MOST_ROWS}")
+        if listed == "family" and not data[listed]:
+            raise Problem("family must have at least one row")
+    read = read_rows if listed == "rows" else read_family
+    rows = read(document, base, steps)
     default = _text(document, "data")
     if default and (document.path.parent / default).exists():
         default = str(document.path.parent / default)
@@ -89,7 +96,9 @@ def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]
         margin=margin_of(document),
     )
     with document.at("choose"):
-        return roadmap.checked_choice()
+        roadmap = roadmap.checked_choice()
+    own = paper is not None and not paper.roadmap
+    return replace(roadmap, paper_path=roadmap) if own else roadmap
 
 
 def margin_of(document: strict_yaml.Document) -> float | None:

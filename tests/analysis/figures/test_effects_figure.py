@@ -14,7 +14,8 @@ from analysis.verdicts.study import judge_study
 from roadmap.errors import Problem
 from steps.studies.load import load_study
 
-PAPER = judge_paper(load_study("path", roadmap="resnet50"), "resnet50")
+PRINTED = load_study("path", roadmap="resnet50")
+PAPER = judge_paper(PRINTED, PRINTED.roadmap.paper)
 
 
 def path_subject(roadmap, records, **given):

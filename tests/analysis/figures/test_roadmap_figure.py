@@ -14,7 +14,6 @@ from analysis.figures.sheet.style import WIDTHS, Drawing, cleaned, save
 from analysis.measures import MEASURES
 from analysis.tables.table import tabulate
 from roadmap.errors import Problem
-from roadmap.paper import paper_rows
 from steps import BASE, STEPS
 from steps.roadmaps.load import load_roadmap
 from steps.studies.load import load_study
@@ -40,7 +39,7 @@ def texts(axes) -> list[str]:
 @pytest.mark.parametrize("name", ["resnet50", "resnet200"])
 @pytest.mark.parametrize("width", ["one-column", "two-column"])
 def test_the_papers_figure(name, width):
-    bars, printed = paper_bars(load_roadmap(name)), paper_rows(name)
+    bars, printed = paper_bars(load_roadmap(name)), load_roadmap(name).paper.rows
     accuracy, cost = draw(bars, width=width).axes
     ends, hollow = dots(accuracy)
     numbers = [bar.number or "swin" for bar in bars.bars]
