@@ -19,7 +19,9 @@ def table(workspace: Workspace) -> int:
     check_format(format)
     roadmap, measure = workspace.roadmap, workspace.measure
     records = workspace.records_or_say_none()
-    made = tabulate(roadmap, records, data=workspace.data, measure=measure)
+    made = tabulate(
+        roadmap, records, data=workspace.data, measure=measure, paper=workspace.options.paper
+    )
     show(render(made, format))
     for note in apart(made, format):
         say(note)

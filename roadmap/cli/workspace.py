@@ -164,5 +164,6 @@ class Workspace:
             data=data or self.data,
             row=self.options.row,
             given_images=self.options.given_images,
+            ask_paper=self.options.paper,
             records=self.records_or_say_none() if say_none else self.records,
         )
