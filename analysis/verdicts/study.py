@@ -31,8 +31,8 @@ def judge_study(
     """Return the verdicts of a study from a selection of its runs, or from records.
 
     Verdicts hold for other validation images too if runs record which images they had right, and
-    are not `given_images`, the ones that were used. The agreement with the paper is told if the data
-    are the roadmap's, or with `paper`.
+    are not `given_images`, the ones that were used. The agreement with the paper is told if the
+    data are the roadmap's, or with `paper`.
     """
     selection = select(study.roadmap, runs, data)
     measured = measured_runs(selection, measure)
