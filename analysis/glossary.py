@@ -19,8 +19,8 @@ GLOSSARY: Mapping[str, str] = {
     "95 % interval": "A range that contains the true difference in 95 % of studies like this one.",
     "over seeds": "The same if only the seeds were drawn again, on the same validation images.",
     "over images": "The same if only the validation images were drawn again.",
-    "p (Holm)": "How often runs without any true difference would differ this much. It is adjusted, "
-    "because a study asks several questions: below .05 a step is called better or worse.",
+    "p (Holm)": "How often runs without any true difference would differ this much. It is "
+    "adjusted, because a study asks several questions: below .05 a step is better or worse.",
     "P>0": "The probability that the true difference is above zero, shrunk by what the other steps "
     "show.",
     "P<0": "The probability that the true difference is below zero, shrunk by what the other steps "

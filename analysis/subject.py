@@ -55,9 +55,7 @@ class Subject:
     @cached_property
     def table(self) -> Table:
         """The table of the roadmap's runs."""
-        return tabulate(
-            self.roadmap, self.selection, measure=self.measure, paper=self.ask_paper
-        )
+        return tabulate(self.roadmap, self.selection, measure=self.measure, paper=self.ask_paper)
 
     @cached_property
     def judged(self) -> Judged:

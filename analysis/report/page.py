@@ -10,10 +10,10 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from analysis.figures.drawn import Images
 from analysis.figures.paper import PAPER
 from analysis.glossary import hint, with_margin
 from analysis.notes import finished, mixtures
-from analysis.report.cache import Figures
 from analysis.report.commands import next_commands
 from analysis.report.contents import Contents, slug
 from analysis.report.grids import Grid, circumstances, runs_grid, table_grid, verdict_grid
@@ -47,7 +47,7 @@ class StudyPart:
 def write_report(contents: Contents, folder: Path) -> list[Path]:
     """Write report.html, which needs no other file, and its tables for papers and READMEs."""
     folder.mkdir(parents=True, exist_ok=True)
-    cache = Figures.read(folder)
+    cache = Images.read(folder)
     texts = {"report.html": page(contents, cache)}
     cache.write(folder)
     judged = {"verdicts": contents.subject.judged}
@@ -64,10 +64,10 @@ def write_report(contents: Contents, folder: Path) -> list[Path]:
     return paths
 
 
-def page(contents: Contents, cache: Figures | None = None) -> str:
+def page(contents: Contents, cache: Images | None = None) -> str:
     """Return the page as text, without control characters; `cache` holds figures drawn before."""
     subject = contents.subject
-    cache = cache or Figures()
+    cache = cache or Images()
     figures = pictures(subject, cache)
     studies: list[StudyPart] = []
     for other in contents.studies:
@@ -130,7 +130,7 @@ def _answers(contents: Contents, subject: Subject, study: str | None) -> tuple[A
     return answers(subject.judged, subject.study, subject.selection, asked)
 
 
-def _study_part(contents: Contents, other: Subject, number: int, cache: Figures) -> StudyPart:
+def _study_part(contents: Contents, other: Subject, number: int, cache: Images) -> StudyPart:
     name = slug(other.study.name)
     known = other.study.name in shipped()
     return StudyPart(
@@ -140,7 +140,9 @@ def _study_part(contents: Contents, other: Subject, number: int, cache: Figures)
         summary=study_summary(other.judged),
         pictures=pictures(other, cache, ("effects",), first=number),
         grid=verdict_grid(
-            other.judged, f"verdicts-{name}", contents.links,
+            other.judged,
+            f"verdicts-{name}",
+            contents.links,
             without=mixtures(finished(other.selection.runs)),
         ),
     )

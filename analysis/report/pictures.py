@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from analysis.figures.drawn import Images, key_of
 from analysis.figures.gallery import drawings
 from analysis.figures.sheet.style import Drawing
 from analysis.notes import finished, mixtures, sentences
-from analysis.report.cache import Figures
 from analysis.report.inline import inline
 from analysis.subject import Subject
 
@@ -32,14 +32,16 @@ class Picture:
 
 
 def pictures(
-    subject: Subject, cache: Figures, names: Sequence[str] = SHOWN, *, first: int = 1
+    subject: Subject, cache: Images, names: Sequence[str] = SHOWN, *, first: int = 1
 ) -> list[Picture]:
     """Return figures numbered from `first`; of our runs first, then the paper's.
 
     A figure of a comparison stands for those that it is made of, except the roadmap's own.
     """
     chosen = [drawing for name in names for drawing in _chosen(name, subject)]
-    return [_picture(drawing, number, subject, cache) for number, drawing in enumerate(chosen, first)]
+    return [
+        _picture(drawing, number, subject, cache) for number, drawing in enumerate(chosen, first)
+    ]
 
 
 def _chosen(name: str, subject: Subject) -> Iterator[Drawing]:
@@ -53,9 +55,9 @@ def _chosen(name: str, subject: Subject) -> Iterator[Drawing]:
     yield from comparing or own or drawn
 
 
-def _picture(drawing: Drawing, number: int, subject: Subject, cache: Figures) -> Picture:
+def _picture(drawing: Drawing, number: int, subject: Subject, cache: Images) -> Picture:
     title = f"figure {number}: {drawing.name.replace('-', ' ')}"
-    key = [drawing.name, number, drawing.source, drawing.caption, *drawn_with(subject)]
+    key = [number, key_of(drawing, subject)]
     details = drawing.details
     for note in mixtures(finished(subject.selection.runs)):  # commits, versions: in provenance
         details = details.replace(sentences([note]), "").strip()
@@ -70,9 +72,3 @@ def _picture(drawing: Drawing, number: int, subject: Subject, cache: Figures) ->
         .replace("Left (above)", "Above").replace("Right (below)", "Below"),
         details=details.replace("Left: ", "Above: ").replace("Right: ", "Below: "),
     )  # fmt: skip
-
-
-def drawn_with(subject: Subject) -> list[object]:
-    """Return what else a figure depends on: measure, rules, and the names of rows and groups."""
-    rows = [[row.number, row.title, row.group] for row in subject.roadmap]
-    return [subject.measure.key, subject.given_images, subject.study.name, subject.study.margin, rows]

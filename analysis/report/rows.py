@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from analysis.colours import colour
 from analysis.figures.block import draw_block
-from analysis.report.cache import Figures
+from analysis.figures.drawn import Images
 from analysis.report.contents import Contents
 from analysis.report.inline import inline, themed
 from analysis.tables.cells import accuracy, signed
@@ -39,7 +39,7 @@ class RowPart:
     next: str
 
 
-def row_parts(contents: Contents, cache: Figures) -> Iterator[RowPart]:
+def row_parts(contents: Contents, cache: Images) -> Iterator[RowPart]:
     """Yield the part of each row, in order."""
     subject = contents.subject
     rows = list(subject.fitted)
@@ -65,7 +65,7 @@ def row_parts(contents: Contents, cache: Figures) -> Iterator[RowPart]:
         )
 
 
-def _block(row: Row, cache: Figures) -> Markup:
+def _block(row: Row, cache: Images) -> Markup:
     """Return the diagram of a row's network and block."""
     before = row.before.spec.fingerprint if row.before else ""
     key = ["block", row.number, row.title, row.group, row.spec.fingerprint, before]

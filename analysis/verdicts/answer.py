@@ -133,9 +133,7 @@ def _settled(
     return Answer(text=f"{text}. {runs}{time}, would probably settle it", command=command)
 
 
-def _unspread(
-    judged: Judged, study: Study, selection: Selection, asked: Asked
-) -> Iterator[Answer]:
+def _unspread(judged: Judged, study: Study, selection: Selection, asked: Asked) -> Iterator[Answer]:
     """Say that one run of each is no evidence."""
     single = [one for one in judged.verdicts if one.n and one.p is None and one.low is None]
     single = [one for one in single if one.verdict.startswith(UNDECIDED)]
