@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from analysis.measures import MEASURES
 from analysis.verdicts.verdict import Judged
 
 GLOSSARY: Mapping[str, str] = {
@@ -48,9 +49,13 @@ def hint(heading: str) -> str:
 
 
 def with_margin(judged: Judged) -> dict[str, str]:
-    """Return the glossary with the margin of a study as a number."""
+    """Return the glossary for the measure of a study, with its margin as a number."""
+    measure = judged.measure
+    sign = "P<0" if measure.better == "higher" else "P>0"
+    others = {one.label for one in MEASURES.values()} - {measure.label} | {sign}
+    shown = {term: text for term, text in GLOSSARY.items() if term not in others}
     if not judged.margin:
-        return dict(GLOSSARY)
+        return shown
     unit = judged.measure.difference
     unit = unit.removesuffix("s") if judged.margin == 1 else unit
-    return {**GLOSSARY, "margin": f"{GLOSSARY['margin']} Here: {judged.margin:g} {unit}".rstrip()}
+    return {**shown, "margin": f"{GLOSSARY['margin']} Here: {judged.margin:g} {unit}".rstrip()}

@@ -34,6 +34,7 @@ def judge_paper(study: Study, table: str) -> Judged:
         asks=study.asks,
         verdicts=verdicts,
         recipe=RECIPE,
+        numbers=study.numbers,
         notes=tuple(notes),
     )
 

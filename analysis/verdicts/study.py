@@ -80,6 +80,7 @@ def judge_study(
         measure=measure,
         new_images=new_images,
         by_order=by_order(study, samples) if study.design == "orders" else {},
+        numbers=study.numbers,
     )
 
 
