@@ -118,7 +118,7 @@ def select(
         for number in variants.numbers_of(record):
             rows[number].append(record)
     example = next(iter(fitting or mine), None)
-    fitted = variants.roadmaps[classes(example)] if example else roadmap
+    fitted = variants.roadmaps[classes(fitting[0])] if fitting else roadmap
     chosen = choose(fitted, rows)
     return Selection(
         roadmap=chosen.roadmap,

@@ -24,7 +24,8 @@ Shape = tuple[int, int, int]
 class Layer:
     """One primitive layer; `name` is the dotted path of its torch module.
 
-    Fields that a kind does not use stay at their default.
+    Fields that a kind does not use stay at their default. `module` names the class of an activation
+    that is none of our kinds.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Layer:
     bias: bool = False
     initial: float = 0.0
     operation: Operation | None = None
+    module: str = ""
 
 
 Layers = tuple[Layer, ...]
@@ -124,14 +126,14 @@ class _Chain:
 
     def add(
         self, name: str, kind: LayerKind, outputs: Shape | None = None, *, bias: bool = False,
-        initial: float = 0.0, operation: Operation | None = None,
+        initial: float = 0.0, operation: Operation | None = None, module: str = "",
     ) -> None:  # fmt: skip
         """Add a layer that maps positions one to one or looks at all of them."""
         outputs = outputs or self.shape
         self._append(
             Layer(
                 name=f"{self.prefix}.{name}", kind=kind, inputs=self.shape, outputs=outputs,
-                bias=bias, initial=initial, operation=operation,
+                bias=bias, initial=initial, operation=operation, module=module,
             )
         )  # fmt: skip
 
@@ -175,7 +177,11 @@ class _Chain:
 
     def activation(self, name: str, activation: str | None) -> None:
         if activation:
-            self.add(name, ACTIVATIONS[activation])
+            kind = ACTIVATIONS.get(activation)
+            if kind is not None:
+                self.add(name, kind)
+            else:
+                self.add(name, LayerKind.ACTIVATION, module=activation)
 
     def result(self) -> tuple[Layers, Shape]:
         return tuple(self.layers), self.shape

@@ -45,7 +45,7 @@ def details(judged: Judged) -> str:
     square = f"no difference larger than {judged.margin:g}{unit}, the grey band"
     parts = [
         f"Thick lines: 95 % intervals over {judged.over}; an arrow marks one longer than the axis.",
-        "Thin lines: the same after Holm's adjustment over all steps; one without zero is a verdict.",
+        "Thin lines: the same after Holm's adjustment; one without zero is a verdict.",
         "Filled: better or worse at 5 % after the adjustment; hollow: undecided"
         + (f"; square: {square}." if judged.margin else "."),
         "No verdict: a side has one run, so that there is no spread."
