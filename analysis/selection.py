@@ -94,7 +94,7 @@ def select(
     )
     if runs and not candidates:
         notes.append(f"left out: {_count(len(runs))} of {_roadmaps(runs)}")
-    own = _own_data(roadmap.data, {data_name(record) for record in candidates})
+    own = own_data(roadmap.data, {data_name(record) for record in candidates})
     name = _data_set(candidates, data, own)
     if data is None and name is not None and own not in (name, None):
         notes.append(f"{name!r} is the only data set with runs; the roadmap's is {roadmap.data!r}")
@@ -118,7 +118,7 @@ def select(
         for number in variants.numbers_of(record):
             rows[number].append(record)
     example = next(iter(fitting or mine), None)
-    fitted = variants.roadmaps[classes(example)] if example else roadmap
+    fitted = variants.roadmaps[classes(fitting[0])] if fitting else roadmap
     chosen = choose(fitted, rows)
     return Selection(
         roadmap=chosen.roadmap,
@@ -193,7 +193,7 @@ def _distinct(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
     return list(by_run.values()), [note] if repeated else []
 
 
-def _own_data(data: str | None, names: set[str]) -> str | None:
+def own_data(data: str | None, names: set[str]) -> str | None:
     """Return the roadmap's data set as records name it: a folder or tar by its last name."""
     if data is None or data in names or not os.path.exists(data):  # Path.exists raises for some
         return data

@@ -31,7 +31,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from roadmap.errors import Problem, quoted, shortened, unknown
-from roadmap.kinds import ACTIVATIONS, NORMS
+from roadmap.kinds import ACTIVATIONS, NORMS, TORCH_ACTIVATIONS, is_activation
 
 T = TypeVar("T")
 
@@ -56,8 +56,19 @@ def _policy(text: str) -> str:
     return text
 
 
+def _activation(word: str) -> str:
+    if not is_activation(word):
+        words = " or ".join(map(repr, ACTIVATIONS))
+        raise PydanticCustomError(
+            "choice",
+            "Input should be {words}, {torch}, or a class such as timm.layers.HardMish",
+            {"words": words, "torch": ", ".join(TORCH_ACTIVATIONS)},
+        )
+    return word
+
+
 Norm = Annotated[str, AfterValidator(_one_of(NORMS))]
-Activation = Annotated[str, AfterValidator(_one_of(ACTIVATIONS))]
+Activation = Annotated[str, Field(max_length=200), AfterValidator(_activation)]
 Width = Literal["narrow", "wide", "same"]
 Positive = Annotated[int, Field(ge=1)]
 Kernel = Annotated[int, Field(ge=1, le=1023)]

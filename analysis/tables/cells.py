@@ -101,10 +101,11 @@ def _step(row: TableRow) -> str:
 
 
 def left_out(table: Table) -> set[str]:
-    """Return the columns of the paper's numbers that would be empty."""
+    """Return the columns of the paper's numbers that would be empty or do not belong here."""
+    shown = table.rows if table.beside_paper else ()
     filled = {
-        "paper_mean": any(row.paper_mean is not None for row in table.rows),
-        "paper_gflops": any(row.paper_gflops is not None for row in table.rows),
+        "paper_mean": any(row.paper_mean is not None for row in shown),
+        "paper_gflops": any(row.paper_gflops is not None for row in shown),
     }
     return {name for name, known in filled.items() if not known}
 

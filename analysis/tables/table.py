@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
+from analysis.comparable import stands_beside_paper
 from analysis.measures import TOP1, Measure
 from analysis.notes import finished, mixtures, recipes, skipped
 from analysis.precision import precision
@@ -49,7 +50,8 @@ class TableRow:
 class Table:
     """The rows of a roadmap, then reference rows; `notes` say what was left out or is mixed.
 
-    `precision` says how little the accuracies can tell.
+    `precision` says how little the accuracies can tell. `beside_paper` says whether the paper's
+    columns are shown; CSV and JSON always have them, so that a program finds the same columns.
     `sizes` (of the data) and `recipe` are in words, for captions; `legend` explains the columns.
     """
 
@@ -62,6 +64,7 @@ class Table:
     recipe: str = ""
     legend: str = ""
     measure: Measure = TOP1
+    beside_paper: bool = True
 
     @property
     def decimals(self) -> int:
@@ -77,11 +80,13 @@ def tabulate(
     *,
     data: str | None = None,
     measure: Measure = TOP1,
+    paper: bool = False,
 ) -> Table:
     """Return the table of a roadmap from a selection of its runs, or from records.
 
     `data` is the data set's name or fingerprint. The default is the roadmap's own, else the only
-    one in the records. Raises Problem naming the data sets if the choice is open.
+    one in the records. The paper's columns are shown if the data are the roadmap's, or with
+    `paper`. Raises Problem naming the data sets if the choice is open.
     """
     selection = select(roadmap, runs, data)
     rows: dict[str, TableRow] = {}
@@ -101,6 +106,7 @@ def tabulate(
         sizes=selection.sizes,
         recipe=recipes(selection.roadmap),
         measure=measure,
+        beside_paper=stands_beside_paper(roadmap, selection, asked=paper),
     )
 
 

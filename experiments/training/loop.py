@@ -41,7 +41,9 @@ from experiments.training.trainer import make_trainer, quiet
 from experiments.training.waiting import StoppableLoader, loading_processes_ended
 from roadmap.cost import cost
 from roadmap.errors import Problem
+from roadmap.layers import check_layers
 from roadmap.network import build
+from roadmap.plan import plan
 from roadmap.record import Record
 from roadmap.spec import Network, Recipe, Spec, to_dict
 
@@ -58,6 +60,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     def say(text: str) -> None:
         observe(Message(run=request.name, text=text))
 
+    _check_operations(request.spec)
     data, loading = _open(job, observe, say)
     share = Share(rank=place.rank, world=machine.world, accumulate=machine.accumulate)
     torch.set_num_threads(machine.threads)
@@ -150,6 +153,12 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
             machine, images=str(loading), command=job.command, started=started, finished=now()
         ),
     )
+
+
+def _check_operations(spec: Spec) -> None:
+    """Raise Problem if an operation of the user's is broken: images are not read before that."""
+    if isinstance(spec.network, Network):
+        check_layers(plan(spec.network, spec.recipe.image_size).layers())
 
 
 def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:

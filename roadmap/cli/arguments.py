@@ -120,6 +120,14 @@ def add_measure(parser: Parser) -> None:
     )  # fmt: skip
 
 
+def add_paper(parser: Parser) -> None:
+    """Add the choice to show the paper's numbers next to runs on other data."""
+    parser.add_argument(
+        "--paper", action="store_true",
+        help="show the paper's numbers too (default: only on the roadmap's own data or ImageNet)",
+    )  # fmt: skip
+
+
 def add_given_images(parser: Parser) -> None:
     """Add the choice that verdicts hold for the validation images that were used."""
     parser.add_argument(

@@ -19,6 +19,7 @@ from roadmap.cli.arguments import (
     add_jobs,
     add_keep,
     add_measure,
+    add_paper,
     add_reading,
     add_runs,
     add_study,
@@ -41,7 +42,8 @@ def make_parser() -> Parser:
         formatter_class=partial(Formatter, max_help_position=16),
     )
     parser.add_argument("--version", action="version", version=f"roadmap {roadmap.__version__}")
-    parser.set_defaults(command=None, study=None, row=None, measure="top1", given_images=False)
+    parser.set_defaults(command=None, study=None, row=None, measure="top1")
+    parser.set_defaults(given_images=False, paper=False)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
 
     def add(name: str, function: str, text: str, *, rows: bool = True) -> Parser:
@@ -102,11 +104,13 @@ def make_parser() -> Parser:
     add_reading(verdicts)
     add_measure(verdicts)
     add_given_images(verdicts)
+    add_paper(verdicts)
     verdicts.add_argument("--format", default="terminal", help=FORMATS)
 
     table = add("table", "tables:table", "Print accuracy and cost of every row, from the records")
     add_reading(table)
     add_measure(table)
+    add_paper(table)
     table.add_argument("--format", default="terminal", help=FORMATS)
 
     plot = add("plot", "plot:plot", "Draw figures of accuracy, effects, cost and blocks")
@@ -120,6 +124,7 @@ def make_parser() -> Parser:
     add_reading(report)
     add_measure(report)
     add_given_images(report)
+    add_paper(report)
     report.add_argument(
         "--out", type=Path, default=Path("report"), metavar="DIR",
         help="folder for report.html and the tables (default report)",
@@ -206,6 +211,7 @@ def _add_plot(plot: Parser) -> None:
     add_reading(plot)
     add_measure(plot)
     add_given_images(plot)
+    add_paper(plot)
     plot.add_argument(
         "--out", type=Path, default=Path("figures"), metavar="DIR",
         help="folder for the files (default figures)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -100,7 +101,9 @@ class Workspace:
         """The records below the folder of runs, and messages about files that are not readable."""
         from roadmap.record import read_records
 
-        return read_records(self.options.runs, self.known)
+        read = read_records(self.options.runs, self.known)
+        gc.freeze()  # thousands of records stay until the end: no collection visits them again
+        return read
 
     @cached_property
     def records(self) -> Sequence[Record]:
@@ -164,5 +167,6 @@ class Workspace:
             data=data or self.data,
             row=self.options.row,
             given_images=self.options.given_images,
+            ask_paper=self.options.paper,
             records=self.records_or_say_none() if say_none else self.records,
         )
