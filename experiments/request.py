@@ -47,7 +47,9 @@ class Request(Plain):
         network = Reference(
             timm=self._model, classes=last.network.classes, drop_path=last.network.drop_path
         )
-        return replace(last, network=network)
+        start = self.settings.start
+        spec = replace(last, network=network, weights=None)
+        return spec if start is None else start.started(spec)
 
     @cached_property
     def label(self) -> Label:
@@ -86,6 +88,7 @@ class Request(Plain):
 
     def check(self, machine: Machine) -> None:
         """Raise Problem for errors that can be seen before anything is opened or built."""
+        self._check_tag()
         share = Share(world=machine.world, accumulate=machine.accumulate)
         check_batch(self.spec.recipe.batch, self.settings.source.images, share)
         if machine.decode == "gpu":
@@ -101,6 +104,15 @@ class Request(Plain):
         done = (self.folder / "record.json").exists()
         if not done and not os.access(there, os.W_OK | os.X_OK):
             raise Problem(f"folder of runs {runs}: {there} cannot be written")
+
+    def _check_tag(self) -> None:
+        """Raise Problem for a pretrained tag of timm's if the weights would be random."""
+        model, dot, _ = (self._model or "").partition(".")
+        if dot and self.spec.weights is None:
+            raise Problem(
+                f"{self.row} names pretrained weights, but training would start from random ones; "
+                f"train timm:{model}, or add --weights {self.row}"
+            )
 
     def finished(self) -> Record | None:
         """Return the run's record, if there is one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from analysis.measures import TOP1, Measure
-from analysis.notes import mixtures, recipes
+from analysis.notes import mixtures, recipes, starts
 from analysis.selection import Selection, data_name, select
 from analysis.tables.cells import span
 from analysis.verdicts.agreement import find_agreements
@@ -61,6 +61,7 @@ def judge_study(
         *(_given_images(verdicts) if new_images else []),
         *mixtures([run for group in measured.values() for run in group]),
         *selection.notes,
+        *starts(selection.rows),
     ]
     compared = study.design == "path" and measure.in_paper
     return Judged(

@@ -23,6 +23,7 @@ from roadmap.cli.arguments import (
     add_runs,
     add_study,
     add_training,
+    add_weights,
     natural,
     positive,
 )
@@ -42,6 +43,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"roadmap {roadmap.__version__}")
     parser.set_defaults(command=None, study=None, row=None, measure="top1", given_images=False)
+    parser.set_defaults(recipe=None, weights=None, use_ema=False, if_nothing_fits=None)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
 
     def add(name: str, function: str, text: str, *, rows: bool = True) -> Parser:
@@ -173,6 +175,10 @@ def _add_rows(parser: Parser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="set a field of every row's spec, as in recipe.epochs=3",
     )  # fmt: skip
+    parser.add_argument(
+        "--recipe", metavar="NAME", help="train every row with this recipe: a name or a YAML file"
+    )
+    add_weights(parser)
 
 
 def _add_prepare(prepare: Parser) -> None:
