@@ -38,7 +38,7 @@ def starts(rows: Mapping[str, Sequence[Record]]) -> list[str]:
             shares.setdefault(source, {})[number] = start.share
     notes = [
         f"started from weights {source}: "
-        + ", ".join(f"{number} ({share:.0f} % of parameters)" for number, share in own.items())
+        + ", ".join(f"{number} ({share:g} % of parameters)" for number, share in own.items())
         for source, own in shares.items()
     ]
     taken = {number for own in shares.values() for number in own}

@@ -19,10 +19,11 @@ from experiments.host.lock import lock_of
 from experiments.host.machine import Machine
 from experiments.loading.samplers import Share, check_batch
 from experiments.settings import Plain, Settings
+from experiments.weights.fitting import check_frozen
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from roadmap.record import Identity, Label, Record, read_record
-from roadmap.spec import Reference, Spec
+from roadmap.spec import Network, Reference, Spec
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,6 +90,8 @@ class Request(Plain):
     def check(self, machine: Machine) -> None:
         """Raise Problem for errors that can be seen before anything is opened or built."""
         self._check_tag()
+        if isinstance(self.spec.network, Network):
+            check_frozen(self.spec.network, self.spec.recipe.freeze)
         share = Share(world=machine.world, accumulate=machine.accumulate)
         check_batch(self.spec.recipe.batch, self.settings.source.images, share)
         if machine.decode == "gpu":

@@ -7,8 +7,9 @@ themselves. A name that ours do not cover stays timm's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import prod
+from fnmatch import fnmatchcase
 
+from roadmap.errors import Problem
 from roadmap.kinds import LayerKind
 from roadmap.plan import plan
 from roadmap.spec import Network
@@ -70,6 +71,30 @@ def _sides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(side for side in shape if side != 1)
 
 
-def elements(shape: tuple[int, ...]) -> int:
-    """Return how many numbers a tensor of this shape has."""
-    return prod(shape)
+GROUPS = ("features", "norms", "biases")  # what a recipe can freeze by these words
+
+
+def check_frozen(network: Network, patterns: Iterable[str]) -> None:
+    """Raise Problem for a pattern of a recipe's `freeze` that names nothing in a network.
+
+    What is within a user's own operation is not known before the network is built.
+    """
+    layers = list(plan(network).layers())
+    own = tuple(layer.name for layer in layers if layer.kind == LayerKind.OPERATION)
+    names = [f"{layer.name}.{part}" for layer in layers for part in ("weight", "bias", "gamma")]
+    for pattern in patterns:
+        if pattern in GROUPS or pattern.startswith(own) or ("*" in pattern and own):
+            continue
+        if not any(
+            fnmatchcase(name, pattern) or f"{name}.".startswith(f"{pattern}.") for name in names
+        ):
+            raise names_nothing(pattern, ("stem", "stages", "head"))
+
+
+def names_nothing(pattern: str, parts: Iterable[str]) -> Problem:
+    """Return the problem that a pattern of `freeze` names no parameter; `parts` are valid."""
+    choices = ", ".join([*GROUPS, *parts])
+    return Problem(
+        f"recipe.freeze: {pattern!r} names nothing in this network; valid: {choices}, a module "
+        "within, or a name with *"
+    )

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from experiments.weights.fitting import names_nothing
 from experiments.weights.loading import classifier_names
 from roadmap.errors import Problem
 
@@ -26,17 +27,13 @@ def freeze(network: nn.Module, patterns: Sequence[str]) -> int:
     """
     if not patterns:
         return 0
+    children = [name for name, _ in network.named_children()]
     parameters = dict(network.named_parameters())
     frozen: set[str] = set()
     for pattern in patterns:
         found = _named(network, pattern)
         if not found:
-            parts = [name for name, _ in network.named_children()]
-            choices = ", ".join(["features", "norms", "biases", *parts])
-            raise Problem(
-                f"recipe.freeze: {pattern!r} names nothing in this network; valid: {choices}, a "
-                "module within, or a name with *"
-            )
+            raise names_nothing(pattern, children)
         frozen |= found
     if frozen == parameters.keys():
         raise Problem(f"recipe.freeze {list(patterns)} leaves nothing to train")

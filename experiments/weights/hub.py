@@ -15,7 +15,7 @@ FILES = ("model.safetensors", "pytorch_model.bin")
 
 def fetch(model: str) -> Path:
     """Return the file of `NAME.tag`, downloaded unless it is in the cache. Raises Problem."""
-    config = timm.get_pretrained_cfg(model) if timm.is_model(model.partition(".")[0]) else None
+    config = timm.get_pretrained_cfg(model) if timm.is_model_pretrained(model) else None
     if config is None or not config.hf_hub_id:
         name = model.partition(".")[0]
         tags = timm.list_pretrained(f"{name}*")[:5] if timm.is_model(name) else []
