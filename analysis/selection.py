@@ -227,8 +227,18 @@ def _misfit(record: Record, variants: _Variants, recipe: str) -> str | None:
         return "of rows that this roadmap does not have"
     same = (("network", identity.network, row.spec.network),
             ("recipe", identity.recipe, row.spec.recipe))  # fmt: skip
+    if record.spec.get("weights") != row.spec.weights:
+        return _other_start(record)
     other = " and ".join(name for name, mine, its in same if mine != fingerprint(its))
     return f"with another {other or 'spec'} than this roadmap's"
+
+
+def _other_start(record: Record) -> str:
+    """Say that a run started from other weights than the roadmap that is asked for."""
+    if record.weights is None:
+        return "trained from random weights (leave out --weights to see them)"
+    start = record.weights
+    return f"started from weights {start.source} ({start.fingerprint}); --weights shows them"
 
 
 def _left_out(records: Sequence[Record], reasons: Sequence[str | None]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.data.source import Source
 from experiments.data.sources import read_source
+from experiments.weights.choice import Start
 from roadmap.errors import Problem
 from roadmap.rows import Roadmap
 from steps.config import Config
@@ -34,7 +35,8 @@ class Settings(Plain):
     """Names of what all runs share; `config`, `source` and `path` are loaded on first use.
 
     With a `study` the rows are its variants, on the study's own roadmap if `roadmap` is None.
-    `data_root` is the folder in which timm keeps the data sets that it knows by name.
+    `data_root` is the folder in which timm keeps the data sets that it knows by name. `start` are
+    the weights to start from; without it they are random.
     """
 
     roadmap: str | None = "tiny"
@@ -44,6 +46,7 @@ class Settings(Plain):
     data_root: Path | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     runs: Path = Path("runs")
+    start: Start | None = None
 
     @classmethod
     def of(
@@ -58,6 +61,7 @@ class Settings(Plain):
             data=data,
             data_root=data_root,
             runs=runs,
+            start=config.start if isinstance(config.start, Start) else None,
         )
         vars(settings)["config"] = config
         return settings
@@ -66,7 +70,11 @@ class Settings(Plain):
     def config(self) -> Config:
         """The roadmap or study that the rows are of."""
         return Config(
-            roadmap=self.roadmap, study=self.study, steps=self.steps, overrides=self.overrides
+            roadmap=self.roadmap,
+            study=self.study,
+            steps=self.steps,
+            overrides=self.overrides,
+            start=self.start,
         )
 
     @cached_property

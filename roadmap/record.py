@@ -116,6 +116,25 @@ class Asked:
         )
 
 
+@value(strict=False)
+class StartWeights:
+    """The weights that a run started from, instead of random ones.
+
+    `source` names a file, a run or a tag; `fingerprint` is a hash of the content. `layout` says
+    whose names the weights have, `taken` which of a file's weights were taken. `share` is the
+    percentage of the network's parameters that were loaded; `new` are the others, and `unused`
+    the weights that fit nothing.
+    """
+
+    source: str
+    fingerprint: str
+    layout: str
+    taken: str = ""
+    share: float
+    new: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+
+
 def _is_none(field: object) -> bool:
     return field is None
 
@@ -146,7 +165,8 @@ class Record:
     1 if the network was right: eight bits a byte, highest first, in base64. `metrics` holds any
     other numbers that were measured. `history` has one entry per epoch. A diverged run has no
     accuracy and no loss. `receptive_field` is that of the validated weights; it is None in older
-    records and for timm's models. `asked` holds what the command of the run asked for.
+    records and for timm's models. `asked` holds what the command of the run asked for. `weights`
+    are those that the run started from; None stands for random ones.
     """
 
     identity: Identity
@@ -168,6 +188,7 @@ class Record:
     history: list[dict[str, float]]
     provenance: Provenance
     asked: Annotated[Asked | None, Field(exclude_if=_not_stored)] = None
+    weights: Annotated[StartWeights | None, Field(exclude_if=_is_none)] = None
 
     @cached_property
     def fingerprint(self) -> str:

@@ -81,6 +81,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 BelowOne = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, le=10**6)]
 Word = Annotated[str, Field(max_length=1000)]
+Pattern = Annotated[str, Field(pattern=r"^[a-z0-9_.*?]+$", max_length=200)]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 
 
 def added(default: Any) -> Any:
@@ -320,6 +322,9 @@ class Recipe:
     decay of an average of the weights, which is then what is validated; 0 turns it off. Images are
     normalized by the `statistics` of ImageNet or of the training data. If `crop_scale` is None,
     training images are cropped like evaluation images and only mixup and cutmix augment them.
+    `layer_decay` multiplies the learning rate once for every layer group below the classifier.
+    `head_init_scale` multiplies the first weights of a new classifier. `freeze` names the
+    parameters that are not trained: see `experiments.weights.freezing`.
     """
 
     epochs: Epochs
@@ -349,6 +354,9 @@ class Recipe:
     evaluation_crop: Annotated[float, Field(gt=0, le=1)] = 0.875
     statistics: Literal["imagenet", "data"] = "imagenet"
     ema: BelowOne = 0.0
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    head_init_scale: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    freeze: Annotated[tuple[Pattern, ...], Field(max_length=100)] = ()
 
     def __post_init__(self) -> None:
         if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
@@ -370,10 +378,14 @@ class Recipe:
 
 @value(strict=True)
 class Spec:
-    """A network and its recipe: all of a run except its data and its seed."""
+    """A network and its recipe: all of a run except its data and its seed.
+
+    `weights` is the fingerprint of the weights that training starts from; None draws random ones.
+    """
 
     network: Network | Reference
     recipe: Recipe
+    weights: Hash | None = None
 
     @cached_property
     def fingerprint(self) -> str:

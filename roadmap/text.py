@@ -24,11 +24,15 @@ from roadmap.spec import (
     Unit,
 )
 
+# Fields that training from random weights rarely sets: they are shown only if they are set.
+FINE_TUNING = ("layer_decay", "head_init_scale", "freeze")
+
 
 def lines(thing: Spec | Network | Reference | Recipe) -> list[str]:
     """Return a spec or a part of one, one line per fact, without what is None or turned off."""
     if isinstance(thing, Spec):
-        return lines(thing.network) + lines(thing.recipe)
+        start = [f"weights: {thing.weights}"] if thing.weights else []
+        return lines(thing.network) + lines(thing.recipe) + start
     if isinstance(thing, Reference):
         return [f"network: timm {thing.timm}"]
     return list(_network(thing) if isinstance(thing, Network) else _recipe(thing))
@@ -209,7 +213,7 @@ def describe(unit: Unit) -> str:
 def _recipe(recipe: Recipe) -> Iterator[str]:
     for field in dataclasses.fields(recipe):
         data = getattr(recipe, field.name)
-        if data is not None:
+        if data is not None and not (field.name in FINE_TUNING and data == field.default):
             yield f"recipe.{field.name}: {_shown(data)}"
 
 

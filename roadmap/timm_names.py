@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from roadmap.errors import Problem
 from roadmap.spec import Network
@@ -167,6 +168,20 @@ def timm_names(network: Network, ours: Iterable[str] = ()) -> dict[str, str]:
 def _dropout(network: Network) -> tuple[str, str]:
     """Return the words of the head's dropout, which has no weights, and nothing in their place."""
     return f", dropout {network.head_dropout:g}", ""
+
+
+def timm_arguments(network: Network) -> tuple[str, dict[str, Any]]:
+    """Return the name and the arguments of timm's model that has this network's shapes.
+
+    Raises Problem if timm has no such network.
+    """
+    timm_names(network)
+    depths = [stage.depth for stage in network.stages]
+    widths = [stage.width for stage in network.stages]
+    if network.downsampling is None:
+        return "resnet50", {"layers": depths, "channels": widths}
+    scale = network.layer_scale
+    return "convnext_tiny", {"depths": depths, "dims": widths, "ls_init_value": scale}
 
 
 def _rename(ours: str, table: tuple[tuple[str, str], ...]) -> str:

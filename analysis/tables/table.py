@@ -9,7 +9,7 @@ from statistics import fmean, median, stdev
 
 from analysis.comparable import stands_beside_paper
 from analysis.measures import TOP1, Measure
-from analysis.notes import finished, mixtures, recipes, skipped
+from analysis.notes import finished, mixtures, recipes, skipped, starts
 from analysis.precision import precision
 from analysis.selection import Selection, select
 from roadmap.cost import cost
@@ -95,7 +95,9 @@ def tabulate(
         chosen = selection.rows.get(row.number, ())
         rows[row.number] = _row(selection.roadmap, row, chosen, before, measure)
     references = tuple(_reference(runs, measure) for runs in selection.references.values())
-    notes = (*_twice(references), *skipped(selection.runs), *mixtures(finished(selection.runs)))
+    named = {name: runs for (name, _), runs in selection.references.items()}
+    notes = (*_twice(references), *starts({**selection.rows, **named}), *skipped(selection.runs))
+    notes += tuple(mixtures(finished(selection.runs)))
     return Table(
         rows=(*rows.values(), *references),
         notes=(*selection.notes, *notes),

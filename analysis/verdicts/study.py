@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from analysis.comparable import stands_beside_paper
 from analysis.measures import TOP1, Measure
-from analysis.notes import mixtures, recipes
+from analysis.notes import mixtures, recipes, starts
 from analysis.selection import Selection, data_name, select
 from analysis.tables.cells import span
 from analysis.verdicts.agreement import find_agreements
@@ -64,6 +64,7 @@ def judge_study(
         *(_given_images(verdicts) if new_images else []),
         *mixtures([run for group in measured.values() for run in group]),
         *selection.notes,
+        *starts(selection.rows),
     ]
     beside_paper = stands_beside_paper(study.base, selection, asked=paper)
     compared = study.design == "path" and measure.in_paper and beside_paper

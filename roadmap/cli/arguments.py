@@ -168,6 +168,24 @@ def add_broken(parser: Parser) -> None:
     )  # fmt: skip
 
 
+def add_weights(parser: Parser) -> None:
+    """Add the weights that training starts from; they are part of a run's identity."""
+    parser.add_argument(
+        "--weights", metavar="SOURCE",
+        help="start from weights: a finished run's folder, a .safetensors or .pth file, or "
+        "timm:NAME.tag (default: random weights)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--use-ema", action="store_true",
+        help="of a file with raw and averaged weights take the averaged ones",
+    )  # fmt: skip
+    parser.add_argument(
+        "--if-nothing-fits", choices=("refuse", "scratch"),
+        help="a row that shares no layer with the weights: refuse it (default), or train it from "
+        "random weights",
+    )  # fmt: skip
+
+
 def add_training(parser: Parser) -> None:
     """Add the data, the folder of runs, and how this machine trains."""
     add_data(parser)

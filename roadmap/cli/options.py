@@ -24,6 +24,7 @@ from roadmap.cli.arguments import (
     add_runs,
     add_study,
     add_training,
+    add_weights,
     natural,
     positive,
 )
@@ -44,6 +45,7 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"roadmap {roadmap.__version__}")
     parser.set_defaults(command=None, study=None, row=None, measure="top1")
     parser.set_defaults(given_images=False, paper=False)
+    parser.set_defaults(recipe=None, weights=None, use_ema=False, if_nothing_fits=None)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
 
     def add(name: str, function: str, text: str, *, rows: bool = True) -> Parser:
@@ -140,14 +142,33 @@ def make_parser() -> Parser:
         add("prepare-data", "prepare:prepare_data", "Write a smaller copy of images", rows=False)
     )
 
-    export = add("export", "data:export", "Write the weights of a finished run as safetensors")
+    predict = add("predict", "deploy:predict", "Classify images with a finished run")
+    predict.add_argument("row", metavar="ROW", help=ROW)
+    predict.add_argument(
+        "images_to_classify", nargs="+", type=Path, metavar="IMAGE",
+        help="image files, or folders with all images below them",
+    )  # fmt: skip
+    predict.add_argument("--seed", type=natural, default=0, metavar="N", help="default 0")
+    add_data(predict, "data set that the run was trained on")
+    add_runs(predict)
+    predict.add_argument("--format", default="csv", metavar="FORMAT", help="csv (default) or json")
+
+    export = add("export", "deploy:export", "Write a finished run for other programs")
     export.add_argument("row", metavar="ROW", help=ROW)
     export.add_argument("--seed", type=natural, default=0, metavar="N", help="default 0")
     add_data(export, "data set that the run was trained on")
     add_runs(export)
-    export.add_argument("--timm", action="store_true", help="use timm's names: rows 00, 01, 13")
     export.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="file for the weights"
+        "--format", metavar="FORMAT",
+        help="safetensors, timm (timm's names: rows 00, 01, 13), onnx, torchscript or hub (a "
+        "folder for timm); default: by the ending of --out",
+    )  # fmt: skip
+    export.add_argument("--timm", action="store_true", help="the same as --format timm")
+    export.add_argument(
+        "--license", metavar="NAME", help="licence of the weights, for the file's metadata"
+    )
+    export.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="file, or folder of format hub"
     )
 
     prune = add(
@@ -178,6 +199,10 @@ def _add_rows(parser: Parser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="set a field of every row's spec, as in recipe.epochs=3",
     )  # fmt: skip
+    parser.add_argument(
+        "--recipe", metavar="NAME", help="train every row with this recipe: a name or a YAML file"
+    )
+    add_weights(parser)
 
 
 def _add_prepare(prepare: Parser) -> None:

@@ -121,6 +121,10 @@ def _train(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
     """Train these rows and seeds exactly."""
     options = workspace.options
     requests = _requests(workspace, pairs)
+    if (start := workspace.start) is not None:
+        path = workspace.settings.path
+        own = dict.fromkeys(row for row, _ in pairs if not row.startswith("timm:"))
+        start.check(path[row] for row in own)
     machine = Machine.shared_by(
         jobs,
         devices=options.devices,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from analysis.measures import Measure
     from analysis.subject import Subject
     from experiments.settings import Settings
+    from experiments.weights.choice import Start
     from roadmap.record import Record, Records
     from roadmap.rows import Roadmap
     from steps.config import Config
@@ -55,7 +56,27 @@ class Workspace:
             if key in overrides:
                 raise Problem(f"--set {key} is given twice")
             overrides[key] = scalar(text)
-        return overrides
+        if self.options.recipe is None:
+            return overrides
+        from roadmap.spec import to_dict
+        from steps.recipes.load import load_recipe
+
+        return {"recipe": to_dict(load_recipe(self.options.recipe)), **overrides}
+
+    @cached_property
+    def start(self) -> Start | None:
+        """The weights to start from, if --weights names any."""
+        options = self.options
+        if options.weights is None:
+            for option in ("use_ema", "if_nothing_fits"):
+                if getattr(options, option):
+                    raise Problem(f"--{option.replace('_', '-')} needs --weights")
+            return None
+        from experiments.weights.choice import Start
+
+        scratch = options.if_nothing_fits == "scratch"
+        runs = getattr(options, "runs", DEFAULT_RUNS)  # commands without runs have rows too
+        return Start(options.weights, runs, options.use_ema, scratch)
 
     @cached_property
     def config(self) -> Config:
@@ -67,6 +88,7 @@ class Workspace:
             study=self.options.study,
             steps=self.options.steps,
             overrides=self.overrides,
+            start=self.start,
         )
 
     @cached_property

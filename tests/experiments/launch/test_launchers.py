@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from experiments.deploy.export import export
 from experiments.host.events import Message
 from experiments.host.machine import Machine
 from experiments.job import Job
@@ -24,7 +25,6 @@ from experiments.launch.worker import Worker, collect, started
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.checkpoint import read_checkpoint, write_checkpoint
-from experiments.training.export import export
 from experiments.training.weights import WEIGHTS
 from roadmap.cli.main import main
 from roadmap.errors import Problem

@@ -26,6 +26,7 @@ from timm.layers import DropPath
 
 from experiments.data.sources import read_source
 from experiments.data.splits import Split, Statistics, open_data
+from experiments.deploy.export import export
 from experiments.host.machine import Machine
 from experiments.job import Job
 from experiments.launch.launchers import run_all
@@ -37,7 +38,6 @@ from experiments.loading.views import Evaluated, Streamed
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.checkpoint import read_checkpoint
-from experiments.training.export import export
 from experiments.training.optimizer import make_optimizer, make_schedule, mixup
 from roadmap.edit import replace
 from roadmap.errors import Problem
@@ -111,7 +111,7 @@ def test_trained_weights_load_into_timm(images, tmp_path):
     with pytest.raises(Problem, match="has no weights"):
         export(asked, tmp_path / "row13.safetensors")
     trained(asked)
-    export(asked, tmp_path / "row13.safetensors", timm_names=True)
+    export(asked, tmp_path / "row13.safetensors", format="timm")
     theirs = timm.create_model(
         "convnext_tiny", depths=(2, 2, 6, 2), dims=(24, 48, 96, 192), num_classes=3,
         checkpoint_path=str(tmp_path / "row13.safetensors"),
