@@ -91,6 +91,26 @@ def add_data(parser: Parser, text: str = DATA) -> None:
     """Add the data set to open."""
     parser.add_argument("--data", metavar="DATA", help=text)
     add_data_root(parser)
+    add_folder(parser)
+
+
+def add_folder(parser: Parser) -> None:
+    """Add how a folder of images is read."""
+    parser.add_argument(
+        "--val-fraction", type=_fraction, metavar="F",
+        help="hold out this share of each class of a folder for validation, as in 0.2",
+    )  # fmt: skip
+    parser.add_argument(
+        "--split-seed", type=natural, metavar="N", help="draws what is held out (default 0)"
+    )
+    parser.add_argument(
+        "--val-labels", type=Path, metavar="FILE",
+        help="classes of validation images that lie in one folder, as in ImageNet's archive",
+    )  # fmt: skip
+    parser.add_argument(
+        "--exif", action="store_true",
+        help="turn images upright by their EXIF orientation (default: as stored, like timm)",
+    )  # fmt: skip
 
 
 def add_data_root(parser: Parser) -> None:
@@ -109,6 +129,7 @@ def add_runs(parser: Parser) -> None:
 def add_reading(parser: Parser) -> None:
     """Add the runs that a command reads."""
     parser.add_argument("--data", metavar="DATA", help="data set, if there are runs on several")
+    add_folder(parser)
     add_runs(parser)
 
 
@@ -233,6 +254,16 @@ def positive(text: str) -> int:
 
 def _no_number(text: str, least: int) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(f"{quoted(text)} is not a whole number of {least} or more")
+
+
+def _fraction(text: str) -> float:
+    try:
+        fraction = float(text)
+    except ValueError:
+        fraction = 0.0
+    if not 0 < fraction < 1:
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a fraction between 0 and 1")
+    return fraction
 
 
 def _seconds(text: str) -> float:

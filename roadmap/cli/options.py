@@ -15,6 +15,7 @@ from roadmap.cli.arguments import (
     add_data,
     add_data_root,
     add_devices,
+    add_folder,
     add_given_images,
     add_jobs,
     add_keep,
@@ -42,6 +43,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"roadmap {roadmap.__version__}")
     parser.set_defaults(command=None, study=None, row=None, measure="top1", given_images=False)
+    parser.set_defaults(val_fraction=None, split_seed=None, val_labels=None, exif=False)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
 
     def add(name: str, function: str, text: str, *, rows: bool = True) -> Parser:
@@ -130,6 +132,7 @@ def make_parser() -> Parser:
     )
     check.add_argument("data", metavar="DATA", help=DATA)
     add_data_root(check)
+    add_folder(check)
 
     _add_prepare(
         add("prepare-data", "prepare:prepare_data", "Write a smaller copy of images", rows=False)
@@ -190,6 +193,7 @@ def _add_prepare(prepare: Parser) -> None:
     prepare.add_argument(
         "--workers", type=positive, metavar="N", help="processes (default: one per CPU core)"
     )
+    add_folder(prepare)
     add_broken(prepare)
 
 

@@ -15,6 +15,7 @@ from roadmap.errors import Problem
 if TYPE_CHECKING:
     from analysis.measures import Measure
     from analysis.subject import Subject
+    from experiments.data.reading import Reading
     from experiments.settings import Settings
     from roadmap.record import Record, Records
     from roadmap.rows import Roadmap
@@ -88,6 +89,22 @@ class Workspace:
             data=self.options.data,
             data_root=self.options.data_root,
             runs=self.options.runs,
+            reading=self.reading,
+        )
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How a folder of images is read."""
+        from experiments.data.reading import Reading
+
+        options = self.options
+        if options.split_seed is not None and options.val_fraction is None:
+            raise Problem("--split-seed draws what --val-fraction holds out: give both")
+        return Reading(
+            val_fraction=options.val_fraction,
+            split_seed=options.split_seed or 0,
+            val_labels=options.val_labels,
+            exif=options.exif,
         )
 
     @cached_property
@@ -125,10 +142,12 @@ class Workspace:
     def data(self) -> str | None:
         """The data set asked for: a name in the records, or the fingerprint of files."""
         if self.options.data is None or not Path(self.options.data).exists():
+            if self.reading.options:
+                raise Problem(f"{self.reading.options}: --data names the folder of images to read")
             return self.options.data
         from experiments.data.sources import read_source
 
-        return read_source(self.options.data).fingerprint
+        return read_source(self.options.data, None, self.reading).fingerprint
 
     @cached_property
     def measure(self) -> Measure:
