@@ -14,6 +14,7 @@ from analysis.verdicts.verdict import Judged
 from roadmap.record import Record
 from roadmap.rows import Roadmap
 from roadmap.spec import fingerprint
+from roadmap.speed import NONE, Speeds
 from steps.studies.load import load_study
 from steps.studies.study import Study
 
@@ -24,7 +25,8 @@ class Subject:
 
     `study` is the one whose effects are shown, by default the roadmap's own path. `data` is a data
     set's name or fingerprint. With `row`, the figure of blocks shows that row only. Verdicts hold
-    for other validation images too, unless they are `given_images`.
+    for other validation images too, unless they are `given_images`. `speeds` were measured by
+    `roadmap speed`.
     """
 
     roadmap: Roadmap
@@ -34,6 +36,7 @@ class Subject:
     measure: Measure = TOP1
     row: str | None = None
     given_images: bool = False
+    speeds: Speeds = NONE
 
     def of_study(self, study: Study) -> Subject:
         """Return the subject of another study on the same records, data and measure."""
@@ -52,7 +55,7 @@ class Subject:
     @cached_property
     def table(self) -> Table:
         """The table of the roadmap's runs."""
-        return tabulate(self.roadmap, self.selection, measure=self.measure)
+        return tabulate(self.roadmap, self.selection, measure=self.measure, speeds=self.speeds)
 
     @cached_property
     def judged(self) -> Judged:

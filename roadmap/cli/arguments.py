@@ -181,6 +181,17 @@ def add_broken(parser: Parser) -> None:
     )  # fmt: skip
 
 
+def add_compute(parser: Parser) -> None:
+    """Add threads and precision of a command that computes in this process."""
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="compute threads (default: all cores)"
+    )
+    parser.add_argument(
+        "--precision", choices=("auto", "32", "bf16"), default="auto",
+        help="floating-point precision (default: bf16 on GPUs that have it, else 32)",
+    )  # fmt: skip
+
+
 def add_training(parser: Parser) -> None:
     """Add the data, the folder of runs, and how this machine trains."""
     add_data(parser)
@@ -222,7 +233,7 @@ def add_training(parser: Parser) -> None:
         "--sync-batchnorm", action="store_true", help="compute BatchNorm over all devices (GPUs)"
     )
     parser.add_argument(
-        "--save-every", type=_seconds, default=60.0, metavar="SECONDS",
+        "--save-every", type=seconds, default=60.0, metavar="SECONDS",
         help="write a checkpoint this often, and after every epoch (default 60)",
     )  # fmt: skip
     add_keep(parser)
@@ -266,14 +277,15 @@ def _fraction(text: str) -> float:
     return fraction
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Return a number of seconds, 0 or more."""
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
+        number = -1.0
+    if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
-    return seconds
+    return number
 
 
 def _folder(text: str) -> Path:

@@ -11,7 +11,9 @@ from roadmap.cli.arguments import (
     ROW,
     Formatter,
     Parser,
+    SwitchOnce,
     add_broken,
+    add_compute,
     add_data,
     add_data_root,
     add_devices,
@@ -26,6 +28,7 @@ from roadmap.cli.arguments import (
     add_training,
     natural,
     positive,
+    seconds,
 )
 
 FORMATS = "terminal (default), md, csv, latex or json"
@@ -98,6 +101,10 @@ def make_parser() -> Parser:
     add_devices(plan)
     add_data(plan)
     add_runs(plan)
+
+    _add_speed(
+        add("speed", "speed:speed", "Measure how fast rows train and answer on this machine")
+    )
 
     verdicts = add("verdicts", "tables:verdicts", "Judge each step of a study, with intervals")
     add_study(verdicts, default="path", also=", or paper: its own published numbers")
@@ -195,6 +202,32 @@ def _add_prepare(prepare: Parser) -> None:
     )
     add_folder(prepare)
     add_broken(prepare)
+
+
+def _add_speed(speed: Parser) -> None:
+    speed.add_argument(
+        "rows", nargs="?", metavar="ROWS", help="00,05,timm:NAME (default: all rows)"
+    )
+    speed.add_argument("--branches", action="store_true", help="also side branches, 08-k5 …")
+    speed.add_argument(
+        "--rounds", type=positive, default=5, metavar="N",
+        help="measure each row N times, all rows in turn (default 5)",
+    )  # fmt: skip
+    speed.add_argument(
+        "--seconds", type=seconds, default=1.0, metavar="S",
+        help="about how long each number of a round takes (default 1)",
+    )  # fmt: skip
+    speed.add_argument(
+        "--batch", type=positive, metavar="N",
+        help="images of a batch, for all rows (default: at most 32 on a CPU, 256 on a GPU)",
+    )  # fmt: skip
+    add_data(speed, "data set that sets the number of classes; its images are not read")
+    add_runs(speed)
+    add_compute(speed)
+    speed.add_argument(
+        "--compile", action=SwitchOnce, default=False, help="compile the networks first"
+    )
+    speed.add_argument("--format", default="terminal", help="terminal (default), md, csv or json")
 
 
 def _add_plot(plot: Parser) -> None:

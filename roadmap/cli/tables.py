@@ -11,6 +11,7 @@ from roadmap.cli.console import DONE, say, show
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
 from roadmap.record import write_record
+from roadmap.speed import write_speed
 
 
 def table(workspace: Workspace) -> int:
@@ -19,7 +20,7 @@ def table(workspace: Workspace) -> int:
     check_format(format)
     roadmap, measure = workspace.roadmap, workspace.measure
     records = workspace.records_or_say_none()
-    made = tabulate(roadmap, records, data=workspace.data, measure=measure)
+    made = tabulate(roadmap, records, data=workspace.data, measure=measure, speeds=workspace.speeds)
     show(render(made, format))
     for note in apart(made, format):
         say(note)
@@ -60,4 +61,7 @@ def collect(workspace: Workspace) -> int:
         target = options.out / f"{name}.json"
         write_record(record, target)
         show(target)
+    for speed in workspace.speeds.by_key.values():
+        if speed.label.roadmap == roadmap.name:
+            show(write_speed(speed, options.out))
     return DONE

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from experiments.settings import Settings
     from roadmap.record import Record, Records
     from roadmap.rows import Roadmap
+    from roadmap.speed import Speeds
     from steps.config import Config
     from steps.studies.study import Study
 
@@ -157,6 +158,16 @@ class Workspace:
         key = self.options.measure
         return find_measure(key, () if key in MEASURES else self.loaded.records)
 
+    @cached_property
+    def speeds(self) -> Speeds:
+        """The speeds that were measured, after a message for each file that is not readable."""
+        from roadmap.speed import Speeds, read_speeds
+
+        speeds, broken = read_speeds(self.options.runs)
+        for message in broken:
+            say(message)
+        return Speeds.of(speeds)
+
     def forget_records(self, known: Sequence[Record] = ()) -> None:
         """Read the folder of runs again when records are next asked for, except those `known`."""
         vars(self)["known"] = known
@@ -183,5 +194,6 @@ class Workspace:
             data=data or self.data,
             row=self.options.row,
             given_images=self.options.given_images,
+            speeds=self.speeds,
             records=self.records_or_say_none() if say_none else self.records,
         )
