@@ -15,6 +15,7 @@ from analysis.verdicts.verdict import Judged
 from roadmap.record import Record
 from roadmap.rows import Roadmap
 from roadmap.spec import fingerprint
+from roadmap.speed import NONE, Speeds
 from steps.roadmaps.load import load_roadmap
 from steps.studies.load import load_study
 from steps.studies.study import Study
@@ -27,7 +28,7 @@ class Subject:
     `study` is the one whose effects are shown, by default the roadmap's own path. `data` is a data
     set's name or fingerprint. With `row`, the figure of blocks shows that row only. Verdicts hold
     for other validation images too, unless they are `given_images`. `ask_paper` shows the paper's
-    numbers whatever the data are.
+    numbers whatever the data are. `speeds` were measured by `roadmap speed`.
     """
 
     roadmap: Roadmap
@@ -38,6 +39,7 @@ class Subject:
     row: str | None = None
     given_images: bool = False
     ask_paper: bool = False
+    speeds: Speeds = NONE
 
     def of_study(self, study: Study) -> Subject:
         """Return the subject of another study on the same records, data and measure."""
@@ -56,7 +58,13 @@ class Subject:
     @cached_property
     def table(self) -> Table:
         """The table of the roadmap's runs."""
-        return tabulate(self.roadmap, self.selection, measure=self.measure, paper=self.ask_paper)
+        return tabulate(
+            self.roadmap,
+            self.selection,
+            measure=self.measure,
+            paper=self.ask_paper,
+            speeds=self.speeds,
+        )
 
     @cached_property
     def judged(self) -> Judged:

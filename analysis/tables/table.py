@@ -16,6 +16,8 @@ from roadmap.cost import cost
 from roadmap.paper import printed
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
+from roadmap.spec import to_dict
+from roadmap.speed import NONE, Speeds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,9 @@ class TableRow:
     `std` is the sample standard deviation, None below two runs. `change` is the difference of means
     from the row this one starts from. `paper_mean` and `paper_std` are the paper's numbers for the
     same measure. `gmacs` (1e9 multiply-accumulates) and `params` are the network's own.
-    `images_per_second` is the median and counts training images.
+    `images_per_second` is the median of what the runs recorded in training; it includes whatever
+    else the machine did, and is in CSV and JSON only. `speed` is measured by `roadmap speed`: the
+    median of training images/s.
     """
 
     row: str
@@ -44,6 +48,7 @@ class TableRow:
     params: int
     images_per_second: float | None
     diverged: int
+    speed: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,26 +86,30 @@ def tabulate(
     data: str | None = None,
     measure: Measure = TOP1,
     paper: bool = False,
+    speeds: Speeds = NONE,
 ) -> Table:
     """Return the table of a roadmap from a selection of its runs, or from records.
 
     `data` is the data set's name or fingerprint. The default is the roadmap's own, else the only
     one in the records. The paper's columns are shown if the data are the roadmap's, or with
-    `paper`. Raises Problem naming the data sets if the choice is open.
+    `paper`. `speeds` fill the column of speed. Raises Problem naming the data sets if the choice is
+    open.
     """
     selection = select(roadmap, runs, data)
     rows: dict[str, TableRow] = {}
     for row in selection.roadmap:
         before = rows[row.before.number].mean if row.before else None
         chosen = selection.rows.get(row.number, ())
-        rows[row.number] = _row(selection.roadmap, row, chosen, before, measure)
-    references = tuple(_reference(runs, measure) for runs in selection.references.values())
+        rows[row.number] = _row(selection.roadmap, row, chosen, before, measure, speeds)
+    references = tuple(_reference(runs, measure, speeds) for runs in selection.references.values())
     named = {name: runs for (name, _), runs in selection.references.items()}
     notes = (*_twice(references), *starts({**selection.rows, **named}), *skipped(selection.runs))
     notes += tuple(mixtures(finished(selection.runs)))
+    measured = any(row.speed is not None for row in (*rows.values(), *references))
+    speed_notes = speeds.notes if measured else ()
     return Table(
         rows=(*rows.values(), *references),
-        notes=(*selection.notes, *notes),
+        notes=(*selection.notes, *notes, *speed_notes),
         precision=precision(selection.rows, measure),
         legend=_legend(selection.roadmap),
         title=roadmap.title,
@@ -113,7 +122,12 @@ def tabulate(
 
 
 def _row(
-    roadmap: Roadmap, row: Row, runs: Sequence[Record], before: float | None, measure: Measure
+    roadmap: Roadmap,
+    row: Row,
+    runs: Sequence[Record],
+    before: float | None,
+    measure: Measure,
+    speeds: Speeds,
 ) -> TableRow:
     own = cost(row.spec.network, row.spec.recipe.image_size)
     paper = printed(roadmap.paper, row.number, row.step)
@@ -136,10 +150,11 @@ def _row(
         params=own.params,
         images_per_second=_speed(runs),
         diverged=_diverged(runs),
+        speed=speeds.training(to_dict(row.spec)),
     )
 
 
-def _reference(runs: Sequence[Record], measure: Measure) -> TableRow:
+def _reference(runs: Sequence[Record], measure: Measure, speeds: Speeds) -> TableRow:
     label, numbers = runs[0].label, measure.values(runs)
     return TableRow(
         row=label.row,
@@ -158,6 +173,7 @@ def _reference(runs: Sequence[Record], measure: Measure) -> TableRow:
         params=runs[0].params,
         images_per_second=_speed(runs),
         diverged=_diverged(runs),
+        speed=speeds.training(runs[0].spec),
     )
 
 

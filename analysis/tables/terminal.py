@@ -32,7 +32,7 @@ def _headings(measure: Measure) -> dict[str, str]:
         "gmacs": "\nGMACs",
         "paper_gflops": "paper\nGMACs",
         "params": "param\n10⁶",
-        "images_per_second": "img\n/s",
+        "speed": "img\n/s",
     }
 
 

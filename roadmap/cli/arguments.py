@@ -91,6 +91,26 @@ def add_data(parser: Parser, text: str = DATA) -> None:
     """Add the data set to open."""
     parser.add_argument("--data", metavar="DATA", help=text)
     add_data_root(parser)
+    add_folder(parser)
+
+
+def add_folder(parser: Parser) -> None:
+    """Add how a folder of images is read."""
+    parser.add_argument(
+        "--val-fraction", type=_fraction, metavar="F",
+        help="hold out this share of each class of a folder for validation, as in 0.2",
+    )  # fmt: skip
+    parser.add_argument(
+        "--split-seed", type=natural, metavar="N", help="draws what is held out (default 0)"
+    )
+    parser.add_argument(
+        "--val-labels", type=Path, metavar="FILE",
+        help="classes of validation images that lie in one folder, as in ImageNet's archive",
+    )  # fmt: skip
+    parser.add_argument(
+        "--exif", action="store_true",
+        help="turn images upright by their EXIF orientation (default: as stored, like timm)",
+    )  # fmt: skip
 
 
 def add_data_root(parser: Parser) -> None:
@@ -109,6 +129,7 @@ def add_runs(parser: Parser) -> None:
 def add_reading(parser: Parser) -> None:
     """Add the runs that a command reads."""
     parser.add_argument("--data", metavar="DATA", help="data set, if there are runs on several")
+    add_folder(parser)
     add_runs(parser)
 
 
@@ -186,6 +207,17 @@ def add_weights(parser: Parser) -> None:
     )  # fmt: skip
 
 
+def add_compute(parser: Parser) -> None:
+    """Add threads and precision of a command that computes in this process."""
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="compute threads (default: all cores)"
+    )
+    parser.add_argument(
+        "--precision", choices=("auto", "32", "bf16"), default="auto",
+        help="floating-point precision (default: bf16 on GPUs that have it, else 32)",
+    )  # fmt: skip
+
+
 def add_training(parser: Parser) -> None:
     """Add the data, the folder of runs, and how this machine trains."""
     add_data(parser)
@@ -227,7 +259,7 @@ def add_training(parser: Parser) -> None:
         "--sync-batchnorm", action="store_true", help="compute BatchNorm over all devices (GPUs)"
     )
     parser.add_argument(
-        "--save-every", type=_seconds, default=60.0, metavar="SECONDS",
+        "--save-every", type=seconds, default=60.0, metavar="SECONDS",
         help="write a checkpoint this often, and after every epoch (default 60)",
     )  # fmt: skip
     add_keep(parser)
@@ -261,14 +293,30 @@ def _no_number(text: str, least: int) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(f"{quoted(text)} is not a whole number of {least} or more")
 
 
-def _seconds(text: str) -> float:
+def _fraction(text: str) -> float:
     try:
-        seconds = float(text)
+        fraction = float(text)
     except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
+        fraction = 0.0
+    if not 0 < fraction < 1:
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a fraction between 0 and 1")
+    return fraction
+
+
+def crop(text: str) -> float:
+    """Return a share above 0, at most 1."""
+    return 1.0 if text in ("1", "1.0") else _fraction(text)
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds, 0 or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
-    return seconds
+    return number
 
 
 def _folder(text: str) -> Path:

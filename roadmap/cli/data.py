@@ -9,7 +9,7 @@ from roadmap.cli.workspace import Workspace
 
 def check_data(workspace: Workspace) -> int:
     """Open every image of a data set and name those that cannot be opened."""
-    source = read_source(workspace.options.data, workspace.options.data_root)
+    source = read_source(workspace.options.data, workspace.options.data_root, workspace.reading)
     from experiments.data.check import broken_images
     from experiments.data.pixels import pixel_references
     from experiments.data.splits import open_data

@@ -11,10 +11,13 @@ from roadmap.cli.arguments import (
     ROW,
     Formatter,
     Parser,
+    SwitchOnce,
     add_broken,
+    add_compute,
     add_data,
     add_data_root,
     add_devices,
+    add_folder,
     add_given_images,
     add_jobs,
     add_keep,
@@ -25,8 +28,10 @@ from roadmap.cli.arguments import (
     add_study,
     add_training,
     add_weights,
+    crop,
     natural,
     positive,
+    seconds,
 )
 
 FORMATS = "terminal (default), md, csv, latex or json"
@@ -46,6 +51,7 @@ def make_parser() -> Parser:
     parser.set_defaults(command=None, study=None, row=None, measure="top1")
     parser.set_defaults(given_images=False, paper=False)
     parser.set_defaults(recipe=None, weights=None, use_ema=False, if_nothing_fits=None)
+    parser.set_defaults(val_fraction=None, split_seed=None, val_labels=None, exif=False)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
 
     def add(name: str, function: str, text: str, *, rows: bool = True) -> Parser:
@@ -101,6 +107,14 @@ def make_parser() -> Parser:
     add_data(plan)
     add_runs(plan)
 
+    _add_speed(
+        add("speed", "speed:speed", "Measure how fast rows train and answer on this machine")
+    )
+
+    _add_evaluate(
+        add("evaluate", "evaluate:evaluate", "Measure more of finished runs, into their records")
+    )
+
     verdicts = add("verdicts", "tables:verdicts", "Judge each step of a study, with intervals")
     add_study(verdicts, default="path", also=", or paper: its own published numbers")
     add_reading(verdicts)
@@ -137,6 +151,7 @@ def make_parser() -> Parser:
     )
     check.add_argument("data", metavar="DATA", help=DATA)
     add_data_root(check)
+    add_folder(check)
 
     _add_prepare(
         add("prepare-data", "prepare:prepare_data", "Write a smaller copy of images", rows=False)
@@ -220,7 +235,66 @@ def _add_prepare(prepare: Parser) -> None:
     prepare.add_argument(
         "--workers", type=positive, metavar="N", help="processes (default: one per CPU core)"
     )
+    add_folder(prepare)
     add_broken(prepare)
+
+
+def _add_evaluate(evaluate: Parser) -> None:
+    evaluate.add_argument(
+        "rows", nargs="?", metavar="ROWS", help="00,05,timm:NAME (default: all with finished runs)"
+    )
+    add_data(evaluate, "images to evaluate on: their validation split, or class folders alone")
+    evaluate.add_argument(
+        "--trained-on", metavar="DATA", help="data set of the runs, if there are runs on several"
+    )
+    evaluate.add_argument(
+        "--image-size", type=positive, metavar="N", help="pixels per side (default: the recipe's)"
+    )
+    evaluate.add_argument(
+        "--crop", type=crop, metavar="F",
+        help="centre crop / resized image, by side (default: the recipe's)",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--measures", type=Path, metavar="FILE.py", help="your own measures, as functions"
+    )
+    evaluate.add_argument(
+        "--corruptions", nargs="?", const="all", metavar="NAMES",
+        help="accuracy under the 15 corruptions of ImageNet-C × 5 severities, or under some: "
+        "fog,snow",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--again", action="store_true", help="also measure runs that have these measures"
+    )
+    add_runs(evaluate)
+    evaluate.add_argument(
+        "--threads", type=positive, metavar="N", help="compute threads (default: all cores)"
+    )
+
+
+def _add_speed(speed: Parser) -> None:
+    speed.add_argument(
+        "rows", nargs="?", metavar="ROWS", help="00,05,timm:NAME (default: all rows)"
+    )
+    speed.add_argument("--branches", action="store_true", help="also side branches, 08-k5 …")
+    speed.add_argument(
+        "--rounds", type=positive, default=5, metavar="N",
+        help="measure each row N times, all rows in turn (default 5)",
+    )  # fmt: skip
+    speed.add_argument(
+        "--seconds", type=seconds, default=1.0, metavar="S",
+        help="about how long each number of a round takes (default 1)",
+    )  # fmt: skip
+    speed.add_argument(
+        "--batch", type=positive, metavar="N",
+        help="images of a batch, for all rows (default: at most 32 on a CPU, 256 on a GPU)",
+    )  # fmt: skip
+    add_data(speed, "data set that sets the number of classes; its images are not read")
+    add_runs(speed)
+    add_compute(speed)
+    speed.add_argument(
+        "--compile", action=SwitchOnce, default=False, help="compile the networks first"
+    )
+    speed.add_argument("--format", default="terminal", help="terminal (default), md, csv or json")
 
 
 def _add_plot(plot: Parser) -> None:

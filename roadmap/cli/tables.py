@@ -14,6 +14,7 @@ from roadmap.cli.given import asked_of
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
 from roadmap.record import write_record
+from roadmap.speed import write_speed
 
 
 def table(workspace: Workspace) -> int:
@@ -23,7 +24,12 @@ def table(workspace: Workspace) -> int:
     roadmap, measure = workspace.roadmap, workspace.measure
     records = workspace.records_or_say_none()
     made = tabulate(
-        roadmap, records, data=workspace.data, measure=measure, paper=workspace.options.paper
+        roadmap,
+        records,
+        data=workspace.data,
+        measure=measure,
+        paper=workspace.options.paper,
+        speeds=workspace.speeds,
     )
     show(render(made, format))
     for note in apart(made, format):
@@ -71,4 +77,7 @@ def collect(workspace: Workspace) -> int:
         target = options.out / f"{name}.json"
         write_record(record, target)
         show(target)
+    for speed in workspace.speeds.by_key.values():
+        if speed.label.roadmap == roadmap.name:
+            show(write_speed(speed, options.out))
     return DONE

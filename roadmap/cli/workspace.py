@@ -16,10 +16,12 @@ from roadmap.errors import Problem
 if TYPE_CHECKING:
     from analysis.measures import Measure
     from analysis.subject import Subject
+    from experiments.data.reading import Reading
     from experiments.settings import Settings
     from experiments.weights.choice import Start
     from roadmap.record import Record, Records
     from roadmap.rows import Roadmap
+    from roadmap.speed import Speeds
     from steps.config import Config
     from steps.studies.study import Study
 
@@ -111,6 +113,22 @@ class Workspace:
             data=self.options.data,
             data_root=self.options.data_root,
             runs=self.options.runs,
+            reading=self.reading,
+        )
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How a folder of images is read."""
+        from experiments.data.reading import Reading
+
+        options = self.options
+        if options.split_seed is not None and options.val_fraction is None:
+            raise Problem("--split-seed draws what --val-fraction holds out: give both")
+        return Reading(
+            val_fraction=options.val_fraction,
+            split_seed=options.split_seed or 0,
+            val_labels=options.val_labels,
+            exif=options.exif,
         )
 
     @cached_property
@@ -150,10 +168,12 @@ class Workspace:
     def data(self) -> str | None:
         """The data set asked for: a name in the records, or the fingerprint of files."""
         if self.options.data is None or not Path(self.options.data).exists():
+            if self.reading.options:
+                raise Problem(f"{self.reading.options}: --data names the folder of images to read")
             return self.options.data
         from experiments.data.sources import read_source
 
-        return read_source(self.options.data).fingerprint
+        return read_source(self.options.data, None, self.reading).fingerprint
 
     @cached_property
     def measure(self) -> Measure:
@@ -162,6 +182,16 @@ class Workspace:
 
         key = self.options.measure
         return find_measure(key, () if key in MEASURES else self.loaded.records)
+
+    @cached_property
+    def speeds(self) -> Speeds:
+        """The speeds that were measured, after a message for each file that is not readable."""
+        from roadmap.speed import Speeds, read_speeds
+
+        speeds, broken = read_speeds(self.options.runs)
+        for message in broken:
+            say(message)
+        return Speeds.of(speeds)
 
     def forget_records(self, known: Sequence[Record] = ()) -> None:
         """Read the folder of runs again when records are next asked for, except those `known`."""
@@ -190,5 +220,6 @@ class Workspace:
             row=self.options.row,
             given_images=self.options.given_images,
             ask_paper=self.options.paper,
+            speeds=self.speeds,
             records=self.records_or_say_none() if say_none else self.records,
         )
