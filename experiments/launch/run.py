@@ -14,7 +14,7 @@ from experiments.job import Job
 from experiments.launch.distributed import node_rank, train_distributed
 from experiments.training.choices import chosen
 from experiments.training.loop import train_here
-from experiments.training.observers import make_observers
+from experiments.training.observers import Observers
 from experiments.training.weights import keep_only
 from roadmap.errors import Problem
 from roadmap.record import Record, write_record
@@ -52,22 +52,15 @@ def _trained(job: Job, observe: Observer) -> Record:
     """Train, with the run's own observers; the record is written before checkpoints go."""
     for leftover in job.folder.glob("*.partial"):  # of a process that was killed while it wrote
         leftover.unlink()
-    own = make_observers(job)
-
-    def observe_all(event: Event) -> None:
-        for observer in (*own, observe):
-            observer(event)
-
+    observers = Observers(job, observe)
     try:
-        record = _started(job, observe_all)
+        record = _started(job, observers)
         write_record(record, job.folder / "record.json")
         keep_only(job.machine.keep, job.folder)
     except BaseException as error:
-        for observer in own:
-            observer(RunFailed(run=job.name, reason=reason(error), error=error))
+        observers.tell_own(RunFailed(run=job.name, reason=reason(error), error=error))
         raise
-    for observer in own:
-        observer(RunDone(run=job.name, record=record))
+    observers.tell_own(RunDone(run=job.name, record=record))
     return record
 
 
