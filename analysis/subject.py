@@ -14,6 +14,7 @@ from analysis.verdicts.verdict import Judged
 from roadmap.record import Record
 from roadmap.rows import Roadmap
 from roadmap.spec import fingerprint
+from roadmap.unfinished import Unfinished
 from steps.studies.load import load_study
 from steps.studies.study import Study
 
@@ -24,7 +25,8 @@ class Subject:
 
     `study` is the one whose effects are shown, by default the roadmap's own path. `data` is a data
     set's name or fingerprint. With `row`, the figure of blocks shows that row only. Verdicts hold
-    for other validation images too, unless they are `given_images`.
+    for other validation images too, unless they are `given_images`. `unfinished` runs have no
+    record yet: tables and curves show them, marked, and nothing counts them.
     """
 
     roadmap: Roadmap
@@ -34,6 +36,7 @@ class Subject:
     measure: Measure = TOP1
     row: str | None = None
     given_images: bool = False
+    unfinished: Sequence[Unfinished] = ()
 
     def of_study(self, study: Study) -> Subject:
         """Return the subject of another study on the same records, data and measure."""
@@ -47,7 +50,7 @@ class Subject:
     @cached_property
     def selection(self) -> Selection:
         """The runs of each row."""
-        return select(self.roadmap, self.records, self.data)
+        return select(self.roadmap, self.records, self.data, unfinished=self.unfinished)
 
     @cached_property
     def table(self) -> Table:

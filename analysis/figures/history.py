@@ -12,6 +12,7 @@ from analysis.measures import Measure
 from analysis.notes import finished
 from analysis.selection import Selection
 from roadmap.record import Record
+from roadmap.unfinished import Unfinished
 
 LOSSES = {"loss": "validation loss", "train_loss": "training loss"}
 BRIEF = {"loss": "val. loss", "train_loss": "train. loss"}
@@ -25,13 +26,19 @@ MOST = 100  # epochs drawn of a run
 def history_titles(
     selection: Selection, measure: Measure, *, brief: bool = False
 ) -> dict[str, str]:
-    """Return the titles of the measure and of the losses that any finished run has over epochs."""
+    """Return the titles of the measure and of the losses that any run has over epochs."""
     losses = BRIEF if brief else LOSSES
     titles = {measure.key: axis_title(measure)} | losses
     recorded = {
         key
         for runs in selection.rows.values()
         for run in finished(runs)
+        for epoch in run.history
+        for key in epoch
+    } | {
+        key
+        for runs in selection.unfinished.values()
+        for run in runs
         for epoch in run.history
         for key in epoch
     }
@@ -56,6 +63,22 @@ def histories(
             if numpy.isfinite(whole).any():
                 curves[number] = whole
     return curves
+
+
+def open_histories(
+    selection: Selection, key: str, *, rows: Collection[str] | None = None
+) -> dict[str, list[numpy.ndarray]]:
+    """Return one measure over the epochs so far of each row's unfinished runs: (epochs,) each."""
+    return {
+        number: found
+        for number, runs in selection.unfinished.items()
+        if (rows is None or number in rows)
+        and (found := [values for run in runs if len(values := _so_far(run, key))])
+    }
+
+
+def _so_far(run: Unfinished, key: str) -> numpy.ndarray:
+    return numpy.array([epoch.get(key, float("nan")) for epoch in run.history])
 
 
 def _values(run: Record, key: str) -> list[float]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean, median, stdev
 
 from analysis.measures import TOP1, Measure
@@ -15,6 +15,7 @@ from roadmap.cost import cost
 from roadmap.paper import printed
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
+from roadmap.unfinished import Unfinished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,8 @@ class TableRow:
 class Table:
     """The rows of a roadmap, then reference rows; `notes` say what was left out or is mixed.
 
-    `precision` says how little the accuracies can tell.
+    `precision` says how little the accuracies can tell. `unfinished` is by row number what the
+    furthest run without a record has reached: `45.1 at 3/5`, the measure after 3 of 5 epochs.
     `sizes` (of the data) and `recipe` are in words, for captions; `legend` explains the columns.
     """
 
@@ -62,6 +64,7 @@ class Table:
     recipe: str = ""
     legend: str = ""
     measure: Measure = TOP1
+    unfinished: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def decimals(self) -> int:
@@ -90,7 +93,13 @@ def tabulate(
         chosen = selection.rows.get(row.number, ())
         rows[row.number] = _row(selection.roadmap, row, chosen, before, measure)
     references = tuple(_reference(runs, measure) for runs in selection.references.values())
-    notes = (*_twice(references), *skipped(selection.runs), *mixtures(finished(selection.runs)))
+    unfinished = _not_finished(selection)
+    notes = (
+        *unfinished,
+        *_twice(references),
+        *skipped(selection.runs),
+        *mixtures(finished(selection.runs)),
+    )
     return Table(
         rows=(*rows.values(), *references),
         notes=(*selection.notes, *notes),
@@ -101,7 +110,17 @@ def tabulate(
         sizes=selection.sizes,
         recipe=recipes(selection.roadmap),
         measure=measure,
+        unfinished={
+            number: _reached(found, measure) for number, found in selection.unfinished.items()
+        },
     )
+
+
+def _reached(runs: Sequence[Unfinished], measure: Measure) -> str:
+    """Return the measure and the epochs of the run that is furthest."""
+    run = max(runs, key=lambda each: len(each.history))
+    number = run.history[-1].get(measure.key) if run.history else None
+    return f"{'–' if number is None else f'{number:.{measure.decimals}f}'} at {run.progress}"
 
 
 def _row(
@@ -168,6 +187,15 @@ def _speed(runs: Iterable[Record]) -> float | None:
 
 def _diverged(runs: Iterable[Record]) -> int:
     return sum(run.status == "diverged" for run in runs)
+
+
+def _not_finished(selection: Selection) -> list[str]:
+    """Return a note that names the unfinished runs of each row."""
+    rows = [
+        f"{number} ({', '.join(f'seed {run.begun.identity.seed}: {run.progress}' for run in runs)})"
+        for number, runs in selection.unfinished.items()
+    ]
+    return [f"not finished, not averaged (epochs done): {', '.join(rows)}"] if rows else []
 
 
 def _twice(references: Sequence[TableRow]) -> list[str]:

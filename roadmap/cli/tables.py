@@ -19,7 +19,8 @@ def table(workspace: Workspace) -> int:
     check_format(format)
     roadmap, measure = workspace.roadmap, workspace.measure
     records = workspace.records_or_say_none()
-    made = tabulate(roadmap, records, data=workspace.data, measure=measure)
+    selection = select(roadmap, records, workspace.data, unfinished=workspace.unfinished)
+    made = tabulate(roadmap, selection, measure=measure)
     show(render(made, format))
     for note in apart(made, format):
         say(note)
