@@ -202,8 +202,8 @@ def _details(subject: Subject, key: str) -> str:
         f"Dashed: not finished, with the epochs done: {', '.join(running)}. " if running else ""
     )
     return (
-        f"{dashed}Line: mean over finished runs; band: the smallest to the largest of them; grey: the row "
-        f"that this one starts from. Of runs of more than {MOST} epochs, every second, third … is "
-        f"drawn. Recipe: {recipes(subject.fitted)}. {COMPARED.get(key, '')} "
+        f"{dashed}Line: mean over finished runs; band: the smallest to the largest of them; grey: "
+        f"the row that this one starts from. Of runs of more than {MOST} epochs, every second, "
+        f"third … is drawn. Recipe: {recipes(subject.fitted)}. {COMPARED.get(key, '')} "
         f"{sentences([*subject.selection.notes, *told])}"
     )

@@ -34,9 +34,9 @@ def ignore(event: Event) -> None:
 def train(job: Job, observe: Observer = ignore) -> Record:
     """Return the record of this run: read it if the run is finished, else train or resume the run.
 
-    Writes `record.json`, `begun.jsonl`, `metrics.jsonl`, `log.txt`, `machine.yaml` and, while the run lasts,
-    checkpoints into the run's folder. Two calls never train the same run at the same time: the
-    second waits and then reads the record.
+    Writes `record.json`, `begun.jsonl`, `metrics.jsonl`, `log.txt`, `machine.yaml` and, while the
+    run lasts, checkpoints into the run's folder. Two calls never train the same run at the same
+    time: the second waits and then reads the record.
     """
     folder = job.folder
     folder.mkdir(parents=True, exist_ok=True)
