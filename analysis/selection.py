@@ -19,6 +19,7 @@ from roadmap.errors import Problem
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
 from roadmap.spec import fingerprint
+from roadmap.unfinished import Unfinished
 
 REFERENCE = "timm:"
 
@@ -29,7 +30,8 @@ class Selection:
 
     `roadmap` has the number of classes of the data. `sizes` says in words how large the data set
     is, and is empty if there are no runs. If the roadmap has a choice, `rows` are the runs at the
-    `chosen` value (`05@0.004` for row 05), and `candidates` those at all values.
+    `chosen` value (`05@0.004` for row 05), and `candidates` those at all values. `unfinished` are
+    runs without a record yet, by row number.
     """
 
     roadmap: Roadmap
@@ -40,6 +42,7 @@ class Selection:
     notes: tuple[str, ...]
     candidates: dict[str, tuple[Record, ...]] = field(default_factory=dict)
     chosen: dict[str, str] = field(default_factory=dict)
+    unfinished: dict[str, tuple[Unfinished, ...]] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[Record]:
@@ -74,7 +77,11 @@ class _Variants:
 
 
 def select(
-    roadmap: Roadmap, runs: Selection | Sequence[Record], data: str | None = None
+    roadmap: Roadmap,
+    runs: Selection | Sequence[Record],
+    data: str | None = None,
+    *,
+    unfinished: Sequence[Unfinished] = (),
 ) -> Selection:
     """Sort records under the rows of a roadmap; `data` is a data set's name or fingerprint.
 
@@ -119,17 +126,36 @@ def select(
             rows[number].append(record)
     example = next(iter(fitting or mine), None)
     fitted = variants.roadmaps[classes(fitting[0])] if fitting else roadmap
+    name = data_name(mine[0]) if mine else name
+    if unfinished and not fitting:
+        fitted = fitted.with_classes(unfinished[0].begun.classes)
     chosen = choose(fitted, rows)
     return Selection(
         roadmap=chosen.roadmap,
-        data=data_name(mine[0]) if mine else name,
+        data=name,
         sizes=_sizes(example.data) if example else "",
         rows=chosen.rows,
         references={key: tuple(references[key]) for key in sorted(references)},
         notes=(*notes, *versions, *chosen.notes),
         candidates={key: tuple(rows[key]) for key in rows} if roadmap.choose else {},
         chosen=chosen.numbers,
+        unfinished=_unfinished(chosen.roadmap, unfinished, name, data),
     )
+
+
+def _unfinished(
+    roadmap: Roadmap, runs: Sequence[Unfinished], name: str | None, data: str | None
+) -> dict[str, tuple[Unfinished, ...]]:
+    """Sort unfinished runs on the data set `name` under the rows that have their spec."""
+    rows: dict[str, list[Unfinished]] = {}
+    for run in runs:
+        known = (run.begun.data, run.begun.identity.data)
+        if name is not None and name not in known and data not in known:
+            continue
+        for row in roadmap:
+            if row.spec.fingerprint == run.begun.identity.spec:
+                rows.setdefault(row.number, []).append(run)
+    return {number: tuple(found) for number, found in rows.items()}
 
 
 def named(roadmap: Roadmap, selection: Selection) -> dict[str, Record]:

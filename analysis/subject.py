@@ -16,6 +16,7 @@ from roadmap.record import Record
 from roadmap.rows import Roadmap
 from roadmap.spec import fingerprint
 from roadmap.speed import NONE, Speeds
+from roadmap.unfinished import Unfinished
 from steps.roadmaps.load import load_roadmap
 from steps.studies.load import load_study
 from steps.studies.study import Study
@@ -28,7 +29,8 @@ class Subject:
     `study` is the one whose effects are shown, by default the roadmap's own path. `data` is a data
     set's name or fingerprint. With `row`, the figure of blocks shows that row only. Verdicts hold
     for other validation images too, unless they are `given_images`. `ask_paper` shows the paper's
-    numbers whatever the data are. `speeds` were measured by `roadmap speed`.
+    numbers whatever the data are. `speeds` were measured by `roadmap speed`. `unfinished` runs have
+    no record yet: tables and curves show them, marked, and nothing counts them.
     """
 
     roadmap: Roadmap
@@ -40,6 +42,7 @@ class Subject:
     given_images: bool = False
     ask_paper: bool = False
     speeds: Speeds = NONE
+    unfinished: Sequence[Unfinished] = ()
 
     def of_study(self, study: Study) -> Subject:
         """Return the subject of another study on the same records, data and measure."""
@@ -53,7 +56,7 @@ class Subject:
     @cached_property
     def selection(self) -> Selection:
         """The runs of each row."""
-        return select(self.roadmap, self.records, self.data)
+        return select(self.roadmap, self.records, self.data, unfinished=self.unfinished)
 
     @cached_property
     def table(self) -> Table:

@@ -11,6 +11,7 @@ from analysis.measures import Measure
 from analysis.notes import finished
 from analysis.selection import Selection
 from roadmap.record import Record
+from roadmap.unfinished import Unfinished
 
 LOSSES = {"loss": "validation loss", "train_loss": "training loss"}
 COMPARED = {
@@ -21,12 +22,18 @@ MOST = 100  # epochs drawn of a run
 
 
 def history_titles(selection: Selection, measure: Measure) -> dict[str, str]:
-    """Return the titles of the measure and of the losses that any finished run has over epochs."""
+    """Return the titles of the measure and of the losses that any run has over epochs."""
     titles = {measure.key: axis_title(measure)} | LOSSES
     recorded = {
         key
         for runs in selection.rows.values()
         for run in finished(runs)
+        for epoch in run.history
+        for key in epoch
+    } | {
+        key
+        for runs in selection.unfinished.values()
+        for run in runs
         for epoch in run.history
         for key in epoch
     }
@@ -47,6 +54,19 @@ def histories(selection: Selection, key: str) -> dict[str, numpy.ndarray]:
             if numpy.isfinite(whole).any():
                 curves[number] = whole
     return curves
+
+
+def open_histories(selection: Selection, key: str) -> dict[str, list[numpy.ndarray]]:
+    """Return one measure over the epochs so far of each row's unfinished runs: (epochs,) each."""
+    return {
+        number: found
+        for number, runs in selection.unfinished.items()
+        if (found := [values for run in runs if len(values := _so_far(run, key))])
+    }
+
+
+def _so_far(run: Unfinished, key: str) -> numpy.ndarray:
+    return numpy.array([epoch.get(key, float("nan")) for epoch in run.history])
 
 
 def _values(run: Record, key: str) -> list[float]:

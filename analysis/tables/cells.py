@@ -82,7 +82,7 @@ def cells(table: Table) -> list[dict[str, str]]:
         cell = {
             "row": row.row,
             "step": _step(row),
-            "mean": result(row, decimals),
+            "mean": _result(table, row, decimals),
             "change": signed(row.change, decimals),
             "paper_mean": fixed(row.paper_mean, 2),
             "gmacs": fixed(row.gmacs, gmacs),
@@ -92,6 +92,13 @@ def cells(table: Table) -> list[dict[str, str]]:
         }
         rows.append({key: text for key, text in cell.items() if key not in left_out(table)})
     return rows
+
+
+def _result(table: Table, row: TableRow, decimals: int) -> str:
+    """Return a row's result; of a row without any, in brackets how far its runs are."""
+    text = result(row, decimals)
+    reached = table.unfinished.get(row.row)
+    return f"({reached})" if text == MISSING and reached else text
 
 
 def _step(row: TableRow) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean, median, stdev
 
 from analysis.comparable import stands_beside_paper
@@ -18,6 +18,7 @@ from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
 from roadmap.spec import to_dict
 from roadmap.speed import NONE, Speeds
+from roadmap.unfinished import Unfinished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,8 @@ class Table:
 
     `precision` says how little the accuracies can tell. `beside_paper` says whether the paper's
     columns are shown; CSV and JSON always have them, so that a program finds the same columns.
+    `unfinished` is by row number what the furthest run without a record has reached: `45.1 at 3/5`,
+    the measure after 3 of 5 epochs.
     `sizes` (of the data) and `recipe` are in words, for captions; `legend` explains the columns.
     """
 
@@ -70,6 +73,7 @@ class Table:
     legend: str = ""
     measure: Measure = TOP1
     beside_paper: bool = True
+    unfinished: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def decimals(self) -> int:
@@ -103,8 +107,13 @@ def tabulate(
         rows[row.number] = _row(selection.roadmap, row, chosen, before, measure, speeds)
     references = tuple(_reference(runs, measure, speeds) for runs in selection.references.values())
     named = {name: runs for (name, _), runs in selection.references.items()}
-    notes = (*_twice(references), *starts({**selection.rows, **named}), *skipped(selection.runs))
-    notes += tuple(mixtures(finished(selection.runs)))
+    notes = (
+        *_not_finished(selection),
+        *_twice(references),
+        *starts({**selection.rows, **named}),
+        *skipped(selection.runs),
+        *mixtures(finished(selection.runs)),
+    )
     measured = any(row.speed is not None for row in (*rows.values(), *references))
     speed_notes = speeds.notes if measured else ()
     return Table(
@@ -118,7 +127,17 @@ def tabulate(
         recipe=recipes(selection.roadmap),
         measure=measure,
         beside_paper=stands_beside_paper(roadmap, selection, asked=paper),
+        unfinished={
+            number: _reached(found, measure) for number, found in selection.unfinished.items()
+        },
     )
+
+
+def _reached(runs: Sequence[Unfinished], measure: Measure) -> str:
+    """Return the measure and the epochs of the run that is furthest."""
+    run = max(runs, key=lambda each: len(each.history))
+    number = run.history[-1].get(measure.key) if run.history else None
+    return f"{'–' if number is None else f'{number:.{measure.decimals}f}'} at {run.progress}"
 
 
 def _row(
@@ -192,6 +211,15 @@ def _speed(runs: Iterable[Record]) -> float | None:
 
 def _diverged(runs: Iterable[Record]) -> int:
     return sum(run.status == "diverged" for run in runs)
+
+
+def _not_finished(selection: Selection) -> list[str]:
+    """Return a note that names the unfinished runs of each row."""
+    rows = [
+        f"{number} ({', '.join(f'seed {run.begun.identity.seed}: {run.progress}' for run in runs)})"
+        for number, runs in selection.unfinished.items()
+    ]
+    return [f"not finished, not averaged (epochs done): {', '.join(rows)}"] if rows else []
 
 
 def _twice(references: Sequence[TableRow]) -> list[str]:

@@ -262,6 +262,11 @@ def add_training(parser: Parser) -> None:
         "--save-every", type=seconds, default=60.0, metavar="SECONDS",
         help="write a checkpoint this often, and after every epoch (default 60)",
     )  # fmt: skip
+    parser.add_argument(
+        "--log", action="append", default=[], metavar="TRACKER",
+        help="also log to tensorboard, wandb, mlflow or csv, below RUNS/logs; several: "
+        "tensorboard,csv",
+    )  # fmt: skip
     add_keep(parser)
     parser.add_argument(
         "--restart", action="store_true", help="start over; move existing run folders aside"

@@ -13,6 +13,7 @@ from experiments.host.machine import Machine
 from experiments.launch.launchers import Outcome, run_all
 from experiments.launch.sharing import choose_jobs
 from experiments.request import Request
+from experiments.tracking.names import TRACKERS, chosen_trackers
 from roadmap.choice import SEED
 from roadmap.cli.console import DONE, FAILED, RESUME, say, show
 from roadmap.cli.cost import check_effect
@@ -26,6 +27,7 @@ Pairs = Sequence[tuple[str, int]]  # rows and seeds
 
 def train(workspace: Workspace) -> int:
     """Train one row with one seed."""
+    _say_trackers(workspace)
     check_effect(workspace)
     outcome = _train(workspace, [(workspace.options.row, workspace.options.seed)], jobs=1)
     return _show_outcome(workspace, outcome, 1)
@@ -34,6 +36,7 @@ def train(workspace: Workspace) -> int:
 def run(workspace: Workspace) -> int:
     """Train the rows of a roadmap, or the variants of a study, with one or more seeds."""
     options, study, roadmap = workspace.options, workspace.study, workspace.roadmap
+    _say_trackers(workspace)
     _ = workspace.measure  # an unknown one is refused before anything is trained
     if options.rows is not None and options.branches:
         raise Problem("--rows names the rows; --branches adds to all of them: give one of the two")
@@ -53,6 +56,13 @@ def run(workspace: Workspace) -> int:
             "--until-decided is for a whole STUDY, as in roadmap run path --until-decided"
         )
     return _run_until_decided(workspace, replace(study, seeds=seeds), pairs, jobs)
+
+
+def _say_trackers(workspace: Workspace) -> None:
+    """Say where trackers write; raises Problem for an unknown one or a missing package."""
+    options = workspace.options
+    for name in chosen_trackers(options.log):
+        say(f"--log {name}: {TRACKERS[name].look.replace('FOLDER', str(options.runs / 'logs'))}")
 
 
 def _run_until_decided(workspace: Workspace, study: Study, pairs: Pairs, jobs: int) -> int:
@@ -156,6 +166,7 @@ def _train(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
             most_seeds=options.max_seeds,
         ),
         restart=options.restart,
+        trackers=options.log,
         say=say,
     )
     workspace.forget_records(outcome.records)

@@ -23,10 +23,10 @@ def table(workspace: Workspace) -> int:
     check_format(format)
     roadmap, measure = workspace.roadmap, workspace.measure
     records = workspace.records_or_say_none()
+    selection = select(roadmap, records, workspace.data, unfinished=workspace.unfinished)
     made = tabulate(
         roadmap,
-        records,
-        data=workspace.data,
+        selection,
         measure=measure,
         paper=workspace.options.paper,
         speeds=workspace.speeds,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from roadmap.record import Record, Records
     from roadmap.rows import Roadmap
     from roadmap.speed import Speeds
+    from roadmap.unfinished import Unfinished
     from steps.config import Config
     from steps.studies.study import Study
 
@@ -157,6 +158,15 @@ class Workspace:
         return self.loaded.records
 
     @cached_property
+    def unfinished(self) -> Sequence[Unfinished]:
+        """The runs that have begun and have no record yet."""
+        from roadmap.unfinished import read_unfinished
+
+        return read_unfinished(
+            self.options.runs, (record.identity.run for record in self.loaded.records)
+        )
+
+    @cached_property
     def collected(self) -> list[Record]:
         """The records that were collected: they have no run folder, so no run can resume."""
         runs = self.options.runs
@@ -196,7 +206,7 @@ class Workspace:
     def forget_records(self, known: Sequence[Record] = ()) -> None:
         """Read the folder of runs again when records are next asked for, except those `known`."""
         vars(self)["known"] = known
-        for name in ("loaded", "records", "collected"):
+        for name in ("loaded", "records", "unfinished", "collected"):
             vars(self).pop(name, None)
 
     def records_or_say_none(self) -> Sequence[Record]:
@@ -221,5 +231,6 @@ class Workspace:
             given_images=self.options.given_images,
             ask_paper=self.options.paper,
             speeds=self.speeds,
+            unfinished=self.unfinished,
             records=self.records_or_say_none() if say_none else self.records,
         )
