@@ -93,12 +93,12 @@ def _state(request: Request, known: Known) -> tuple[State, str]:
     stopped = re.search(r"stopped by (SIG\w+|a signal)$", reason)
     if reason and not stopped:
         return "failed", f"{reason} ({folder / 'log.txt'})"
+    begun = (folder / "log.txt").exists()
     last = next((each for each in reversed(known.submissions) if _index(each, run) >= 0), None)
     if last is not None:
         ended = why_no_record(last, _index(last, run), request.settings.runs)
-        begun = (folder / "log.txt").exists()
-        return ("interrupted" if begun else "failed"), ended or reason
-    if not (folder / "log.txt").exists():
+        return ("interrupted" if begun else "waiting"), "; ".join(filter(None, (reason, ended)))
+    if not begun:
         return "waiting", ""
     return "interrupted", reason or "ended without a message, as if it was killed"
 

@@ -22,6 +22,8 @@ def why_no_record(submission: Submission, index: int, runs: Path) -> str:
         return "not submitted: sbatch did not return"
     found = why_ended(submission.job, index)
     said = _last_words(path)
+    if not path.exists():
+        return f"{number} {found or 'left the queue'} before it began"
     words = ", ".join(part for part in (found, said) if part)
     return f"{number} {'ended: ' + words if words else 'left the queue'} ({path})"
 

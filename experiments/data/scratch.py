@@ -30,17 +30,20 @@ Say = Callable[[str], None]
 def from_scratch(requests: Sequence[Request], scratch: Path, say: Say) -> list[Request]:
     """Return the requests on a copy of their data in `scratch`; the copy is made if it is missing.
 
-    If the disk is full, the requests stay as they are, and `say` is told.
+    Variables such as `$TMPDIR` in `scratch` are replaced by this machine's. If the disk is full, the requests stay as they are, and `say` is told.
     """
     settings = requests[0].settings
     if all((request.folder / "record.json").exists() for request in requests):
         return list(requests)
+    place = Path(os.path.expandvars(scratch))
+    if "$" in str(place):
+        raise Problem(f"--scratch {scratch}: this variable is not set here")
     try:
-        copied = _copied(settings, scratch, say)
+        copied = _copied(settings, place, say)
     except OSError as fault:
         if fault.errno not in FULL:
             raise
-        say(f"--scratch {scratch}: {fault.strerror}; reading {settings.source.name} in its place")
+        say(f"--scratch {place}: {fault.strerror}; reading {settings.source.name} in its place")
         return list(requests)
     return [replace(request, settings=copied) for request in requests]
 

@@ -39,9 +39,13 @@ Pairs = Sequence[tuple[str, int]]
 
 def submit(workspace: Workspace) -> int:
     """Submit the runs that are neither finished nor in the queue, or print the script."""
+    given = workspace.options
+    workspace = workspace.replaced(
+        devices=given.gpus_per_run or given.devices, nodes=given.nodes_per_run
+    )
     options = workspace.options
     _ = workspace.measure  # an unknown one is refused before anything is submitted
-    resources = _resources(options)
+    resources = _resources(given)
     pairs, study = wanted(workspace)
     _check(workspace, pairs, study)
     tasks = _tasks(options.dry_run)
@@ -90,10 +94,7 @@ def _resources(options: argparse.Namespace) -> Resources:
 
 def _check(workspace: Workspace, pairs: Pairs, study: Study | None) -> None:
     """Raise Problem for what would fail in every task."""
-    options = workspace.options
-    options.devices = options.gpus_per_run or options.devices
-    options.nodes = options.nodes_per_run
-    machine = machine_of(options, jobs=1)
+    machine = machine_of(workspace.options, jobs=1)
     for request in requests_of(workspace, first_pairs(workspace, pairs)):
         request.check(machine)
     if study is not None:

@@ -29,6 +29,7 @@ class Cluster:
     def __init__(self, folder, images, epochs):
         self.folder, self.runs = folder / "my study", folder / "my study" / "runs"
         self.folder.mkdir()
+        self.started = []
         (self.folder / "two.yaml").write_text(ROADMAP)
         given = [f"--set={setting}" for setting in (f"recipe.epochs={epochs}", *SETTINGS)]
         self.rows = ("--roadmap", "two.yaml", "--data", str(images), *given)
@@ -37,10 +38,18 @@ class Cluster:
     def call(self, *command):
         """Return what a program prints; it must work."""
         done = subprocess.run(
-            command, cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=900
-        )
+            command, cwd=self.folder, env=environment() | {"WORK": str(self.folder)}, text=True,
+            capture_output=True, timeout=900,
+        )  # fmt: skip
         assert done.returncode == 0, f"{command}: {done.stdout} {done.stderr} {self.outputs()}"
         return done.stdout + done.stderr
+
+    def start(self, *command):
+        """Start a program that may report an error: scancel, if the task has gone by then."""
+        quiet = subprocess.DEVNULL
+        self.started.append(
+            subprocess.Popen(command, env=environment(), stdout=quiet, stderr=quiet)
+        )
 
     def roadmap(self, *arguments):
         """Return what one of our commands prints."""
@@ -122,5 +131,8 @@ def cluster(images, tmp_path):
 
     yield make
     for each in made:
+        for process in each.started:
+            process.kill()
+            process.wait()
         if tasks := each.tasks():
             subprocess.run(["scancel", *tasks], env=environment(), timeout=60)

@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from experiments.host.lock import is_held
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]  # on a machine that others use too
 
 
@@ -15,70 +17,75 @@ def holder(folder):
     return int(re.search(r"process (\d+)", (folder / "holder.txt").read_text())[1])
 
 
+HARMS = ["kill", "requeue", "kill", "node", "cancel", "kill"]
+
+
 def test_a_study_ends_as_without_slurm_whatever_happens_to_its_tasks(cluster):
-    """20 runs: three kills, a requeue, a second task on a run, a cancellation, a resubmission."""
+    """20 runs: three kills, SIGUSR1, a node that fails, a second task on a run, a cancellation."""
     here = cluster(epochs=4)
     study = ("path", "--seeds", "10")
-    said = here.submit(*study, "--max-parallel", "2", "--save-every", "0", "--time", "30")
+    more = ("--max-parallel", "2", "--save-every", "0", "--sbatch", "nodelist=three")
+    said = here.submit(*study, *more, "--time", "30")
     job = re.search(r"20 runs as job (\d+)", said)[1]
-    assert "nothing to submit" in here.submit(*study, "--max-parallel", "2")
-    script = next((here.runs / "submitted").glob("*.sbatch"))
-    number = {run["run"]: index for index, run in enumerate(_ordered(here, study))}
+    assert "20 in the queue, nothing to submit" in here.submit(*study, *more)
+    (script,) = (here.runs / "submitted").glob("*.sbatch")
+    order = sorted(here.states(*study).values(), key=lambda run: (run["seed"], run["row"]))
+    tasks = {run["run"]: f"{job}_{index}" for index, run in enumerate(order)}
 
-    most, harmed, again = 0, {}, None
-    harms = ["kill", "requeue", "kill", "cancel", "kill"]
-    random.Random(0).shuffle(harms)
-
-    def busy():
-        """Runs with a checkpoint and without a record, that nothing happened to yet."""
-        saved = {path.parent.name for path in here.runs.glob("*/last.ckpt")}
-        done = {path.parent.name for path in here.runs.glob("*/record.json")}
-        return sorted(saved - done - harmed.keys())
-
+    most, harmed = 0, {}
+    harms = random.Random(0).sample(HARMS, len(HARMS))
     while harms or here.tasks():
-        tasks = here.tasks()
-        own = [task for task in tasks if task.startswith(f"{job}_")]
-        most = max(most, sum(tasks[task] == "RUNNING" for task in own))
-        if harms and (found := busy()):
-            run, harm = found[0], harms.pop()
-            harmed[run] = harm
-            task = f"{job}_{number[run]}"
-            if harm == "kill":
-                os.kill(holder(here.runs / run), signal.SIGKILL)
-            elif harm == "cancel":
-                here.call("scancel", task)
-            else:
-                again = here.call("sbatch", "--parsable", f"--array={number[run]}", str(script))
-                here.call("scancel", "--batch", "--signal=USR1", task)
-        assert tasks or not harms, here.outputs()
-    assert most == 2 and len(harmed) == 5
+        states = here.tasks()
+        most = max(most, sum(states.get(task) == "RUNNING" for task in tasks.values()))
+        training = [run for run in _training(here.runs) if states.get(tasks[run]) == "RUNNING"]
+        free = [run for run in training if run not in harmed]
+        if harms and free:
+            harmed[free[0]] = harms.pop()
+            _harm(here, harmed[free[0]], here.runs / free[0], tasks[free[0]], script)
+        assert states or not harms, here.outputs()
+    assert most == 2 and len(harmed) == len(HARMS)
 
-    states = here.states(*study)
-    lost = {run["run"] for run in states.values() if run["state"] != "finished"}
-    assert lost == {run for run, harm in harmed.items() if harm != "requeue"}
-    for run in states.values():
-        harm = harmed.get(run["run"])
-        if harm == "kill":
-            assert run["state"] == "interrupted" and "RaisedSignal:9" in run["note"]
-        elif harm == "cancel":
-            assert run["state"] == "interrupted" and "cancelled" in run["note"].lower()
-    requeued = next(run for run, harm in harmed.items() if harm == "requeue")
-    log = (here.runs / requeued / "log.txt").read_text()
-    assert "saved and stopped by SIGUSR1" in log and "resuming in epoch" in log
-    assert "JOB REQUEUE" in (script.with_name(f"{script.stem}.{number[requeued]}.out")).read_text()
-    assert again
+    states = {run["run"]: run for run in here.states(*study).values()}
+    lost = {run for run, harm in harmed.items() if harm in ("kill", "cancel")}
+    assert {run for run in states if states[run]["state"] != "finished"} == lost
+    for run in lost:
+        assert states[run]["state"] == "interrupted"
+        word = "RaisedSignal:9" if harmed[run] == "kill" else "stopped by SIGTERM"
+        assert word in states[run]["note"], states[run]
+    for run, harm in harmed.items():
+        log = (here.runs / run / "log.txt").read_text()
+        if harm == "requeue":
+            assert "stopped by SIGUSR1" in log and "resuming in epoch" in log
+            assert "waiting for process" in here.outputs()  # the second task
 
-    assert "4 to submit" in here.submit(*study, "--max-parallel", "2")
+    assert f"{len(lost)} to submit" in here.submit(*study, *more)
     here.wait_until_empty()
-    assert "20 finished, nothing to submit" in here.submit(*study, "--max-parallel", "2")
+    assert "20 finished, nothing to submit" in here.submit(*study, *more)
     here.roadmap("run", *study, *here.trained, "--jobs", "2", "--runs", "alone")
     assert len(here.records()) == 20
     assert here.records() == here.records("alone")
 
 
-def _ordered(here, study):
-    """The runs in the order of the array's tasks."""
-    return sorted(here.states(*study).values(), key=lambda run: (run["seed"], run["row"]))
+def _training(runs):
+    """The runs that have a checkpoint, no record, and a process that trains them."""
+    saved = {path.parent.name for path in runs.glob("*/last.ckpt") if is_held(path.parent)}
+    return sorted(saved - {path.parent.name for path in runs.glob("*/record.json")})
+
+
+def _harm(here, harm, folder, task, script):
+    if harm == "kill":
+        os.kill(holder(folder), signal.SIGKILL)
+    elif harm == "cancel":
+        here.call("scancel", task)
+    elif harm == "requeue":  # as SLURM signals a limit; with another task that wants the run
+        here.call("sbatch", f"--array={task.partition('_')[2]}", str(script))
+        here.wait_until(lambda: "waiting for process" in here.outputs())
+        here.start("scancel", "--batch", "--signal=USR1", task)
+    else:
+        update = ("scontrol", "update", "NodeName=three")
+        here.call(*update, "State=DOWN", "Reason=test")
+        here.wait_until(lambda: here.tasks().get(task) != "RUNNING")
+        here.call(*update, "State=RESUME")
 
 
 def test_two_nodes_share_a_run_as_two_processes_of_one_machine_do(cluster):
@@ -87,7 +94,7 @@ def test_two_nodes_share_a_run_as_two_processes_of_one_machine_do(cluster):
     given = ("--rows", "00", "--save-every", "0")
     said = here.submit(*given, "--nodes-per-run", "2", "--cpus-per-run", "1")
     here.wait_until(lambda: list(here.runs.glob("*/last.ckpt")))
-    here.call("scancel", "--batch", "--signal=USR1", re.search(r"as job (\d+)", said)[1])
+    here.start("scancel", "--batch", "--signal=USR1", re.search(r"as job (\d+)", said)[1])
     here.wait_until_empty()
     here.roadmap("run", *given, *here.trained, "--devices", "2", "--runs", "alone")
     assert here.records() and here.records() == here.records("alone"), here.outputs()
@@ -98,7 +105,9 @@ def test_two_nodes_share_a_run_as_two_processes_of_one_machine_do(cluster):
 def test_until_decided_takes_two_waves(cluster):
     here = cluster(epochs=1)
     study = ("path", "--seeds", "2", "--until-decided", "--max-seeds", "3")
-    assert "follows and submits the next wave" in here.submit(*study)
+    said = here.submit(*study, "--scratch", "$WORK/disk")  # the nodes' own WORK
+    assert "follows and submits the next wave" in said
+    assert "nothing to submit" in here.submit(*study)  # and no second job that follows
     here.wait_until_empty()
     outputs = sorted((here.runs / "submitted").glob("*.next.out"))
     assert len(outputs) == 2, here.outputs()
@@ -106,4 +115,5 @@ def test_until_decided_takes_two_waves(cluster):
     assert "nothing to submit" in outputs[1].read_text()
     here.roadmap("run", *study, *here.trained, "--jobs", "2", "--runs", "alone")
     assert len(here.records()) == 6
+    assert (here.folder / "disk").is_dir() and "copying images" in here.outputs()
     assert here.records() == here.records("alone")
