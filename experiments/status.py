@@ -140,7 +140,7 @@ def _last_error(log: Path) -> str:
         return ""
     for line in reversed(lines):
         if found := STAMP.fullmatch(line):
-            return found[1]
+            return found[1].removeprefix("Stopped: ")
     return ""
 
 

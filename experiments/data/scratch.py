@@ -30,7 +30,8 @@ Say = Callable[[str], None]
 def from_scratch(requests: Sequence[Request], scratch: Path, say: Say) -> list[Request]:
     """Return the requests on a copy of their data in `scratch`; the copy is made if it is missing.
 
-    Variables such as `$TMPDIR` in `scratch` are replaced by this machine's. If the disk is full, the requests stay as they are, and `say` is told.
+    Variables such as `$TMPDIR` in `scratch` are replaced by this machine's. If the disk is full,
+    the requests stay as they are, and `say` is told.
     """
     settings = requests[0].settings
     if all((request.folder / "record.json").exists() for request in requests):

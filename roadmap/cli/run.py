@@ -72,8 +72,8 @@ def wanted(workspace: Workspace) -> tuple[list[tuple[str, int]], Study | None]:
 
 def _run_only(workspace: Workspace) -> int:
     """Train one run of those that the other options name, as a task of a cluster does."""
-    row, colon, seed = workspace.options.only.rpartition(":")
-    if not colon or not seed.isdecimal():
+    row, _, seed = workspace.options.only.rpartition(":")
+    if not row or not seed.isascii() or not seed.isdecimal() or len(seed) > 9:
         raise Problem(f"--only {quoted(workspace.options.only)} must be ROW:SEED, as in 05:0")
     STOP.listen()  # a signal that comes while torch loads is not lost
     with requeue_when_stopped(requests_of(workspace, [(row, int(seed))])[0]) as task:

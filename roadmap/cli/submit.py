@@ -48,11 +48,11 @@ def submit(workspace: Workspace) -> int:
     resources = _resources(given)
     pairs, study = wanted(workspace)
     _check(workspace, pairs, study)
+    before = read_submission(options.runs, options.after) if options.after else None
     tasks = _tasks(options.dry_run)
     submissions, faults = read_submissions(options.runs)
     for fault in faults:
         say(fault)
-    before = read_submission(options.runs, options.after) if options.after else None
     in_queue = runs_in_queue(submissions, tasks)
     tried = {
         (run.row, run.seed)
@@ -77,8 +77,8 @@ def _resources(options: argparse.Namespace) -> Resources:
     if options.setup is not None:
         try:
             setup = read_text(options.setup, limit=MOST_SETUP_BYTES)
-        except ValueError as fault:
-            raise Problem(f"--setup {options.setup} is no text: {fault}") from None
+        except (OSError, ValueError) as fault:
+            raise Problem(f"--setup {options.setup} cannot be read: {fault}") from None
     return Resources(
         partition=options.partition,
         time=options.time,
