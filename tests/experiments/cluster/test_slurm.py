@@ -78,8 +78,10 @@ def _harm(here, harm, folder, task, script):
     elif harm == "cancel":
         here.call("scancel", task)
     elif harm == "requeue":  # as SLURM signals a limit; with another task that wants the run
+        os.kill(holder(folder), signal.SIGSTOP)  # until that task is there
         here.call("sbatch", f"--array={task.partition('_')[2]}", str(script))
         here.wait_until(lambda: "waiting for process" in here.outputs())
+        os.kill(holder(folder), signal.SIGCONT)
         here.start("scancel", "--batch", "--signal=USR1", task)
     else:
         update = ("scontrol", "update", "NodeName=three")

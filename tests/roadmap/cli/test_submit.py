@@ -41,9 +41,9 @@ def test_a_dry_run_needs_no_slurm_and_writes_nothing(nowhere, capsys):
 def test_a_task_gets_the_options_of_the_runs_and_none_of_the_submission(nowhere, capsys):
     said = script(
         capsys, "leave-one-out", "--set", "recipe.epochs=2", "--time", "1:00:00", "--seeds", "2",
-        "--sbatch", "account=vision", "--sbatch", "mem=4G", "--gpus-per-run", "8", "--nodes-per-run",
-        "2", "--partition", "gpu", "--max-parallel", "4", "--no-compile", "--accumulate", "2",
-        "--signal", "60",
+        "--sbatch", "account=vision", "--sbatch", "mem=4G", "--gpus-per-run", "8",
+        "--nodes-per-run", "2", "--partition", "gpu", "--max-parallel", "4", "--no-compile",
+        "--accumulate", "2", "--signal", "60",
     )  # fmt: skip
     options = command_of(said.out)
     assert (options.study, options.seeds, options.overrides) == (
