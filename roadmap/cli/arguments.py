@@ -218,8 +218,47 @@ def add_compute(parser: Parser) -> None:
     )  # fmt: skip
 
 
-def add_training(parser: Parser) -> None:
-    """Add the data, the folder of runs, and how this machine trains."""
+def add_submission(parser: Parser) -> None:
+    """Add what a run gets of a SLURM cluster."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the sbatch script; submit nothing"
+    )
+    parser.add_argument("--partition", metavar="NAME", help="SLURM partition of the runs")
+    parser.add_argument(
+        "--time", metavar="LIMIT",
+        help="limit of a task: minutes, 1:30:00 or 2-12 (default: the partition's); a run that "
+        "needs longer comes back to the queue",
+    )  # fmt: skip
+    parser.add_argument(
+        "--gpus-per-run", type=positive, metavar="N",
+        help="GPUs of each node of a run (default: none, the run computes on CPUs)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cpus-per-run", type=positive, metavar="N", help="CPU cores of each node of a run"
+    )
+    parser.add_argument(
+        "--nodes-per-run", type=positive, default=1, metavar="N",
+        help="nodes that share a run (default 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-parallel", type=positive, metavar="K", help="train at most K runs at a time"
+    )
+    parser.add_argument(
+        "--signal", type=positive, default=300, metavar="SECONDS",
+        help="save and requeue this long before the limit (default 300)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--setup", type=Path, metavar="FILE", help="shell lines for each task, as in module load …"
+    )
+    parser.add_argument(
+        "--sbatch", action="append", default=[], metavar="OPTION",
+        help="a further option of sbatch, as in account=vision (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument("--after", help=argparse.SUPPRESS)  # the wave that this one follows
+
+
+def add_training(parser: Parser, *, here: bool = True) -> None:
+    """Add the data, the folder of runs, and how a machine trains: `here`, or a cluster's node."""
     add_data(parser)
     add_runs(parser)
     parser.add_argument(
@@ -239,10 +278,11 @@ def add_training(parser: Parser) -> None:
         help="what decodes JPEG files of training (default cpu; a GPU's pixels differ a little)",
     )  # fmt: skip
     add_devices(parser)
-    parser.add_argument(
-        "--nodes", type=positive, default=1, metavar="N",
-        help="machines that share a run; start the command on each (default 1)",
-    )  # fmt: skip
+    if here:
+        parser.add_argument(
+            "--nodes", type=positive, default=1, metavar="N",
+            help="machines that share a run; start the command on each (default 1)",
+        )  # fmt: skip
     parser.add_argument(
         "--accumulate", type=positive, default=1, metavar="N",
         help="micro-batches per step and device, one after the other (default 1)",
@@ -268,10 +308,15 @@ def add_training(parser: Parser) -> None:
         "tensorboard,csv",
     )  # fmt: skip
     add_keep(parser)
-    parser.add_argument(
-        "--restart", action="store_true", help="start over; move existing run folders aside"
-    )
+    if here:
+        parser.add_argument(
+            "--restart", action="store_true", help="start over; move existing run folders aside"
+        )
     add_broken(parser)
+    parser.add_argument(
+        "--scratch", type=_folder, metavar="DIR",
+        help="copy the data to this disk of the machine first, checked, and read it there",
+    )  # fmt: skip
     parser.add_argument(
         "--no-wait", action="store_true", help="fail if another process trains the same run"
     )

@@ -26,6 +26,7 @@ from roadmap.cli.arguments import (
     add_reading,
     add_runs,
     add_study,
+    add_submission,
     add_training,
     add_weights,
     crop,
@@ -79,25 +80,28 @@ def make_parser() -> Parser:
     add_training(train)
 
     run = add("run", "run:run", "Train all rows, or a study; finished runs are not trained again")
-    add_study(run)
-    run.add_argument(
-        "--seeds", type=positive, metavar="N",
-        help="runs of each row: seeds 0 to N-1 (default 1, or the study's)",
-    )  # fmt: skip
-    run.add_argument(
-        "--until-decided", action="store_true",
-        help="then add seeds while a verdict of the study is open",
-    )  # fmt: skip
-    run.add_argument(
-        "--max-seeds", type=positive, default=8, metavar="N",
-        help="add seeds up to N per variant (default 8)",
-    )  # fmt: skip
-    run.add_argument("--rows", metavar="ROWS", help="train only these: 00,05,timm:NAME")
-    run.add_argument("--branches", action="store_true", help="also train side branches, 08-k5 …")
+    _add_runs_asked(run)
     add_jobs(run)
-    add_measure(run)
-    add_given_images(run)
     add_training(run)
+    run.add_argument(
+        "--only", metavar="ROW:SEED", help="train this one run, as a task of a cluster does"
+    )
+
+    submit = add("submit", "submit:submit", "Submit what `run` would train to SLURM, as an array")
+    _add_runs_asked(submit)
+    add_submission(submit)
+    add_training(submit, here=False)
+
+    status = add("status", "status:status", "List runs: finished, running, queued, failed")
+    add_study(status)
+    status.add_argument(
+        "--seeds", type=positive, metavar="N", help="seeds 0 to N-1 (default: those started)"
+    )
+    add_jobs(status)
+    add_data(status)
+    add_runs(status)
+    status.add_argument("--all", action="store_true", help="list finished and waiting runs too")
+    status.add_argument("--json", action="store_true", help="print a list of objects, all runs")
 
     plan = add("plan", "plan:plan", "Estimate a study: runs, finished runs, MACs and hours")
     add_study(plan, default="path")
@@ -201,6 +205,27 @@ def make_parser() -> Parser:
         "--out", type=Path, required=True, metavar="DIR", help="folder for the copies"
     )
     return parser
+
+
+def _add_runs_asked(parser: Parser) -> None:
+    """Add which rows and seeds are to be trained."""
+    add_study(parser)
+    parser.add_argument(
+        "--seeds", type=positive, metavar="N",
+        help="runs of each row: seeds 0 to N-1 (default 1, or the study's)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--until-decided", action="store_true",
+        help="then add seeds while a verdict of the study is open",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-seeds", type=positive, default=8, metavar="N",
+        help="add seeds up to N per variant (default 8)",
+    )  # fmt: skip
+    parser.add_argument("--rows", metavar="ROWS", help="train only these: 00,05,timm:NAME")
+    parser.add_argument("--branches", action="store_true", help="also train side branches, 08-k5 …")
+    add_measure(parser)
+    add_given_images(parser)
 
 
 def _add_rows(parser: Parser) -> None:

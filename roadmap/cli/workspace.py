@@ -41,10 +41,12 @@ class Workspace:
     """The values that the options of one command name. Each is loaded on first use, once."""
 
     options: argparse.Namespace
+    arguments: Sequence[str] = ()  # the command line after `roadmap`, as it was typed
 
     def replaced(self, **options: object) -> Workspace:
         """Return a workspace with other options."""
-        return Workspace(argparse.Namespace(**{**vars(self.options), **options}))
+        changed = argparse.Namespace(**{**vars(self.options), **options})
+        return Workspace(changed, self.arguments)
 
     @cached_property
     def overrides(self) -> dict[str, Any]:
