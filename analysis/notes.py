@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from roadmap.record import Provenance, Record
@@ -27,6 +27,25 @@ def skipped(runs: Sequence[Record]) -> list[str]:
     if others or not number:
         return []
     return [f"without {number:,} training images that cannot be opened (--broken skip)"]
+
+
+def starts(rows: Mapping[str, Sequence[Record]]) -> list[str]:
+    """Return a note on what the runs of each row started from, if any has weights to start from."""
+    shares: dict[str, dict[str, float]] = {}
+    for number, runs in rows.items():
+        for start in (run.weights for run in runs if run.weights is not None):
+            source = f"{start.source} ({start.fingerprint})"
+            shares.setdefault(source, {})[number] = start.share
+    notes = [
+        f"started from weights {source}: "
+        + ", ".join(f"{number} ({share:g} % of parameters)" for number, share in own.items())
+        for source, own in shares.items()
+    ]
+    taken = {number for own in shares.values() for number in own}
+    random = ", ".join(number for number, runs in rows.items() if runs and number not in taken)
+    if notes and random:
+        notes.append(f"trained from random weights, not from these: {random}")
+    return notes
 
 
 def mixtures(runs: Sequence[Record]) -> list[str]:

@@ -19,6 +19,7 @@ from roadmap.errors import Problem
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
 from roadmap.spec import fingerprint
+from roadmap.unfinished import Unfinished
 
 REFERENCE = "timm:"
 
@@ -29,7 +30,8 @@ class Selection:
 
     `roadmap` has the number of classes of the data. `sizes` says in words how large the data set
     is, and is empty if there are no runs. If the roadmap has a choice, `rows` are the runs at the
-    `chosen` value (`05@0.004` for row 05), and `candidates` those at all values.
+    `chosen` value (`05@0.004` for row 05), and `candidates` those at all values. `unfinished` are
+    runs without a record yet, by row number.
     """
 
     roadmap: Roadmap
@@ -40,6 +42,7 @@ class Selection:
     notes: tuple[str, ...]
     candidates: dict[str, tuple[Record, ...]] = field(default_factory=dict)
     chosen: dict[str, str] = field(default_factory=dict)
+    unfinished: dict[str, tuple[Unfinished, ...]] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[Record]:
@@ -74,7 +77,11 @@ class _Variants:
 
 
 def select(
-    roadmap: Roadmap, runs: Selection | Sequence[Record], data: str | None = None
+    roadmap: Roadmap,
+    runs: Selection | Sequence[Record],
+    data: str | None = None,
+    *,
+    unfinished: Sequence[Unfinished] = (),
 ) -> Selection:
     """Sort records under the rows of a roadmap; `data` is a data set's name or fingerprint.
 
@@ -94,7 +101,7 @@ def select(
     )
     if runs and not candidates:
         notes.append(f"left out: {_count(len(runs))} of {_roadmaps(runs)}")
-    own = _own_data(roadmap.data, {data_name(record) for record in candidates})
+    own = own_data(roadmap.data, {data_name(record) for record in candidates})
     name = _data_set(candidates, data, own)
     if data is None and name is not None and own not in (name, None):
         notes.append(f"{name!r} is the only data set with runs; the roadmap's is {roadmap.data!r}")
@@ -118,18 +125,37 @@ def select(
         for number in variants.numbers_of(record):
             rows[number].append(record)
     example = next(iter(fitting or mine), None)
-    fitted = variants.roadmaps[classes(example)] if example else roadmap
+    fitted = variants.roadmaps[classes(fitting[0])] if fitting else roadmap
+    name = data_name(mine[0]) if mine else name
+    if unfinished and not fitting:
+        fitted = fitted.with_classes(unfinished[0].begun.classes)
     chosen = choose(fitted, rows)
     return Selection(
         roadmap=chosen.roadmap,
-        data=data_name(mine[0]) if mine else name,
+        data=name,
         sizes=_sizes(example.data) if example else "",
         rows=chosen.rows,
         references={key: tuple(references[key]) for key in sorted(references)},
         notes=(*notes, *versions, *chosen.notes),
         candidates={key: tuple(rows[key]) for key in rows} if roadmap.choose else {},
         chosen=chosen.numbers,
+        unfinished=_unfinished(chosen.roadmap, unfinished, name, data),
     )
+
+
+def _unfinished(
+    roadmap: Roadmap, runs: Sequence[Unfinished], name: str | None, data: str | None
+) -> dict[str, tuple[Unfinished, ...]]:
+    """Sort unfinished runs on the data set `name` under the rows that have their spec."""
+    rows: dict[str, list[Unfinished]] = {}
+    for run in runs:
+        known = (run.begun.data, run.begun.identity.data)
+        if name is not None and name not in known and data not in known:
+            continue
+        for row in roadmap:
+            if row.spec.fingerprint == run.begun.identity.spec:
+                rows.setdefault(row.number, []).append(run)
+    return {number: tuple(found) for number, found in rows.items()}
 
 
 def named(roadmap: Roadmap, selection: Selection) -> dict[str, Record]:
@@ -193,7 +219,7 @@ def _distinct(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
     return list(by_run.values()), [note] if repeated else []
 
 
-def _own_data(data: str | None, names: set[str]) -> str | None:
+def own_data(data: str | None, names: set[str]) -> str | None:
     """Return the roadmap's data set as records name it: a folder or tar by its last name."""
     if data is None or data in names or not os.path.exists(data):  # Path.exists raises for some
         return data
@@ -227,8 +253,18 @@ def _misfit(record: Record, variants: _Variants, recipe: str) -> str | None:
         return "of rows that this roadmap does not have"
     same = (("network", identity.network, row.spec.network),
             ("recipe", identity.recipe, row.spec.recipe))  # fmt: skip
+    if record.spec.get("weights") != row.spec.weights:
+        return _other_start(record)
     other = " and ".join(name for name, mine, its in same if mine != fingerprint(its))
     return f"with another {other or 'spec'} than this roadmap's"
+
+
+def _other_start(record: Record) -> str:
+    """Say that a run started from other weights than the roadmap that is asked for."""
+    if record.weights is None:
+        return "trained from random weights (leave out --weights to see them)"
+    start = record.weights
+    return f"started from weights {start.source} ({start.fingerprint}); --weights shows them"
 
 
 def _left_out(records: Sequence[Record], reasons: Sequence[str | None]) -> list[str]:

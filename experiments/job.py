@@ -15,6 +15,7 @@ from roadmap.record import Asked
 class Job(Plain):
     """Train `request` on `machine`; `command` and `asked` go into the record.
 
+    `trackers` are names in TRACKERS: what else the run's numbers go to.
     Every launcher takes jobs, so a launcher on another machine needs nothing else.
     """
 
@@ -22,6 +23,7 @@ class Job(Plain):
     machine: Machine
     command: str = ""
     asked: Asked = field(default_factory=Asked)
+    trackers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

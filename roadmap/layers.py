@@ -9,11 +9,14 @@ takes each as one node; `torch.compile` and `torch.export` trace into it.
 
 from __future__ import annotations
 
+import pkgutil
 from collections import OrderedDict
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
+from roadmap.cost import layer_cost
 from roadmap.errors import Problem
 from roadmap.kernels.depthwise import depthwise
 from roadmap.kernels.elementwise import average, channel_norm
@@ -169,6 +172,8 @@ def _module(layer: Layer) -> nn.Module:
             return SqueezeExcitation(layer.parts)
         case LayerKind.OPERATION:
             return _operation(layer)
+        case LayerKind.ACTIVATION:
+            return _named_activation(layer)
     return _norm_or_activation(layer.kind, channels)
 
 
@@ -203,6 +208,55 @@ def _norm_or_activation(kind: LayerKind, channels: int) -> nn.Module:
     return module
 
 
+def _named_activation(layer: Layer) -> nn.Module:
+    """Build an activation by the name of its class, one of `torch.nn` if the name has no dot."""
+    name = layer.module
+    try:
+        kind = pkgutil.resolve_name(name if "." in name else f"torch.nn.{name}")
+        if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+            raise Problem(f"activation {name!r} is no class of torch modules")
+        module = kind()
+    except Problem:
+        raise
+    except Exception as error:  # any exception of a package of the user's
+        raise Problem(f"activation {name!r} cannot be built: {said(error)}") from error
+    if next(module.parameters(), None) is not None:
+        raise Problem(f"activation {name!r} has learned values: write it as an operation of yours")
+    return module
+
+
+def check_layers(layers: Iterable[Layer]) -> None:
+    """Build and run every different operation and named activation of a plan, on small input.
+
+    Raises Problem if one cannot be built, fails, or changes the shape. Takes milliseconds, so that
+    a fault in a user's file is found before images are decoded.
+    """
+    seen = []
+    for layer in layers:
+        what = (layer.kind, layer.inputs[0], layer.module, layer.operation)
+        if layer.kind not in (LayerKind.OPERATION, LayerKind.ACTIVATION) or what in seen:
+            continue
+        seen.append(what)
+        name = f"operation {layer.operation.operation!r}" if layer.operation else layer.module
+        module = _module(layer)
+        x = torch.randn(2, *layer.inputs)
+        try:
+            with torch.no_grad():
+                made = module(x)
+        except Exception as error:  # any exception of the user's code
+            raise Problem(
+                f"{name} fails on input of shape {tuple(x.shape)}: {said(error)}"
+            ) from error
+        if not isinstance(made, Tensor) or made.shape != x.shape:
+            shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
+            raise Problem(f"{name} makes {shape} from {tuple(x.shape)}; the shape must stay")
+
+
+def said(error: Exception) -> str:
+    """Return an exception of a user's code as one line."""
+    return f"{type(error).__name__}: {error}"
+
+
 def _operation(layer: Layer) -> nn.Module:
     operation = layer.operation
     assert operation is not None, f"{layer.name} has no operation"
@@ -210,4 +264,23 @@ def _operation(layer: Layer) -> nn.Module:
         raise Problem(
             f"operation {operation.operation!r} comes from a steps file of yours: add --steps FILE"
         )
-    return operation.build(layer.inputs[0], **operation.parameters)
+    channels = layer.inputs[0]
+    try:
+        module = operation.build(channels, **operation.parameters)
+    except Exception as error:  # any exception of the user's code
+        raise Problem(
+            f"the build of operation {operation.operation!r} fails: {said(error)}"
+        ) from error
+    if not isinstance(module, nn.Module):
+        kind = type(module).__name__
+        raise Problem(
+            f"the build of operation {operation.operation!r} must return a torch module, not {kind}"
+        )
+    built = sum(weights.numel() for weights in module.parameters())
+    stated = layer_cost(layer).params
+    if built != stated:
+        raise Problem(
+            f"the cost of operation {operation.operation!r} states {stated:,} parameters for "
+            f"{channels} channels, but its module has {built:,}"
+        )
+    return module

@@ -7,7 +7,7 @@ channels-last memory: LayerNorm over channels and 1×1 convolutions then read co
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -150,6 +150,22 @@ class RoadmapNetwork(nn.Module):
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """Keep only the inputs of blocks for the backward pass, and compute the rest again."""
         self.grad_checkpointing = enable
+
+    def group_matcher(self, coarse: bool = False) -> Callable[[str], tuple[int, ...]]:
+        """Return a function from a parameter's name to its layer group, for layer-wise decay.
+
+        The groups are those of the paper's fine-tuning: the stem, then three blocks at a time with
+        the downsampling before them, then the head. With `coarse` a stage is one group.
+        """
+
+        def group(name: str) -> tuple[int, ...]:
+            part, *numbers = name.split(".")
+            if part != "stages":
+                return (0 if part == "stem" else 2, 0, 0)
+            block = int(numbers[2]) if numbers[1] == "blocks" and not coarse else 0
+            return (1, int(numbers[0]), block // 3)
+
+        return group
 
     def get_classifier(self) -> nn.Module:
         """Return the last, linear layer."""

@@ -27,7 +27,15 @@ def override(spec: Spec, settings: Mapping[str, Any]) -> Spec:
 
 
 def override_where_used(spec: Spec, settings: Mapping[str, Any]) -> tuple[Spec, set[str]]:
-    """Return the same without settings that have no effect, and the keys of the others."""
+    """Return the same without settings that have no effect, and the keys of the others.
+
+    A whole recipe (key `recipe`) is set first, then the fields.
+    """
+    if "recipe" in settings:
+        whole = _set(spec, {"recipe": settings["recipe"]})
+        fields = {key: data for key, data in settings.items() if key != "recipe"}
+        made, taken = override_where_used(whole, fields)
+        return made, {"recipe", *taken}
     reached = {key: data for key, data in settings.items() if _lacking(spec, key) is None}
     made = _set(spec, reached)
     without = unused(made.recipe)

@@ -37,6 +37,7 @@ class Layer:
 
     Fields that a kind does not use stay at their default. `columns` is the width of a kernel that
     is not square; it is padded by half on both sides. `parts` are the layers inside a layer.
+    `module` names the class of an activation that is none of our kinds.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Layer:
     operation: Operation | None = None
     columns: int | None = None
     parts: tuple[Layer, ...] = ()
+    module: str = ""
 
     @property
     def taps(self) -> int:
@@ -156,13 +158,14 @@ class _Chain:
     def add(
         self, name: str, kind: LayerKind, outputs: Shape | None = None, *, bias: bool = False,
         initial: float = 0.0, operation: Operation | None = None, parts: Layers = (),
+        module: str = "",
     ) -> None:  # fmt: skip
         """Add a layer that maps positions one to one or looks at all of them."""
         outputs = outputs or self.shape
         self._append(
             Layer(
                 name=f"{self.prefix}.{name}", kind=kind, inputs=self.shape, outputs=outputs,
-                bias=bias, initial=initial, operation=operation, parts=parts,
+                bias=bias, initial=initial, operation=operation, parts=parts, module=module,
             )
         )  # fmt: skip
 
@@ -217,7 +220,11 @@ class _Chain:
 
     def activation(self, name: str, activation: str | None) -> None:
         if activation:
-            self.add(name, ACTIVATIONS[activation])
+            kind = ACTIVATIONS.get(activation)
+            if kind is not None:
+                self.add(name, kind)
+            else:
+                self.add(name, LayerKind.ACTIVATION, module=activation)
 
     def result(self) -> tuple[Layers, Shape]:
         return tuple(self.layers), self.shape

@@ -31,7 +31,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from roadmap.errors import Problem, quoted, shortened, unknown
-from roadmap.kinds import ACTIVATIONS, NORMS
+from roadmap.kinds import ACTIVATIONS, NORMS, TORCH_ACTIVATIONS, is_activation
 
 T = TypeVar("T")
 
@@ -56,8 +56,19 @@ def _policy(text: str) -> str:
     return text
 
 
+def _activation(word: str) -> str:
+    if not is_activation(word):
+        words = " or ".join(map(repr, ACTIVATIONS))
+        raise PydanticCustomError(
+            "choice",
+            "Input should be {words}, {torch}, or a class such as timm.layers.HardMish",
+            {"words": words, "torch": ", ".join(TORCH_ACTIVATIONS)},
+        )
+    return word
+
+
 Norm = Annotated[str, AfterValidator(_one_of(NORMS))]
-Activation = Annotated[str, AfterValidator(_one_of(ACTIVATIONS))]
+Activation = Annotated[str, Field(max_length=200), AfterValidator(_activation)]
 Width = Literal["narrow", "wide", "same"]
 Positive = Annotated[int, Field(ge=1)]
 Kernel = Annotated[int, Field(ge=1, le=1023)]
@@ -70,6 +81,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 BelowOne = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, le=10**6)]
 Word = Annotated[str, Field(max_length=1000)]
+Pattern = Annotated[str, Field(pattern=r"^[a-z0-9_.*?]+$", max_length=200)]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 
 
 def added(default: Any) -> Any:
@@ -309,6 +322,9 @@ class Recipe:
     decay of an average of the weights, which is then what is validated; 0 turns it off. Images are
     normalized by the `statistics` of ImageNet or of the training data. If `crop_scale` is None,
     training images are cropped like evaluation images and only mixup and cutmix augment them.
+    `layer_decay` multiplies the learning rate once for every layer group below the classifier.
+    `head_init_scale` multiplies the first weights of a new classifier. `freeze` names the
+    parameters that are not trained: see `experiments.weights.freezing`.
     """
 
     epochs: Epochs
@@ -338,6 +354,9 @@ class Recipe:
     evaluation_crop: Annotated[float, Field(gt=0, le=1)] = 0.875
     statistics: Literal["imagenet", "data"] = "imagenet"
     ema: BelowOne = 0.0
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    head_init_scale: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    freeze: Annotated[tuple[Pattern, ...], Field(max_length=100)] = ()
 
     def __post_init__(self) -> None:
         if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
@@ -359,10 +378,14 @@ class Recipe:
 
 @value(strict=True)
 class Spec:
-    """A network and its recipe: all of a run except its data and its seed."""
+    """A network and its recipe: all of a run except its data and its seed.
+
+    `weights` is the fingerprint of the weights that training starts from; None draws random ones.
+    """
 
     network: Network | Reference
     recipe: Recipe
+    weights: Hash | None = None
 
     @cached_property
     def fingerprint(self) -> str:

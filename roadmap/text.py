@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from roadmap.override import unused
@@ -24,20 +24,77 @@ from roadmap.spec import (
     Unit,
 )
 
+# Fields that training from random weights rarely sets: they are shown only if they are set.
+FINE_TUNING = ("layer_decay", "head_init_scale", "freeze")
+
 
 def lines(thing: Spec | Network | Reference | Recipe) -> list[str]:
     """Return a spec or a part of one, one line per fact, without what is None or turned off."""
     if isinstance(thing, Spec):
-        return lines(thing.network) + lines(thing.recipe)
+        start = [f"weights: {thing.weights}"] if thing.weights else []
+        return lines(thing.network) + lines(thing.recipe) + start
     if isinstance(thing, Reference):
         return [f"network: timm {thing.timm}"]
     return list(_network(thing) if isinstance(thing, Network) else _recipe(thing))
 
 
 def difference(before: Spec, after: Spec) -> list[str]:
-    """Return the lines in which two specs differ: `- ` before, `+ ` after."""
-    compared = difflib.ndiff(lines(before), lines(after))
-    return [line for line in compared if line[0] in "+-"]
+    """Return the lines in which two specs differ: `- ` before, `+ ` after.
+
+    If blocks differ between stages, a change of blocks is one line for all stages that have it, as
+    in `  stages 3, 4: + se after unit 1`.
+    """
+    by_stage = _by_stage(before, after)
+    old, new = lines(before), lines(after)
+    if by_stage is not None:
+        old, new = ([line for line in side if not _is_block(line)] for side in (old, new))
+    compared = difflib.ndiff(old, new)
+    return [line for line in compared if line[0] in "+-"] + (by_stage or [])
+
+
+def _is_block(line: str) -> bool:
+    return line.startswith(("block,", "block of "))
+
+
+def _by_stage(before: Spec, after: Spec) -> list[str] | None:
+    """Return the changes of blocks by stage; None if one block is in all stages of both specs."""
+    sides = [spec.network for spec in (before, after)]
+    stages = [side.stages for side in sides if isinstance(side, Network)]
+    if len(stages) < 2 or len(stages[0]) != len(stages[1]):
+        return None
+    if all(stage.block == side[0].block for side in stages for stage in side):
+        return None
+    places: dict[str, list[int]] = {}
+    for place, (old, new) in enumerate(zip(*stages, strict=True), start=1):
+        for change in block_changes(old.block, new.block):
+            places.setdefault(change, []).append(place)
+    return [f"  {in_words(where)}: {change}" for change, where in places.items()]
+
+
+def in_words(stages: Sequence[int]) -> str:
+    """Return stages, counted from 1, in words: `stage 2`, `stages 3, 4`."""
+    return f"stage{'s' * (len(stages) > 1)} {', '.join(map(str, stages))}"
+
+
+def block_changes(before: Block, after: Block) -> Iterator[str]:
+    """Give the changes from one block to another, as in `+ se after unit 1`, `- se (unit 2)`."""
+    old, new = ([describe(unit) for unit in block.units] for block in (before, after))
+    matched = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for how, start, stop, first, last in matched.get_opcodes():
+        if how == "equal":
+            continue
+        pairs = min(stop - start, last - first)
+        for number in range(pairs):
+            yield f"unit {start + number + 1}: {old[start + number]} → {new[first + number]}"
+        for number in range(start + pairs, stop):
+            yield f"- {old[number]} (unit {number + 1})"
+        for number in range(first + pairs, last):
+            where = f"after unit {start + pairs}" if start + pairs else "first"
+            yield f"+ {new[number]} {where}"
+    rest = [list(_block("", block))[len(block.units) :] for block in (before, after)]
+    for line in difflib.ndiff(*rest):
+        if line[0] in "+-":
+            yield line.replace(" , ", " ", 1)
 
 
 def _network(network: Network) -> Iterator[str]:
@@ -55,8 +112,11 @@ def _network(network: Network) -> Iterator[str]:
     if all(stage.block == stages[0].block for stage in stages):
         yield from _block("block", stages[0].block)
     else:
-        for number, stage in enumerate(stages, start=1):
-            yield from _block(f"block of stage {number}", stage.block)
+        blocks = [stage.block for stage in stages]
+        for place, block in enumerate(blocks):
+            if block not in blocks[:place]:
+                places = [number for number, other in enumerate(blocks, 1) if other == block]
+                yield from _block(f"block of {in_words(places)}", block)
     if network.downsampling is None:
         yield "downsampling: in the first block of a stage"
     else:
@@ -153,7 +213,7 @@ def describe(unit: Unit) -> str:
 def _recipe(recipe: Recipe) -> Iterator[str]:
     for field in dataclasses.fields(recipe):
         data = getattr(recipe, field.name)
-        if data is not None:
+        if data is not None and not (field.name in FINE_TUNING and data == field.default):
             yield f"recipe.{field.name}: {_shown(data)}"
 
 

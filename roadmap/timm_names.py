@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from roadmap.errors import Problem
-from roadmap.spec import Network
+from roadmap.spec import Network, ResponseNorm
 from roadmap.text import lines
 
 # timm's families in the lines of `roadmap.text`; FREE lines may differ within a family.
@@ -79,11 +80,9 @@ DEEPER_END = (
     (r"stem\.convolution", "maxpool.0"),
     (r"stem\.norm", "maxpool.1"),
 )
-RESNET = (
+_RESNET_BLOCKS = (
     (r"stages\.(\d+)\.blocks\.(\d+)\.branch\.convolution_(\d+)", "layer{0+1}.{1}.conv{2+1}"),
     (r"stages\.(\d+)\.blocks\.(\d+)\.branch\.norm_(\d+)", "layer{0+1}.{1}.bn{2+1}"),
-    (r"stages\.(\d+)\.blocks\.(\d+)\.branch\.squeeze\w+\.reduce", "layer{0+1}.{1}.se.fc1"),
-    (r"stages\.(\d+)\.blocks\.(\d+)\.branch\.squeeze\w+\.expand", "layer{0+1}.{1}.se.fc2"),
     (r"head\.classifier", "fc"),
 )
 CONVNEXT = (
@@ -132,12 +131,20 @@ _SHORTCUTS = (
         ),
     ),
 )
+_SQUEEZE = (
+    (_BRANCH + r"squeeze_excitation_3\.reduce", "layer{0+1}.{1}.se.fc1"),
+    (_BRANCH + r"squeeze_excitation_3\.expand", "layer{0+1}.{1}.se.fc2"),
+)
+RESNET = PLAIN + _SHORTCUTS[0][1] + _RESNET_BLOCKS
 _STEMS = (
     (PLAIN_STEM, PLAIN), (DEEP_STEM, DEEP + DEEP_END), (DEEPER_STEM, DEEP + DEEPER_END),
 )  # fmt: skip
 # Each form as a set of lines, and the names of its weights.
 FAMILIES = [
-    ({*stem, *RESNET_FORM, shortcut, *squeeze}, stem_names + shortcut_names + RESNET)
+    (
+        {*stem, *RESNET_FORM, shortcut, *squeeze},
+        stem_names + shortcut_names + _SQUEEZE + _RESNET_BLOCKS,
+    )
     for stem, stem_names in _STEMS
     for shortcut, shortcut_names in _SHORTCUTS
     for squeeze in SQUEEZES
@@ -151,7 +158,9 @@ FAMILIES = [
 def timm_names(network: Network, ours: Iterable[str] = ()) -> dict[str, str]:
     """Return timm's name for each of our parameters; a Problem if timm has no such network."""
     facts = {
-        re.sub(r"^block of stage \d+,", "block,", line).replace(*_dropout(network))
+        re.sub(
+            r"^block of stages? [\d, ]+, (?=unit|shortcut|after|wide|stride)", "block, ", line
+        ).replace(*_dropout(network))
         for line in lines(network)
         if not line.startswith(FREE)
     }
@@ -167,6 +176,41 @@ def timm_names(network: Network, ours: Iterable[str] = ()) -> dict[str, str]:
 def _dropout(network: Network) -> tuple[str, str]:
     """Return the words of the head's dropout, which has no weights, and nothing in their place."""
     return f", dropout {network.head_dropout:g}", ""
+
+
+def timm_arguments(network: Network) -> tuple[str, dict[str, Any]]:
+    """Return the name and the arguments of timm's model that has this network's shapes.
+
+    Raises Problem if timm has no such network.
+    """
+    timm_names(network)
+    depths = [stage.depth for stage in network.stages]
+    widths = [stage.width for stage in network.stages]
+    if network.downsampling is None:
+        return "resnet50", {"layers": depths, "channels": widths, **_resnet_arguments(network)}
+    if network.head_mlp is not None:
+        scale = network.layer_scale or 0.0
+        return "inception_next_tiny", {"depths": depths, "dims": widths, "ls_init_value": scale}
+    kinds = {type(unit) for unit in network.stages[0].block.units}
+    responding = {"use_grn": True} if ResponseNorm in kinds else {}
+    scale = network.layer_scale
+    sizes = {"depths": depths, "dims": widths, "ls_init_value": scale}
+    return "convnext_tiny", sizes | responding
+
+
+def _resnet_arguments(network: Network) -> dict[str, Any]:
+    """Return the arguments of timm's ResNet beyond its sizes; none for a plain one."""
+    arguments: dict[str, Any] = {}
+    if network.stem.before:
+        half = network.stages[0].width // 2
+        arguments |= {"stem_type": "deep", "stem_width": half}
+    if len(network.stem.before) == 3:
+        arguments["replace_stem_pool"] = True
+    if network.stages[0].block.shortcut == "average_pool":
+        arguments["avg_down"] = True
+    if len(network.stages[0].block.units) == 4:
+        arguments["block_args"] = {"attn_layer": "se"}
+    return arguments
 
 
 def _rename(ours: str, table: tuple[tuple[str, str], ...]) -> str:

@@ -28,11 +28,11 @@ def robust_cnn(spec: Spec, block: Kind, kernel: int, depths: tuple[int, ...]) ->
     made = Block(units=units, shortcut_norm="batch", shortcut_bias=True,
                  activation="relu" if block == "depthwise" else None)  # fmt: skip
     place: Literal["first", "last"] = "last" if block == "down_inverted" else "first"
-    strided = 2 if block == "down_inverted" else 3
+    strides = (1, 1, 2, 1) if place == "last" else (1, 1, 1, 2)
     stages = tuple(
-        Stage(depth=depth, width=96 * 2**index, block=made, stride=2 if index == strided else 1,
-              stride_in=place) for index, depth in enumerate(depths)
-    )  # fmt: skip
+        Stage(depth=depth, width=96 * 2**index, block=made, stride=stride, stride_in=place)
+        for index, (depth, stride) in enumerate(zip(depths, strides, strict=False))
+    )
     stem = Stem(kernel=16, stride=16, bias=True)
     return edit_network(spec, stem=stem, stages=stages, downsampling=None, head_norm=None)
 

@@ -5,7 +5,7 @@ Each panel shows, in grey, the row that this one starts from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import ceil
 
@@ -15,28 +15,44 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.colours import colour
-from analysis.figures.history import COMPARED, MOST, drawn_epochs, histories, history_titles
+from analysis.figures.history import (
+    COMPARED,
+    MOST,
+    drawn_epochs,
+    histories,
+    history_titles,
+    open_histories,
+)
 from analysis.figures.sheet.layout import heading, inches, placed, type_of
 from analysis.figures.sheet.style import FAINT, GRID, TYPE, Drawing, applied, width_of
 from analysis.figures.sheet.text import called, fitting, fitting_size
-from analysis.measures import TOP1, Measure
+from analysis.measures import TOP1
 from analysis.notes import recipes, sentences
 from analysis.precision import precision
-from analysis.selection import Selection
 from analysis.subject import Subject
 from analysis.tables.cells import counts
 from roadmap.rows import Roadmap, Row
 
 COLUMNS, TALL = {"one-column": 3, "two-column": 5}, 1.12  # panels side by side; inches of each
-SIDE, ABOVE, BELOW, OWN_SIDE = 0.42, 0.42, 0.36, 0.32
+SIDE, ABOVE, BELOW = 0.42, 0.42, 0.36
 Curves = Mapping[str, numpy.ndarray]  # of rows: (seeds, epochs)
+Unfinished = Mapping[str, Sequence[numpy.ndarray]]  # of rows: (epochs,) of each run
 
 
 def draw_curves(
-    roadmap: Roadmap, curves: Curves, title: str, *, width: str = "two-column"
+    roadmap: Roadmap,
+    curves: Curves,
+    title: str,
+    *,
+    width: str = "two-column",
+    unfinished: Unfinished | None = None,
 ) -> Figure:
-    """Draw panels for the rows that have curves, all with the same axes."""
-    rows = [row for row in roadmap if row.number in curves]
+    """Draw panels for the rows that have curves, all with the same axes.
+
+    `unfinished` are the curves of runs that still train: they are dashed.
+    """
+    dashed = unfinished or {}
+    rows = [row for row in roadmap if row.number in {*curves, *dashed}]
     with applied():
         figure = _sheet(len(rows), width)
         what = f"{title} over epochs"
@@ -46,73 +62,60 @@ def draw_curves(
         size = fitting_size(titles, [room] * len(rows), TYPE[width] - 0.5)
         for place, row in enumerate(rows):
             axes = _cell(figure, place, len(rows), COLUMNS[width])
-            axes.set_ylim(_limits(curves))
-            _panel(axes, row, curves, titles[place], size)
+            axes.set_ylim(_limits(curves, dashed))
+            _panel(axes, row, curves, titles[place], size, dashed)
     return figure
 
 
-def draw_row_curves(row: Row, selection: Selection, measure: Measure) -> Figure | None:
-    """Draw everything that was measured of one row over epochs, for one column.
-
-    Returns None if the row has no finished runs with a history.
-    """
-    numbers = {row.number, row.before.number if row.before else row.number}
-    titles = history_titles(selection, measure, brief=True)
-    curves = {key: histories(selection, key, rows=numbers) for key in titles}
-    shown = {key: title for key, title in titles.items() if row.number in curves[key]}
-    if not shown:
-        return None
-    with applied():
-        figure = _sheet(len(shown), "one-column", above=0.05)
-        for place, (key, title) in enumerate(shown.items()):
-            axes = _cell(figure, place, len(shown), max(len(shown), 3), above=0.05, own_axis=True)
-            _panel(axes, row, curves[key], title, type_of(figure) - 0.5)
-    return figure
-
-
-def _sheet(count: int, width: str, above: float = ABOVE) -> Figure:
+def _sheet(count: int, width: str) -> Figure:
     """Return an empty figure for so many panels, with the name of their common axis below."""
     deep = max(ceil(count / COLUMNS[width]), 1)
-    figure = Figure(figsize=(width_of(width), above + deep * TALL + BELOW))
+    figure = Figure(figsize=(width_of(width), ABOVE + deep * TALL + BELOW))
     low = 0.05 / figure.get_figheight()
     figure.text(0.5, low, "epoch", fontsize=TYPE[width], ha="center", va="bottom")
     return figure
 
 
-def _limits(curves: Curves) -> tuple[float, float]:
-    values = [value for runs in curves.values() for value in runs.ravel() if numpy.isfinite(value)]
+def _limits(curves: Curves, unfinished: Unfinished) -> tuple[float, float]:
+    parts = [*curves.values(), *(values for runs in unfinished.values() for values in runs)]
+    values = [value for part in parts for value in part.ravel() if numpy.isfinite(value)]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     pad = 0.05 * max(high - low, 1e-6)
     return low - pad, high + pad
 
 
-def _cell(
-    figure: Figure, place: int, count: int, columns: int, *, above: float = ABOVE,
-    own_axis: bool = False,
-) -> Axes:  # fmt: skip
-    """Return the panel at a place, row by row; ticks have numbers at the left and at the bottom.
-
-    With `own_axis`, ticks of every panel have numbers.
-    """
+def _cell(figure: Figure, place: int, count: int, columns: int) -> Axes:
+    """Return the panel at a place, row by row; ticks have numbers at the left and at the bottom."""
     across, down = place % columns, place // columns
-    margin, side = (0.0, OWN_SIDE) if own_axis else (SIDE, 0.0)
-    room = (figure.get_figwidth() - margin) / columns
-    left, top = margin + side + across * room, above + down * TALL
-    axes = placed(figure, left, top + 0.2, room - side - 0.12, TALL - 0.28)
+    room = (figure.get_figwidth() - SIDE) / columns
+    left, top = SIDE + across * room, ABOVE + down * TALL
+    axes = placed(figure, left, top + 0.2, room - 0.12, TALL - 0.28)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color=GRID, linewidth=0.5)
-    axes.tick_params(labelsize=type_of(figure) - 1, pad=2, labelleft=own_axis or across == 0,
+    axes.tick_params(labelsize=type_of(figure) - 1, pad=2, labelleft=across == 0,
                      labelbottom=place + columns >= count)  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     return axes
 
 
-def _panel(axes: Axes, row: Row, curves: Curves, title: str, size: float) -> None:
+def _panel(
+    axes: Axes, row: Row, curves: Curves, title: str, size: float, unfinished: Unfinished
+) -> None:
     axes.set_title(fitting(title, size, inches(axes)), fontsize=size, loc="left", pad=3)
     if row.before is not None and row.before.number in curves:
         _line(axes, curves[row.before.number], FAINT, band=False)
-    _line(axes, curves[row.number], colour(row.group), band=True)
+    if row.number in curves:
+        _line(axes, curves[row.number], colour(row.group), band=True)
+    for values in unfinished.get(row.number, ()):
+        _dashed(axes, values, colour(row.group))
+
+
+def _dashed(axes: Axes, values: numpy.ndarray, ink: str) -> None:
+    """Draw the epochs so far of a run that is not finished (epochs,)."""
+    epochs, drawn = drawn_epochs(values[None])
+    axes.plot(epochs, drawn[0], color=ink, linestyle=(0, (3, 2)), linewidth=0.9, zorder=4.0,
+              marker="o" if len(epochs) == 1 else "", markersize=2.5)  # fmt: skip
 
 
 def _line(axes: Axes, values: numpy.ndarray, ink: str, *, band: bool) -> None:
@@ -135,7 +138,13 @@ def curve_drawings(subject: Subject) -> list[Drawing]:
                 name=f"curves-{key.replace('_', '-')}",
                 summary=_summary(subject, curves, title),
                 details=_details(subject, key),
-                draw=partial(draw_curves, subject.fitted, curves, title),
+                draw=partial(
+                    draw_curves,
+                    subject.fitted,
+                    curves,
+                    title,
+                    unfinished=open_histories(subject.selection, key),
+                ),
             )
         )
     return drawings
@@ -151,9 +160,18 @@ def _summary(subject: Subject, curves: Curves, title: str) -> str:
 
 def _details(subject: Subject, key: str) -> str:
     told = precision(subject.selection.rows, TOP1) if key == TOP1.key else ()
+    running = [
+        f"{number} seed {run.begun.identity.seed} ({run.progress})"
+        for number, runs in subject.selection.unfinished.items()
+        for run in runs
+        if run.history
+    ]
+    dashed = (
+        f"Dashed: not finished, with the epochs done: {', '.join(running)}. " if running else ""
+    )
     return (
-        "Line: mean over finished runs; band: the smallest to the largest of them; grey: the row "
-        f"that this one starts from. Of runs of more than {MOST} epochs, every second, third … is "
-        f"drawn. Recipe: {recipes(subject.fitted)}. {COMPARED.get(key, '')} "
+        f"{dashed}Line: mean over finished runs; band: the smallest to the largest of them; grey: "
+        f"the row that this one starts from. Of runs of more than {MOST} epochs, every second, "
+        f"third … is drawn. Recipe: {recipes(subject.fitted)}. {COMPARED.get(key, '')} "
         f"{sentences([*subject.selection.notes, *told])}"
     )

@@ -11,11 +11,14 @@ from dataclasses import replace
 from functools import partial
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from analysis.figures.effects_panel import Side, effect_panel, with_same_axis
+from analysis.figures.effects_panel import THICK, THIN, Side, effect_panel, with_same_axis
 from analysis.figures.sheet.layout import EDGE, GAP, LABELS, heading, sheet, stacked, top_of
+from analysis.figures.sheet.legend import dot, legend
 from analysis.figures.sheet.row_labels import Label, labelled
-from analysis.figures.sheet.style import Drawing, applied
+from analysis.figures.sheet.style import GRID, INK, Drawing, applied
 from analysis.figures.verdict_words import details, summary
 from analysis.subject import Subject
 from analysis.verdicts.paper import judge_paper
@@ -52,8 +55,12 @@ def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two
             axes = effect_panel(figure, side, lines, (start, room), sides, block)
             top = top_of(lines, figure, block)
             if place == 0 or not wide:
-                marks = [_label(verdict) for verdict in side.judged.verdicts]
+                numbers = left.numbers
+                marks = [_label(one, numbers.get(one.step, "")) for one in side.judged.verdicts]
                 labelled(axes, lines, marks, LABELS[width] + GAP / 2)
+            if place == 0:
+                shown = [one.judged for one in sides]
+                legend(figure, _marks(shown), EDGE, 0.23, columns=6 if wide else 3)
             if across == 1:
                 heading(figure, side.title, EDGE, top=top)
             else:
@@ -79,13 +86,24 @@ def _like(other: Judged, model: Judged) -> Judged:
     return replace(other, verdicts=tuple(known.get(one.step, one) for one in missing))
 
 
-def _label(verdict: Verdict) -> Label:
-    branch = verdict.step.partition("-")[2]
-    return Label(
-        number=f"-{branch}" if branch else "",
-        title=verdict.title,
-        missing=verdict.difference is None,
-    )
+def _label(verdict: Verdict, number: str) -> Label:
+    return Label(number=number, title=verdict.title, missing=verdict.difference is None)
+
+
+def _marks(sides: Sequence[Judged]) -> list[Line2D | Patch]:
+    """Return what the marks and lines mean, without those that no side has."""
+    verdicts = [verdict for judged in sides for verdict in judged.verdicts]
+    marks: list[Line2D | Patch] = [
+        dot("better, worse", fill=INK, edge=INK, size=4.2),
+        dot("undecided", fill="white", edge=INK, size=4.2),
+        Line2D([], [], color=INK, linewidth=THICK, label="95 %"),
+        Line2D([], [], color=INK, linewidth=THIN, label="adjusted"),
+    ]
+    if any(verdict.verdict.startswith("no ") for verdict in verdicts):
+        marks.insert(2, dot("no difference", fill="white", edge=INK, size=4.2, marker="s"))
+    if any(judged.margin for judged in sides):
+        marks.append(Patch(color=GRID, alpha=0.6, label="margin"))
+    return marks
 
 
 def effect_drawings(subject: Subject) -> list[Drawing]:

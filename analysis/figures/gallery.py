@@ -37,7 +37,7 @@ _KINDS = (
     Kind(name="trade-off", needs="finished runs", draw=trade_off_drawings),
     Kind(name="block", needs="a roadmap", draw=block_drawings, of_runs=False),
     Kind(name="cost", needs="a roadmap", draw=cost_drawings, of_runs=False),
-    Kind(name="curves", needs="finished runs with a history", draw=curve_drawings),
+    Kind(name="curves", needs="runs with a history", draw=curve_drawings),
     Kind(name="receptive-field", needs="a run with a receptive field", draw=field_drawings),
 )
 FIGURES = {kind.name: kind for kind in _KINDS}

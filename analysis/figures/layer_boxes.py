@@ -64,6 +64,8 @@ def box(layer: Layer) -> Box:
             detail=", ".join(f"{name} {setting}" for name, setting in settings),
             channels=layer.outputs[0],
         )
+    if layer.module:
+        return Box(kind="activation", text=layer.module.rpartition(".")[2])
     is_norm = layer.kind.part == "norm" or layer.kind in NORMS
     text = NAMES.get(layer.kind, layer.kind.replace("_", " "))
     return Box(kind="norm" if is_norm else "activation", text=text)

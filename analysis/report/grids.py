@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.measures import Measure
@@ -72,8 +72,13 @@ def table_grid(table: Table, notes: Iterable[str]) -> Grid:
     )
 
 
-def verdict_grid(judged: Judged, name: str, links: Mapping[str, str]) -> Grid:
-    """Return verdicts with the titles of their steps; `links` are anchors by step."""
+def verdict_grid(
+    judged: Judged, name: str, links: Mapping[str, str], *, without: Sequence[str] = ()
+) -> Grid:
+    """Return verdicts with the titles of their steps; `links` are anchors by step.
+
+    Notes are those of the verdicts, except the ones `without`.
+    """
     shown = verdict_table.cells(judged)
     headings = verdict_table.headings(judged)
     names = list(shown[0]) if shown else list(headings)
@@ -104,7 +109,7 @@ def verdict_grid(judged: Judged, name: str, links: Mapping[str, str]) -> Grid:
         caption=f"{judged.title}: what each step is worth",
         headings=tuple(headings[key] for key in names),
         rows=tuple(rows),
-        notes=tuple(verdict_table.remarks(judged)),
+        notes=tuple(note for note in verdict_table.remarks(judged) if note not in without),
     )
 
 

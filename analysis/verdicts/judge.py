@@ -23,6 +23,7 @@ from analysis.verdicts.statistics import (
     Sample,
     difference,
     holm,
+    holm_levels,
     range_needed,
     seeds_needed,
 )
@@ -75,9 +76,8 @@ def judge(
     tests = max(1, sum(any(contrast.parts) for contrast in contrasts))
     ps = [item.total.p if item else None for item in evidence]
     counts = [1 if looks is None else looks[contrast.step] for contrast in contrasts]
-    adjusted = holm(
-        [None if p is None else min(1.0, p * n) for p, n in zip(ps, counts, strict=True)], tests
-    )
+    looked = [None if p is None else min(1.0, p * n) for p, n in zip(ps, counts, strict=True)]
+    adjusted, divisors = holm(looked, tests), holm_levels(looked, tests)
     orders = [order_dependence(parts, samples) for parts in known]
     order_ps = holm([p for _, p in orders], tests)
     rules = [  # the level is that of Holm's first step
@@ -87,6 +87,10 @@ def judge(
     verdicts = [
         replace(_verdict(contrast, parts, item, p, samples, rule), order_std=std, order_p=order_p)
         for contrast, parts, item, p, rule, (std, _), order_p in rows
+    ]
+    verdicts = [
+        _with_adjusted(verdict, item, divisor, n)
+        for verdict, item, divisor, n in zip(verdicts, evidence, divisors, counts, strict=True)
     ]
     chances = above_zero([item.total if item else None for item in evidence])
     if measure.better == "lower":
@@ -98,6 +102,16 @@ def judge(
         )
         for verdict, contrast, chance in zip(verdicts, contrasts, chances, strict=True)
     )
+
+
+def _with_adjusted(
+    verdict: Verdict, evidence: _Evidence | None, divisor: float | None, looks: int
+) -> Verdict:
+    """Add the interval at the level of Holm's test and of the number of looks."""
+    ends = evidence.total.interval(1 - ALPHA / divisor / looks) if evidence and divisor else None
+    if ends is None:
+        return verdict
+    return replace(verdict, adjusted_low=ends[0], adjusted_high=ends[1])
 
 
 @dataclass(frozen=True, kw_only=True)

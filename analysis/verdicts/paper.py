@@ -38,6 +38,7 @@ def judge_paper(study: Study, paper: Paper) -> Judged:
         asks=study.asks,
         verdicts=verdicts,
         recipe=paper.recipe,
+        numbers=study.numbers,
         notes=tuple(notes),
     )
 

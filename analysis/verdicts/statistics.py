@@ -136,6 +136,22 @@ def range_needed(
     return fewest, seeds_needed(samples, weights, alpha, images, low)
 
 
+def holm_levels(ps: Sequence[float | None], tests: int | None = None) -> list[float | None]:
+    """Return by how much Holm divides the level of each test: an interval at it agrees with `holm`.
+
+    The interval excludes zero exactly if the adjusted p is below 5 %. Tests that are not decided
+    share the divisor at which the first of them failed.
+    """
+    order = sorted((p, place) for place, p in enumerate(ps) if p is not None)
+    divisors: list[float | None] = [None] * len(ps)
+    count, failed = tests or len(order), 0
+    for rank, (p, place) in enumerate(order):
+        if not failed and p * (count - rank) >= 1 - LEVEL:
+            failed = count - rank
+        divisors[place] = float(failed or count - rank)
+    return divisors
+
+
 def holm(ps: Sequence[float | None], tests: int | None = None) -> list[float | None]:
     """Return p values adjusted by Holm: without true differences, 95 % of studies show none.
 

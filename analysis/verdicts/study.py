@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from analysis.comparable import stands_beside_paper
 from analysis.measures import TOP1, Measure
-from analysis.notes import mixtures, recipes
+from analysis.notes import mixtures, recipes, starts
 from analysis.selection import Selection, data_name, select
 from analysis.tables.cells import span
 from analysis.verdicts.agreement import find_agreements
@@ -25,11 +26,13 @@ def judge_study(
     *,
     measure: Measure = TOP1,
     given_images: bool = False,
+    paper: bool = False,
 ) -> Judged:
     """Return the verdicts of a study from a selection of its runs, or from records.
 
     Verdicts hold for other validation images too if runs record which images they had right, and
-    are not `given_images`, the ones that were used.
+    are not `given_images`, the ones that were used. The agreement with the paper is told if the
+    data are the roadmap's, or with `paper`.
     """
     selection = select(study.roadmap, runs, data)
     measured = measured_runs(selection, measure)
@@ -61,8 +64,10 @@ def judge_study(
         *(_given_images(verdicts) if new_images else []),
         *mixtures([run for group in measured.values() for run in group]),
         *selection.notes,
+        *starts(selection.rows),
     ]
-    compared = study.design == "path" and measure.in_paper
+    beside_paper = stands_beside_paper(study.base, selection, asked=paper)
+    compared = study.design == "path" and measure.in_paper and beside_paper
     return Judged(
         name=study.name,
         title=study.roadmap.title,
@@ -76,6 +81,7 @@ def judge_study(
         measure=measure,
         new_images=new_images,
         by_order=by_order(study, samples) if study.design == "orders" else {},
+        numbers=study.numbers,
     )
 
 

@@ -64,10 +64,16 @@ class Started(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StepDone(Event):
-    """`step` of `steps` optimizer steps are done; reported at most four times a second."""
+    """`step` of `steps` optimizer steps are done; reported at most four times a second.
+
+    `loss` is the latest training loss that is known without waiting for the device, of one
+    micro-batch of this process; None if none is known.
+    """
 
     step: int
     steps: int
+    loss: float | None = None
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

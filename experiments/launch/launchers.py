@@ -19,6 +19,7 @@ from experiments.host.signals import STOP, Stopped
 from experiments.job import Job
 from experiments.launch import here, pool
 from experiments.request import Request
+from experiments.tracking.names import chosen_trackers
 from roadmap.errors import Problem
 from roadmap.record import Asked, Record
 from roadmap.spec import Reference
@@ -54,16 +55,18 @@ def run_all(
     asked: Asked | None = None,
     restart: bool = False,
     launcher: str | None = None,
+    trackers: Sequence[str] = (),
     say: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
     """Train the requests that are not finished yet, `parallel` at a time, showing progress.
 
     With `restart`, existing run folders are moved aside and all runs start over. `say` receives
     one line naming runs that were already finished. `launcher` is a name in LAUNCHERS; by default
-    a single run trains in this process, and several in a pool.
+    a single run trains in this process, and several in a pool. `trackers` are names in TRACKERS.
     Raises Problem before anything is trained if a request does not fit.
     """
     machine.check()
+    chosen = chosen_trackers(trackers)
     for request in requests:
         request.check(machine)
     if restart:
@@ -85,7 +88,13 @@ def run_all(
     if missing:
         _check_references(missing)
         jobs = [
-            Job(request=request, machine=machine, command=command, asked=asked or Asked())
+            Job(
+                request=request,
+                machine=machine,
+                command=command,
+                asked=asked or Asked(),
+                trackers=chosen,
+            )
             for request in missing
         ]
         name = launcher or ("here" if parallel == 1 or len(jobs) == 1 else "pool")

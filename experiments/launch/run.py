@@ -12,12 +12,14 @@ from experiments.host.machine import differences, restore_settings
 from experiments.host.signals import STOP
 from experiments.job import Job
 from experiments.launch.distributed import node_rank, train_distributed
+from experiments.request import Request
 from experiments.training.choices import chosen
 from experiments.training.loop import train_here
-from experiments.training.observers import make_observers
+from experiments.training.observers import Observers
 from experiments.training.weights import keep_only
 from roadmap.errors import Problem
 from roadmap.record import Record, write_record
+from roadmap.unfinished import Begun, write_begun
 
 BROKEN = {
     "stop": "check-data names all of them, --broken skip leaves out those of training",
@@ -32,9 +34,9 @@ def ignore(event: Event) -> None:
 def train(job: Job, observe: Observer = ignore) -> Record:
     """Return the record of this run: read it if the run is finished, else train or resume the run.
 
-    Writes `record.json`, `metrics.jsonl`, `log.txt`, `machine.yaml` and, while the run lasts,
-    checkpoints into the run's folder. Two calls never train the same run at the same time: the
-    second waits and then reads the record.
+    Writes `record.json`, `begun.jsonl`, `metrics.jsonl`, `log.txt`, `machine.yaml` and, while the
+    run lasts, checkpoints into the run's folder. Two calls never train the same run at the same
+    time: the second waits and then reads the record.
     """
     folder = job.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,23 +54,29 @@ def _trained(job: Job, observe: Observer) -> Record:
     """Train, with the run's own observers; the record is written before checkpoints go."""
     for leftover in job.folder.glob("*.partial"):  # of a process that was killed while it wrote
         leftover.unlink()
-    own = make_observers(job)
-
-    def observe_all(event: Event) -> None:
-        for observer in (*own, observe):
-            observer(event)
-
+    write_begun(_begun(job.request), job.folder)
+    observers = Observers(job, observe)
     try:
-        record = _started(job, observe_all)
+        record = _started(job, observers)
         write_record(record, job.folder / "record.json")
         keep_only(job.machine.keep, job.folder)
     except BaseException as error:
-        for observer in own:
-            observer(RunFailed(run=job.name, reason=reason(error), error=error))
+        observers.tell_own(RunFailed(run=job.name, reason=reason(error), error=error))
         raise
-    for observer in own:
-        observer(RunDone(run=job.name, record=record))
+    observers.tell_own(RunDone(run=job.name, record=record))
     return record
+
+
+def _begun(request: Request) -> Begun:
+    """Return who the run is, for tables and figures of runs that are not finished."""
+    source = request.settings.source
+    return Begun(
+        identity=request.identity,
+        label=request.label,
+        data=source.name,
+        classes=source.classes,
+        epochs=request.spec.recipe.epochs,
+    )
 
 
 def _started(job: Job, observe: Observer) -> Record:

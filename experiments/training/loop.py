@@ -39,10 +39,14 @@ from experiments.training.reporting import ReportingCallback
 from experiments.training.task import Classification, Diverged
 from experiments.training.trainer import make_trainer, quiet
 from experiments.training.waiting import StoppableLoader, loading_processes_ended
+from experiments.weights.freezing import freeze
+from experiments.weights.loading import in_words, load_start, scale_new_head
 from roadmap.cost import cost
 from roadmap.errors import Problem
+from roadmap.layers import check_layers
 from roadmap.network import build
-from roadmap.record import Record
+from roadmap.plan import plan
+from roadmap.record import Record, StartWeights
 from roadmap.spec import Network, Recipe, Spec, to_dict
 
 Say = Callable[[str], None]
@@ -58,11 +62,14 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     def say(text: str) -> None:
         observe(Message(run=request.name, text=text))
 
+    _check_operations(request.spec)
     data, loading = _open(job, observe, say)
     share = Share(rank=place.rank, world=machine.world, accumulate=machine.accumulate)
     torch.set_num_threads(machine.threads)
     torch.manual_seed(request.seed)
-    network = build(request.spec.network, recipe.image_size).to(memory_format=torch.channels_last)
+    network = build(request.spec.network, recipe.image_size)
+    start = _start(network, job)
+    network = network.to(memory_format=torch.channels_last)
     costs = _cost(request.spec, network)
     device = torch.device("cuda", place.local) if torch.cuda.is_available() else torch.device("cpu")
     loader = train_loader(data, recipe, request.seed, share=share, loading=loading, device=device)
@@ -93,6 +100,8 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     last = _resume(job, len(data.train), sampler, say)
     if place.rank == 0:
         say(_plan(recipe, machine, share, loading))
+        if start is not None:
+            say(in_words(start))
     status = "finished"
     with quiet(), loading_processes_ended():
         try:
@@ -146,10 +155,17 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         spec=to_dict(request.spec),
         history=report.history,
         asked=job.asked,
+        weights=start,
         provenance=describe_machine(
             machine, images=str(loading), command=job.command, started=started, finished=now()
         ),
     )
+
+
+def _check_operations(spec: Spec) -> None:
+    """Raise Problem if an operation of the user's is broken: images are not read before that."""
+    if isinstance(spec.network, Network):
+        check_layers(plan(spec.network, spec.recipe.image_size).layers())
 
 
 def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
@@ -169,6 +185,19 @@ def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
     if loading.held:
         data = data.hold(partial(preparing, "decoding the images, once"))
     return data, loading
+
+
+def _start(network: nn.Module, job: Job) -> StartWeights | None:
+    """Load the weights to start from, if there are any; prepare the classifier; freeze parts."""
+    spec, choice = job.request.spec, job.request.settings.start
+    start = None
+    if spec.weights is not None:
+        if choice is None:
+            raise Problem(f"{job.name} starts from weights {spec.weights}; give --weights")
+        start = load_start(network, choice.weights)
+    scale_new_head(network, spec.recipe.head_init_scale, start)
+    freeze(network, spec.recipe.freeze)
+    return start
 
 
 def _references(data: DataSet, loading: Loading, say: Say) -> dict[str, object]:

@@ -44,6 +44,7 @@ class LossWatch:
         self.slots, self.values = list(ring.unbind()), ring.numpy()  # the same memory
         self.pending: deque[tuple[int, Step, torch.cuda.Event | None]] = deque()
         self.count = 0
+        self.latest: float | None = None  # the loss that was read last
 
     def add(self, loss: Tensor, step: Step) -> None:
         """Take in the loss of a micro-batch; raises NotFinite for one of `lag` before."""
@@ -74,3 +75,4 @@ class LossWatch:
         loss, everyones = map(float, self.values[slot])
         if not math.isfinite(everyones):
             raise NotFinite(loss, step)
+        self.latest = loss

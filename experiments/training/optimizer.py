@@ -43,7 +43,10 @@ def scaled_rate(recipe: Recipe) -> float:
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return timm's optimizer at the scaled learning rate."""
+    """Return timm's optimizer at the scaled learning rate.
+
+    With `layer_decay` each parameter group has a factor `lr_scale`, which the schedule applies.
+    """
     own: dict[str, Any] = {"betas": recipe.betas} if recipe.optimizer == "adamw" else {}
     return create_optimizer_v2(
         network,
@@ -52,6 +55,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
         filter_bias_and_bn=not recipe.decay_norms_and_biases,
+        layer_decay=recipe.layer_decay if recipe.layer_decay < 1 else None,
         fused=True,
         **own,
     )

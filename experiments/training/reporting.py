@@ -83,7 +83,16 @@ class ReportingCallback(lightning.Callback):
         if time.monotonic() - self.reported > SECONDS:
             self.reported = time.monotonic()
             steps = int(trainer.estimated_stepping_batches)
-            self.observe(StepDone(run=self.run, step=trainer.global_step, steps=steps))
+            assert isinstance(task, Classification)
+            self.observe(
+                StepDone(
+                    run=self.run,
+                    step=trainer.global_step,
+                    steps=steps,
+                    loss=task.losses.latest,
+                    learning_rate=task.learning_rate,
+                )
+            )
 
     def on_validation_start(
         self, trainer: lightning.Trainer, task: lightning.LightningModule

@@ -18,6 +18,7 @@ from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import NO_IMAGE, Share
 from experiments.training.losses import LossWatch, NotFinite, Step
 from experiments.training.optimizer import average, make_optimizer, make_schedule, mixup
+from experiments.weights.freezing import frozen_norms
 from roadmap.errors import Problem
 from roadmap.spec import Recipe
 
@@ -49,6 +50,7 @@ class Classification(lightning.LightningModule):
         super().__init__()
         self.network, self.recipe, self.seed = network, recipe, seed
         self.averaged = average(network, recipe)
+        self.frozen = frozen_norms(network)
         self.steps_per_epoch, self.share = steps_per_epoch, share or Share()
         self.compiled, self.shown = compiled, min(5, classes)
         self.mix = mixup(recipe, classes)
@@ -69,8 +71,9 @@ class Classification(lightning.LightningModule):
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the present step."""
-        return self.optimizer.param_groups[0]["lr"]
+        """The learning rate of the present step: the classifier's, if it decays by layer."""
+        group = self.optimizer.param_groups[0]
+        return group["lr"] / group.get("lr_scale", 1.0)
 
     def on_train_start(self) -> None:
         """Watch the losses on the device that the network is on by now."""
@@ -78,7 +81,9 @@ class Classification(lightning.LightningModule):
         self.loss_sum = self.loss_sum.to(self.device)
 
     def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
-        """Set this step's learning rate."""
+        """Set this step's learning rate; keep the statistics of frozen norms."""
+        for norm in self.frozen:
+            norm.eval()
         self.schedule.step_update(self.global_step)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:

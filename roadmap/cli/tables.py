@@ -5,12 +5,16 @@ from __future__ import annotations
 from analysis.selection import named, select
 from analysis.tables.render import apart, check_format, render
 from analysis.tables.table import tabulate
+from analysis.tables.terminal import folded
 from analysis.tables.verdict_table import render_verdicts, verdicts_apart
+from analysis.verdicts.answer import answers
 from analysis.verdicts.paper import judge_paper
 from roadmap.cli.console import DONE, say, show
+from roadmap.cli.given import asked_of
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
 from roadmap.record import write_record
+from roadmap.speed import write_speed
 
 
 def table(workspace: Workspace) -> int:
@@ -19,7 +23,14 @@ def table(workspace: Workspace) -> int:
     check_format(format)
     roadmap, measure = workspace.roadmap, workspace.measure
     records = workspace.records_or_say_none()
-    made = tabulate(roadmap, records, data=workspace.data, measure=measure)
+    selection = select(roadmap, records, workspace.data, unfinished=workspace.unfinished)
+    made = tabulate(
+        roadmap,
+        selection,
+        measure=measure,
+        paper=workspace.options.paper,
+        speeds=workspace.speeds,
+    )
     show(render(made, format))
     for note in apart(made, format):
         say(note)
@@ -37,7 +48,13 @@ def verdicts(workspace: Workspace) -> int:
             raise Problem(f"roadmap {roadmap!r} names no table of a paper")
         judged = judge_paper(study, study.roadmap.paper)
     else:
-        judged = workspace.subject().judged
+        subject = workspace.subject()
+        judged = subject.judged
+        if format == "terminal":
+            asked = asked_of(workspace, workspace.options.study)
+            for answer in answers(judged, subject.study, subject.selection, asked):
+                show(folded(str(answer)))
+            show("")
     show(render_verdicts(judged, format))
     for note in verdicts_apart(judged, format):
         say(note)
@@ -60,4 +77,7 @@ def collect(workspace: Workspace) -> int:
         target = options.out / f"{name}.json"
         write_record(record, target)
         show(target)
+    for speed in workspace.speeds.by_key.values():
+        if speed.label.roadmap == roadmap.name:
+            show(write_speed(speed, options.out))
     return DONE

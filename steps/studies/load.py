@@ -76,6 +76,8 @@ def load_study(
             raise Problem(f"{of} is what the study varies; it cannot be set")
         # The settings decide whether a swept field has an effect, so a sweep starts from them.
         made = design(base if of else as_read.full or as_read, **given)
+        if of:  # a whole recipe is in `base` already; again, it would overwrite what is swept
+            settings = {key: data for key, data in settings.items() if key != "recipe"}
         variants = replace(as_read, name=path.stem, rows=made.rows)
         if as_read.scale and not of:  # steps are for the full size
             variants = variants.changed(as_read.scale.apply)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from roadmap.rows import Roadmap
 from steps.studies import paths
-from steps.studies.contrast import Contrast
+from steps.studies.contrast import Contrast, step_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,14 @@ class Study:
     def name(self) -> str:
         """The study's name, that of its file."""
         return self.roadmap.name
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The number of the roadmap's row for each step that contrasts ask about."""
+        changes = [row for row in self.base if row.before and not row.is_branch]
+        steps = {step: number for number, step in step_names(changes).items()}
+        steps |= {row.number: row.number for row in self.base}
+        return {one.step: steps[one.step] for one in self.contrasts if one.step in steps}
 
     @property
     def path(self) -> Study:

@@ -54,15 +54,14 @@ def test_published_totals():
 
 
 def _distinct():
-    """The rows of all roadmaps whose network no earlier row has; deep ones only of each kind."""
+    """The rows of all roadmaps whose network no earlier row has; slow if they have many layers."""
     seen = set()
     for name, number in ROWS:
         network = ROADMAPS[name][number].spec.network
-        if network.classes == 1000 and network.stages[-1].width > 1024:
-            continue  # another size of a network that is checked
         if network not in seen:
             seen.add(network)
-            yield name, number
+            deep = sum(stage.depth for stage in network.stages) > 20
+            yield pytest.param(name, number, marks=[pytest.mark.slow] * deep)
 
 
 @pytest.mark.parametrize(("name", "number"), list(_distinct()))
@@ -112,12 +111,12 @@ def _disturbed(model):
 ENDS = [
     ("resnet50", "00", "resnet50", {}),
     ("resnet50", "01", "resnet50", {}),
-    ("resnet200", "00", "resnet200", {}),
+    pytest.param("resnet200", "00", "resnet200", {}, marks=pytest.mark.slow),
     ("resnet50", "13", "convnext_tiny", {"conv_mlp": True}),
-    ("resnet200", "13", "convnext_base", {"conv_mlp": True}),
+    pytest.param("resnet200", "13", "convnext_base", {"conv_mlp": True}, marks=pytest.mark.slow),
     ("inceptionnext", "07", "inception_next_tiny", {}),
     ("bag-of-tricks", "06", "resnet50d", {}),
-    ("resnet-rs", "10", "resnetrs200", {}),
+    pytest.param("resnet-rs", "10", "resnetrs200", {}, marks=pytest.mark.slow),
     ("convnext-family", "atto", "convnext_atto", {"conv_mlp": True}),
     ("convnext-v2", "atto_v2", "convnextv2_atto", {"conv_mlp": True}),
 ]

@@ -184,6 +184,7 @@ OTHER = {
     "decay_norms_and_biases": True, "schedule": "step", "step_epochs": 5.0, "step_factor": 0.5,
     "warmup_epochs": 5.0, "final_learning_rate": 0.5, "label_smoothing": 0.5, "mixup": 0.5,
     "cutmix": 0.5, "mixup_switch": 0.25, "randaugment": "rand-m1", "erasing": 0.5,
+    "layer_decay": 0.5, "head_init_scale": 0.5, "freeze": ("stem",),
     "crop_scale": (0.5, 0.5), "flip": 0.25, "interpolation": "bilinear", "evaluation_crop": 0.5,
 }  # fmt: skip
 
@@ -192,7 +193,7 @@ OTHER = {
 def test_every_field_of_a_recipe_shows_and_counts(name):
     spec = PATH["13"].spec
     other = replace(spec, recipe=replace(spec.recipe, **{name: OTHER[name]}))
-    assert [line.split(":")[0][2:] for line in difference(spec, other)] == [f"recipe.{name}"] * 2
+    assert {line.split(":")[0][2:] for line in difference(spec, other)} == {f"recipe.{name}"}
     assert other.fingerprint != spec.fingerprint
 
 

@@ -97,6 +97,7 @@ def test_a_measure_that_is_better_lower_names_its_axis_and_reference(tiny, inven
     assert "loss on fractals" in bars.summary and "top-1" not in bars.caption
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["one-column", "two-column"])
 def test_labels_of_shipped_rows_are_never_cut(tiny, invented, width):
     ours = table_bars(tabulate(tiny, invented.study(tiny)))
@@ -214,6 +215,7 @@ def test_one_row_alone_is_drawn_from_zero(tiny, invented):
     assert accuracy.get_xlim()[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["one-column", "two-column"])
 @pytest.mark.parametrize("name", ["leave-one-out", "learning-rate", "orders", "micro-design"])
 def test_labels_of_a_studys_variants_do_not_meet(name, width, invented):

@@ -271,6 +271,7 @@ def estimate(contrast, cells):
     return over_seeds(cells, contrast.parts)
 
 
+@pytest.mark.slow
 def test_orders_recover_a_planted_interaction():
     """GELU is worth 4 points after fewer norms and nothing before; so 2 on average."""
     design = DESIGNS["orders"](PATH, samples=40, seed=5)

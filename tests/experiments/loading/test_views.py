@@ -66,6 +66,7 @@ def by_timm(split, recipe, seed, statistics, keys):
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -95,6 +96,7 @@ def test_all_views_make_what_timm_makes_to_the_bit(changes):
     assert not torch.equal(expected, by_timm(split, recipe, 6, statistics, keys))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("size", [7, 33, 64])
 @pytest.mark.parametrize("kind", ["bilinear", "bicubic"])
@@ -146,6 +148,7 @@ def cifar():
     return HeldOnDevice(*given, CPU)
 
 
+@pytest.mark.slow
 def test_the_number_of_operations_does_not_depend_on_the_batch(cifar):
     counts = {}
     for batch in (2, 64, 256, 1024):

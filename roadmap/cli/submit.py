@@ -1,0 +1,266 @@
+"""`roadmap submit`: hand what `roadmap run` would train to SLURM, as an array job."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from experiments.cluster.resources import Resources
+from experiments.cluster.script import array_script, next_script
+from experiments.cluster.slurm import Task, most_tasks, queue
+from experiments.cluster.slurm import submit as call_sbatch
+from experiments.cluster.submission import (
+    Submission,
+    SubmittedRun,
+    chain,
+    new_name,
+    read_submission,
+    read_submissions,
+    submitted_folder,
+    write_submission,
+)
+from experiments.cluster.waves import Wave, next_wave, runs_in_queue
+from experiments.request import Request
+from roadmap.cli.arguments import Parser, add_submission
+from roadmap.cli.console import DONE, say, show
+from roadmap.cli.run import choose_more, first_pairs, machine_of, requests_of, rest_pairs, wanted
+from roadmap.cli.workspace import Workspace
+from roadmap.errors import Problem
+from roadmap.files import put_text, read_text
+from steps.studies.study import Study
+
+MOST_SETUP_BYTES = 1_000_000
+Pairs = Sequence[tuple[str, int]]
+
+
+def submit(workspace: Workspace) -> int:
+    """Submit the runs that are neither finished nor in the queue, or print the script."""
+    given = workspace.options
+    workspace = workspace.replaced(
+        devices=given.gpus_per_run or given.devices, nodes=given.nodes_per_run
+    )
+    options = workspace.options
+    _ = workspace.measure  # an unknown one is refused before anything is submitted
+    resources = _resources(given)
+    pairs, study = wanted(workspace)
+    _check(workspace, pairs, study)
+    before = read_submission(options.runs, options.after) if options.after else None
+    tasks = _tasks(options.dry_run)
+    submissions, faults = read_submissions(options.runs)
+    for fault in faults:
+        say(fault)
+    in_queue = runs_in_queue(submissions, tasks)
+    tried = {
+        (run.row, run.seed)
+        for wave in (chain(submissions, before.first) if before else ())
+        for run in wave.runs
+    }
+    wave = _choose(workspace, pairs, study, tried, in_queue)
+    _say_plan(wave, before)
+    if not wave.runs and not wave.waits_for:
+        return DONE
+    limit = most_tasks() if tasks is not None and not options.dry_run else len(wave.runs)
+    if len(wave.runs) > limit:
+        say(f"an array holds at most {limit:,} tasks here; the others follow in the next wave")
+        wave = replace(wave, runs=wave.runs[:limit], last=False)
+    return _submit(workspace, wave, resources, before, submissions, tasks or [])
+
+
+def _resources(options: argparse.Namespace) -> Resources:
+    if options.gpus_per_run and options.devices != 1:
+        raise Problem("--gpus-per-run is the number of devices; leave out --devices")
+    setup = ""
+    if options.setup is not None:
+        try:
+            setup = read_text(options.setup, limit=MOST_SETUP_BYTES)
+        except (OSError, ValueError) as fault:
+            raise Problem(f"--setup {options.setup} cannot be read: {fault}") from None
+    return Resources(
+        partition=options.partition,
+        time=options.time,
+        gpus=options.gpus_per_run or 0,
+        nodes=options.nodes_per_run,
+        cpus=options.cpus_per_run,
+        max_parallel=options.max_parallel,
+        signal=options.signal,
+        setup=setup,
+        more=tuple(options.sbatch),
+    )
+
+
+def _check(workspace: Workspace, pairs: Pairs, study: Study | None) -> None:
+    """Raise Problem for what would fail in every task."""
+    machine = machine_of(workspace.options, jobs=1)
+    for request in requests_of(workspace, first_pairs(workspace, pairs)):
+        request.check(machine)
+    if study is not None:
+        choose_more(workspace, study, 1)(())
+
+
+def _tasks(dry_run: bool) -> list[Task] | None:
+    """Return the queue; None for a dry run on a machine without SLURM."""
+    try:
+        return queue()
+    except Problem:
+        if dry_run:
+            return None
+        raise
+
+
+def _choose(
+    workspace: Workspace,
+    pairs: Pairs,
+    study: Study | None,
+    tried: Collection[tuple[str, int]],
+    in_queue: dict[str, Task],
+) -> Wave:
+    def more() -> Pairs:
+        assert study is not None
+        chosen = choose_more(workspace, study, workspace.options.max_parallel or len(pairs))
+        return chosen(workspace.loaded.records, tried={*pairs, *tried})
+
+    stages = [lambda: first_pairs(workspace, pairs)]
+    if workspace.settings.path.choose is not None:
+        stages.append(lambda: rest_pairs(workspace, pairs))
+    if study is not None:
+        stages.append(more)
+    return next_wave(
+        stages,
+        requests=lambda chosen: requests_of(workspace, chosen),
+        tried=tried,
+        in_queue=in_queue,
+        repeats=study is not None,
+        say=say,
+    )
+
+
+def _say_plan(wave: Wave, before: Submission | None) -> None:
+    parts = [f"{wave.finished} finished"] if wave.finished else []
+    parts += [f"{len(wave.waits_for)} in the queue"] if wave.waits_for else []
+    parts += [f"{len(wave.runs)} to submit" if wave.runs else "nothing to submit"]
+    say(("next wave: " if before else "runs: ") + ", ".join(parts))
+
+
+def _submit(
+    workspace: Workspace,
+    wave: Wave,
+    resources: Resources,
+    before: Submission | None,
+    submissions: Sequence[Submission],
+    tasks: Sequence[Task],
+) -> int:
+    options, runs = workspace.options, workspace.options.runs
+    words = shlex.join(["roadmap", *_typed(workspace.arguments)])
+    title = options.study or options.roadmap or "tiny"
+    name = new_name(runs, Path(title).stem, datetime.now())
+    jobs = [task.job for task in wave.waits_for]
+    same = [submission for submission in submissions if submission.command == words]
+    follows = not wave.last and not _is_followed(same, tasks, options.after)
+    folder, output = Path.cwd(), submitted_folder(runs)
+    if wave.runs:
+        script = array_script(
+            name=name,
+            runs=[_submitted(request) for request in wave.runs],
+            command=_task_command(workspace),
+            words=words,
+            resources=resources,
+            output=output,
+            folder=folder,
+        )
+        if options.dry_run:
+            show(script.rstrip("\n"))
+        else:
+            jobs.append(_send(workspace, name, script, words, wave, before))
+    if follows:
+        known = name if wave.runs else (same[-1].name if same else None)
+        script = next_script(
+            name=known or name,
+            command=[
+                "submit",
+                *_typed(workspace.arguments)[1:],
+                *(["--after", known] if known else []),
+            ],
+            words=words,
+            resources=resources,
+            output=output,
+            folder=folder,
+        )
+        if options.dry_run:
+            say("a small job after these runs submits the next wave")
+        else:
+            path = output / f"{known or name}.next.sbatch"
+            output.mkdir(parents=True, exist_ok=True)
+            put_text(path, script)
+            number = call_sbatch(path, after=sorted(set(jobs)))
+            say(f"job {number} follows and submits the next wave")
+    return DONE
+
+
+def _send(
+    workspace: Workspace,
+    name: str,
+    script: str,
+    words: str,
+    wave: Wave,
+    before: Submission | None,
+) -> int:
+    """Write the script and what it holds, submit it, and return the job's number."""
+    runs = workspace.options.runs
+    path = submitted_folder(runs) / f"{name}.sbatch"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    submission = Submission(
+        name=name,
+        first=before.first if before else name,
+        wave=before.wave + 1 if before else 1,
+        command=words,
+        runs=tuple(_submitted(request) for request in wave.runs),
+    )
+    put_text(path, script)
+    write_submission(submission, runs)  # before sbatch: no task is ever unknown to `status`
+    try:
+        job = call_sbatch(path)
+    except Problem:
+        (submitted_folder(runs) / f"{name}.json").unlink(missing_ok=True)
+        raise
+    write_submission(replace(submission, job=job), runs)
+    say(f"submitted {len(wave.runs)} runs as job {job}: {path}; `roadmap status` shows them")
+    return job
+
+
+def _is_followed(same: Sequence[Submission], tasks: Sequence[Task], own: str | None) -> bool:
+    """Return whether a job in the queue submits the next wave of these submissions already."""
+    names = {submission.name for submission in same}
+    followers = {task.name.removesuffix(".next") for task in tasks if task.name.endswith(".next")}
+    return bool((names & followers) - {own})
+
+
+def _submitted(request: Request) -> SubmittedRun:
+    return SubmittedRun(
+        row=request.row, seed=request.seed, name=request.name, run=request.identity.run
+    )
+
+
+def _typed(arguments: Sequence[str]) -> list[str]:
+    """Return what the user typed: the arguments without `--dry-run`, and without
+    the wave that a job of ours adds.
+    """
+    given = [argument for argument in arguments if argument != "--dry-run"]
+    if "--after" in given:
+        place = given.index("--after")
+        del given[place : place + 2]
+    return given
+
+
+def _task_command(workspace: Workspace) -> list[str]:
+    """Return `roadmap run` with the same options, without those of the submission."""
+    options = workspace.options
+    known = Parser(add_help=False)
+    add_submission(known)
+    _, rest = known.parse_known_args(_typed(workspace.arguments)[1:])
+    shared = ["--devices", str(options.devices)] if options.gpus_per_run else []
+    shared += ["--nodes", str(options.nodes)] if options.nodes > 1 else []
+    return ["run", *rest, *shared, "--jobs", "1"]
