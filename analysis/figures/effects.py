@@ -37,7 +37,7 @@ def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two
     lines = stacked([verdict.group for verdict in left.verdicts])
     wide = width == "two-column"
     if right is None:
-        sides = [Side.of(left, left.title, roomy=wide)]
+        sides = [Side.of(left, left.title.removeprefix("path: "), roomy=wide)]
     else:
         pair = (left, _like(right, left))
         titles = _headings(pair)
@@ -147,6 +147,11 @@ def _beside(name: str, other: Judged, judged: Judged) -> Drawing:
         draw=partial(draw_effects, other, judged),
         compares=True,
     )
+
+
+def comparison_drawing(judged: Judged) -> Drawing:
+    """Return the drawing of a comparison, as `compare`."""
+    return _alone("compare", judged)
 
 
 def _path(subject: Subject) -> Judged:

@@ -16,6 +16,7 @@ from roadmap.cost import cost
 from roadmap.paper import printed
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
+from roadmap.text import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,8 +190,7 @@ def _legend(roadmap: Roadmap) -> str:
     """Explain the columns in a line or two."""
     last = roadmap.rows[-1].spec
     size, classes = last.recipe.image_size, last.network.classes
-    text = (
-        f"GMACs, parameters: ours, at {size} pixels, {classes} classes. Change: from the row before"
-    )
+    text = f"GMACs, parameters: ours, at {size} pixels, {counted(classes, 'class')}. "
+    text += "Change: from the row before"
     before = sorted({row.before.number for row in roadmap if row.is_branch and row.before})
     return text + (f"; of side branches from row {', '.join(before)}." if before else ".")
