@@ -219,7 +219,7 @@ def _notes(sides: Sequence[Side], names: Mapping[str, str], of: Of) -> Iterator[
     for side in sides:
         sizes = f" ({side.selection.sizes})" if side.selection.sizes else ""
         runs = counted(len(side.selection.runs), "run")
-        yield f"{side.name}: {runs} on {names[side.name]}{sizes}"
+        yield f"side {side.name}: {runs} on {names[side.name]}{sizes}"
     for side in sides[1:]:
         missing = [row.number for key, row in side.rows.items() if key not in first.rows]
         missing += [row.number for key, row in first.rows.items() if key not in side.rows]

@@ -22,6 +22,7 @@ from analysis.figures.sheet.row_labels import Label, labelled
 from analysis.figures.sheet.style import GRID, INK, Drawing, applied
 from analysis.figures.verdict_words import details, summary
 from analysis.subject import Subject
+from analysis.tables.cells import span
 from analysis.verdicts.paper import judge_paper
 from analysis.verdicts.verdict import Judged, Verdict
 
@@ -151,7 +152,10 @@ def _beside(name: str, other: Judged, judged: Judged) -> Drawing:
 
 def comparison_drawing(judged: Judged) -> Drawing:
     """Return the drawing of a comparison, as `compare`."""
-    return _alone("compare", judged)
+    where = f" on {judged.data}" if judged.data else ""
+    runs = span(verdict.n for verdict in judged.verdicts)
+    summary = f"{judged.title}: {judged.measure.words}{where}, {judged.asks}. n = {runs}."
+    return replace(_alone("compare", judged), summary=summary)
 
 
 def _path(subject: Subject) -> Judged:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from string import ascii_uppercase
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ from analysis.tables.latex import tabular
 from analysis.tables.render import LEFT, as_markdown, check_format
 from analysis.tables.terminal import WIDTH
 from analysis.tables.verdict_table import decimals_of
+from analysis.verdicts.statistics import Sample
 from roadmap.errors import visible
 
 
@@ -64,8 +66,8 @@ def _cell(line: Compared, decimals: int, shown: Comparison) -> dict[str, str]:
         "side": line.side,
         "row": line.row,
         "step": line.title,
-        "first": accuracy(line.first.mean, line.first.std, line.first.n, decimals=decimals),
-        "other": accuracy(line.other.mean, line.other.std, line.other.n, decimals=decimals),
+        "first": _value(line.first, decimals, shown),
+        "other": _value(line.other, decimals, shown),
         "difference": signed(verdict.difference, decimals),
         "interval": interval,
         "p": MISSING if p is None else "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0"),
@@ -73,6 +75,13 @@ def _cell(line: Compared, decimals: int, shown: Comparison) -> dict[str, str]:
         if shown.of == "steps"
         else verdict.verdict,
     }
+
+
+def _value(sample: Sample, decimals: int, shown: Comparison) -> str:
+    text = accuracy(sample.mean, sample.std, sample.n, decimals=decimals)
+    if shown.of == "rows":
+        return text
+    return f"{signed(sample.mean, decimals)} {text.partition(' ')[2]}"  # what a step adds
 
 
 def remarks(shown: Comparison) -> list[str]:
@@ -89,12 +98,16 @@ def remarks(shown: Comparison) -> list[str]:
 def _terminal(shown: Comparison) -> str:
     screen = io.StringIO()
     console = Console(file=screen, width=WIDTH, highlight=False, legacy_windows=False)
-    console.print(Text(visible(shown.judged.title)))
+    letters = dict(zip(shown.sides, ascii_uppercase, strict=False))
+    for side, letter in letters.items():
+        console.print(Text(visible(f"{letter}: {side}")))
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for name, words in headings(shown).items():
+    names = headings(shown) | {"first": "A", "other": "B" if len(shown.sides) == 2 else "other"}
+    for name, words in names.items():
         side = "left" if name in (*LEFT, "side") else "right"
         grid.add_column(Text(visible(words)), justify=side, overflow="fold")  # type: ignore[arg-type]
     for row in cells(shown):
+        row |= {"side": letters.get(row["side"], "")} if "side" in row else {}
         grid.add_row(*(Text(visible(text)) for text in row.values()))
     console.print(grid)
     for line in remarks(shown):

@@ -20,6 +20,8 @@ from steps.recipes.load import shipped as recipes
 from steps.roadmaps.load import SHIPPED as ROADMAPS
 from steps.studies.load import shipped
 
+MOST = 12  # sides
+
 
 def compare_sides(workspace: Workspace) -> int:
     """Print one table and write one figure: all sides against the first one."""
