@@ -20,6 +20,7 @@ from analysis.figures.sheet.text import (
     one_line,
 )
 
+HINTED = 0.93  # of the room: on a screen, small type is wider than it measures
 NUMBER = 6  # letters of a number that has a column of its own
 
 
@@ -63,10 +64,11 @@ def labelled(axes: Axes, lines: Lines, labels: Sequence[Label], room: float) -> 
         for label, alone in zip(labels, free, strict=True)
     )
     rooms = [whole if alone and outwards else narrow for alone in free]
-    fits = [length(one_line(label.text), SMALLEST * size) <= 0.93 * space  # hinting makes it wider
+    fits = [length(one_line(label.text), SMALLEST * size) <= HINTED * space
             for label, space in zip(labels, rooms, strict=True)]  # fmt: skip
     texts = [label.text if fit else "" for label, fit in zip(labels, fits, strict=True)]
-    common, smallest = fitting_size(texts, rooms, size), SMALLEST * size
+    sizes = [HINTED * space for space in rooms]
+    common, smallest = fitting_size(texts, sizes, size), SMALLEST * size
     for y, label, space, fit in zip(lines.rows, labels, rooms, fits, strict=True):
         shown, size = (
             (one_line(label.text), common) if fit else _two_lines(label.text, smallest, space)
@@ -82,7 +84,7 @@ def labelled(axes: Axes, lines: Lines, labels: Sequence[Label], room: float) -> 
 def _two_lines(text: str, size: float, room: float) -> tuple[str, float]:
     """Return a text in two lines, and the size at which it fits, not below 0.8 of `size`."""
     for share in (1.0, 0.9, 0.8):
-        shown = in_lines(text, share * size, 0.93 * room)
+        shown = in_lines(text, share * size, HINTED * room)
         if "…" not in shown:
             break
     return shown, share * size
