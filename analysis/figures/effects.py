@@ -19,7 +19,7 @@ from analysis.figures.paper import PAPER
 from analysis.figures.sheet.layout import EDGE, GAP, LABELS, heading, sheet, stacked, top_of
 from analysis.figures.sheet.legend import dot, legend
 from analysis.figures.sheet.row_labels import Label, labelled
-from analysis.figures.sheet.style import GRID, INK, Drawing, applied
+from analysis.figures.sheet.style import FAINT, GRID, INK, Drawing, applied
 from analysis.figures.verdict_words import details, summary
 from analysis.subject import Subject
 from analysis.tables.cells import span
@@ -103,6 +103,8 @@ def _marks(sides: Sequence[Judged]) -> list[Line2D | Patch]:
     ]
     if any(verdict.verdict.startswith("no ") for verdict in verdicts):
         marks.insert(2, dot("no difference", fill="white", edge=INK, size=4.2, marker="s"))
+    if any(judged.by_order for judged in sides):
+        marks.append(dot("an order", fill=FAINT, edge=FAINT, size=2.2))
     if any(judged.margin for judged in sides):
         marks.append(Patch(color=GRID, alpha=0.6, label="margin"))
     return marks
