@@ -19,6 +19,7 @@ from roadmap.errors import Problem
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
 from roadmap.spec import fingerprint
+from roadmap.text import counted
 from roadmap.unfinished import Unfinished
 
 REFERENCE = "timm:"
@@ -199,8 +200,8 @@ def classes(record: Record) -> int:
 
 
 def _sizes(data: Mapping[str, Any]) -> str:
-    names = {"classes": "classes", "train": "training images", "val": "validation images"}
-    return ", ".join(f"{data[key]:,} {name}" for key, name in names.items() if key in data)
+    names = {"classes": "class", "train": "training image", "val": "validation image"}
+    return ", ".join(counted(data[key], name) for key, name in names.items() if key in data)
 
 
 def _roadmaps(records: Iterable[Record]) -> str:
@@ -300,4 +301,4 @@ def _one_version(records: list[Record]) -> tuple[list[Record], list[str]]:
 
 
 def _count(number: int) -> str:
-    return f"{number} record" if number == 1 else f"{number} records"
+    return counted(number, "record")

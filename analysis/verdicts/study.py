@@ -16,6 +16,7 @@ from analysis.verdicts.orders import ENOUGH_ORDERS
 from analysis.verdicts.runs import count_looks, measured_runs, right_images, samples_of
 from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.record import Record
+from roadmap.text import counted
 from steps.studies.study import Study
 
 
@@ -89,7 +90,7 @@ def _missing(numbers: Sequence[str], most: int = 8) -> list[str]:
     if not numbers:
         return []
     listed = ", ".join(numbers[:most]) + (", …" if len(numbers) > most else "")
-    return [f"no finished runs of {len(numbers)} variants: {listed}"]
+    return [f"no finished runs of {counted(len(numbers), 'variant')}: {listed}"]
 
 
 def _looks(looks: Mapping[str, int]) -> list[str]:

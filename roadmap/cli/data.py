@@ -5,6 +5,7 @@ from __future__ import annotations
 from experiments.data.sources import read_source
 from roadmap.cli.console import DONE, FAILED, show
 from roadmap.cli.workspace import Workspace
+from roadmap.text import counted
 
 
 def check_data(workspace: Workspace) -> int:
@@ -26,9 +27,9 @@ def check_data(workspace: Workspace) -> int:
         faults = list(broken_images(data, progress))
     for fault in faults:
         show(fault)
-    sizes = f"{len(data.train):,} training and {len(data.val):,} validation images"
+    sizes = f"{len(data.train):,} training and {counted(len(data.val), 'validation image')}"
     answer = f"{len(faults):,} cannot be opened" if faults else "all can be opened"
-    show(f"{sizes} of {source.classes} classes: {answer}")
+    show(f"{sizes} of {counted(source.classes, 'class')}: {answer}")
     if not faults:
         share = pixel_references(data)
         show(
