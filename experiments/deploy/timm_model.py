@@ -30,12 +30,14 @@ class TimmModel:
 
 def timm_model(network: Network | Reference) -> TimmModel:
     """Return timm's model of the same network. Raises Problem if timm has none."""
+    arguments: dict[str, Any] = {}
     if isinstance(network, Reference):
-        name, arguments = network.timm.partition(".")[0], {}
+        name = network.timm.partition(".")[0]
     else:
         name, arguments = timm_arguments(network)
     with torch.device("meta"):
-        config = timm.create_model(name, num_classes=network.classes, **arguments).pretrained_cfg
+        model: Any = timm.create_model(name, num_classes=network.classes, **arguments)
+    config = model.pretrained_cfg
     return TimmModel(
         name=name,
         arguments=arguments,
