@@ -101,5 +101,9 @@ class Judged:
         source = "orders and seeds" if self.by_order else "seeds (Welch)"
         if self.new_images:
             return f"{source} and over validation images"
-        given = ", given these validation images" if self.measure.of_images else ""
+        given = (
+            ", given these validation images"
+            if self.measure.of_images or self.measure.scores
+            else ""
+        )
         return f"{source}{given}"

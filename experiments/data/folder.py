@@ -43,6 +43,30 @@ class Folder(Files):
         return cls.read_as(name, root, PLAIN)
 
     @classmethod
+    def read_alone(cls, name: str, reading: Reading) -> Folder:
+        """List images to evaluate on; without train/, those of val/ or of class folders alone."""
+        path = Path(name)
+        listing = (list_directory if path.is_dir() else list_tar)(path, class_folders=True)
+        if "train" in listing.folders:
+            return cls.read_as(name, None, reading)
+        split = "val" if "val" in listing.folders else "train"
+        classes = listing.classes.get(split, ())
+        if len(classes) < 2:
+            raise Problem(f"data {escaped(str(path))} needs at least two class folders")
+        grouped = defaultdict(list)
+        for file in listing.files:
+            if file.name.startswith(f"{split}/"):
+                own = replace(file, name=f"val/{file.name.partition('/')[2]}")
+                grouped["val", _class(own)].append(own)
+        return cls(
+            name=path.resolve().name.removesuffix(".tar"),
+            class_names=classes,
+            samples={"train": (), "val": _samples(path, "val", classes, grouped)},
+            exif=reading.exif,
+            left_out=_left_out(listing),
+        )
+
+    @classmethod
     def read_as(cls, name: str, root: Path | None, reading: Reading) -> Folder:
         """List the images as `reading` says; raises Problem like `read`."""
         path, divided = Path(name), reading.val_fraction is not None

@@ -40,3 +40,18 @@ def read_source(name: str | None, root: Path | None = None, reading: Reading = P
             plain = not reading.options
             return kind.read(name, root) if plain else kind.read_as(name, root, reading)
     raise Problem(f"data {escaped(name)} does not exist; valid: {choices}")
+
+
+def read_evaluated(name: str, root: Path | None, reading: Reading = PLAIN) -> Source:
+    """Find a data set of which only the validation images are needed. Raises Problem.
+
+    A folder may hold class folders alone: all of their images are then evaluated.
+    """
+    if reading.val_fraction is None and not _is_built_in(name) and Folder.takes(name):
+        return Folder.read_alone(name, reading)
+    return read_source(name, root, reading)
+
+
+def _is_built_in(name: str) -> bool:
+    """Return whether a kind before Folder takes the name."""
+    return any(kind.takes(name) for kind in SOURCES[: SOURCES.index(Folder)])

@@ -277,6 +277,11 @@ def _fraction(text: str) -> float:
     return fraction
 
 
+def crop(text: str) -> float:
+    """Return a share above 0, at most 1."""
+    return 1.0 if text in ("1", "1.0") else _fraction(text)
+
+
 def seconds(text: str) -> float:
     """Return a number of seconds, 0 or more."""
     try:

@@ -26,6 +26,7 @@ from roadmap.cli.arguments import (
     add_runs,
     add_study,
     add_training,
+    crop,
     natural,
     positive,
     seconds,
@@ -104,6 +105,10 @@ def make_parser() -> Parser:
 
     _add_speed(
         add("speed", "speed:speed", "Measure how fast rows train and answer on this machine")
+    )
+
+    _add_evaluate(
+        add("evaluate", "evaluate:evaluate", "Measure more of finished runs, into their records")
     )
 
     verdicts = add("verdicts", "tables:verdicts", "Judge each step of a study, with intervals")
@@ -202,6 +207,38 @@ def _add_prepare(prepare: Parser) -> None:
     )
     add_folder(prepare)
     add_broken(prepare)
+
+
+def _add_evaluate(evaluate: Parser) -> None:
+    evaluate.add_argument(
+        "rows", nargs="?", metavar="ROWS", help="00,05,timm:NAME (default: all with finished runs)"
+    )
+    add_data(evaluate, "images to evaluate on: their validation split, or class folders alone")
+    evaluate.add_argument(
+        "--trained-on", metavar="DATA", help="data set of the runs, if there are runs on several"
+    )
+    evaluate.add_argument(
+        "--image-size", type=positive, metavar="N", help="pixels per side (default: the recipe's)"
+    )
+    evaluate.add_argument(
+        "--crop", type=crop, metavar="F",
+        help="centre crop / resized image, by side (default: the recipe's)",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--measures", type=Path, metavar="FILE.py", help="your own measures, as functions"
+    )
+    evaluate.add_argument(
+        "--corruptions", nargs="?", const="all", metavar="NAMES",
+        help="accuracy under the 15 corruptions of ImageNet-C × 5 severities, or under some: "
+        "fog,snow",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--again", action="store_true", help="also measure runs that have these measures"
+    )
+    add_runs(evaluate)
+    evaluate.add_argument(
+        "--threads", type=positive, metavar="N", help="compute threads (default: all cores)"
+    )
 
 
 def _add_speed(speed: Parser) -> None:
