@@ -202,6 +202,8 @@ class Recipe:
     decay of an average of the weights, which is then what is validated; 0 turns it off. Images are
     normalized by the `statistics` of ImageNet or of the training data. If `crop_scale` is None,
     training images are cropped like evaluation images and only mixup and cutmix augment them.
+    Balanced `sampling` shows each class equally often. Balanced `class_weights` weigh the loss of a
+    class by the inverse of its number of images. Both together would balance twice.
     """
 
     epochs: Epochs
@@ -231,12 +233,16 @@ class Recipe:
     evaluation_crop: Annotated[float, Field(gt=0, le=1)] = 0.875
     statistics: Literal["imagenet", "data"] = "imagenet"
     ema: BelowOne = 0.0
+    sampling: Literal["uniform", "balanced"] = "uniform"
+    class_weights: Literal["none", "balanced"] = "none"
 
     def __post_init__(self) -> None:
         if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
             raise ValueError(
                 f"warmup_epochs {self.warmup_epochs:g} must be below epochs {self.epochs}"
             )
+        if self.sampling == "balanced" and self.class_weights == "balanced":
+            raise ValueError("sampling and class_weights are both 'balanced': set one of them")
         if (self.mixup or self.cutmix) and self.batch % 2:
             raise ValueError(f"batch {self.batch} must be even for mixup and cutmix")
         if self.schedule == "step" and self.step_epochs == 0:
