@@ -105,7 +105,8 @@ def train_loader(
         views = Held(data.train, recipe, seed, statistics)
     else:
         views = Streamed(data.train, recipe, seed, statistics)
-    sampler = EpochSampler(len(data.train), recipe.batch, seed, share)
+    labels = data.train.labels if recipe.sampling == "balanced" else None
+    sampler = EpochSampler(len(data.train), recipe.batch, seed, share, labels)
     return Loader(views, sampler, loading.workers, device)
 
 

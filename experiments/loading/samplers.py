@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy
 
@@ -12,6 +13,7 @@ from roadmap.errors import Problem
 
 Key = tuple[int, int]  # epoch, index
 NO_IMAGE = -1
+MOST_EPOCHS = 10**6  # of a recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +44,21 @@ class EpochSampler:
 
     `batch` is the batch of the whole optimizer step. Each step sees the same images however it is
     shared out. Images that mixup pairs (the first with the last, and so on) stay in
-    one micro-batch.
+    one micro-batch. With `labels`, one per image, each class comes equally often. An image that
+    comes again in an epoch has a key as of another epoch, so that it is augmented differently.
     """
 
-    def __init__(self, size: int, batch: int, seed: int, share: Share | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        batch: int,
+        seed: int,
+        share: Share | None = None,
+        labels: numpy.ndarray | None = None,
+    ) -> None:
         share = share or Share()
         check_batch(batch, size, share)
+        self.labels = labels
         self.size, self.batch, self.seed, self.share = size, batch, seed, share
         self.epoch = self.done = 0
 
@@ -72,20 +83,50 @@ class EpochSampler:
         epoch, done = self.epoch, self.done
         order = self._order(epoch)
         for number in range(done, len(self)):
-            yield [(epoch, index) for index in self._images(order, number)]
+            if self.labels is None:
+                yield [(epoch, index) for index in self._images(order, number)]
+            else:
+                pairs = self._images(order, number)
+                yield [(epoch + again * MOST_EPOCHS, index) for index, again in pairs]
 
     def images(self, epoch: int, number: int) -> list[int]:
         """Return this process's images in one batch of an epoch."""
-        return self._images(self._order(epoch), number)
+        those = self._images(self._order(epoch), number)
+        return those if self.labels is None else [index for index, _ in those]
 
     def _order(self, epoch: int) -> numpy.ndarray:
-        return numpy.random.default_rng((self.seed, epoch)).permutation(self.size)
+        """Return the images of an epoch; with labels, (images, 2): index, how often it was there.
 
-    def _images(self, order: numpy.ndarray, number: int) -> list[int]:
+        The second is 0 when an image comes for the first time.
+        """
+        draw = numpy.random.default_rng((self.seed, epoch))
+        if self.labels is None:
+            return draw.permutation(self.size)
+        return balanced_order(self.labels, draw)
+
+    def _images(self, order: numpy.ndarray, number: int) -> list[Any]:
         step, micro_batch = divmod(number, self.share.accumulate)
         whole = order[step * self.batch : (step + 1) * self.batch]
         part = _part(whole, micro_batch * self.share.world + self.share.rank, self.share)
         return part.tolist()
+
+
+def balanced_order(labels: numpy.ndarray, draw: numpy.random.Generator) -> numpy.ndarray:
+    """Return as many images as there are, equally many of each class: (images, 2).
+
+    The images of a class come in random order, all of them before one comes again.
+    """
+    known = numpy.unique(labels)
+    counts = numpy.full(len(known), len(labels) // len(known))
+    counts[draw.permutation(len(known))[: len(labels) % len(known)]] += 1
+    parts = []
+    for label, count in zip(known, counts, strict=True):
+        own = numpy.flatnonzero(labels == label)
+        rounds = -(-count // len(own))
+        chosen = numpy.concatenate([draw.permutation(own) for _ in range(rounds)])
+        again = numpy.repeat(numpy.arange(rounds), len(own))
+        parts.append(numpy.stack([chosen, again], axis=1)[:count])
+    return numpy.concatenate(parts)[draw.permutation(len(labels))]
 
 
 def _part(whole: numpy.ndarray, number: int, share: Share) -> numpy.ndarray:

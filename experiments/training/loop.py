@@ -30,6 +30,7 @@ from experiments.training.checkpoint import (
 )
 from experiments.training.choices import chosen
 from experiments.training.final import final_accuracies
+from experiments.training.losses import class_weights
 from experiments.training.measured_cost import measured_cost
 from experiments.training.optimizer import scaled_rate
 from experiments.training.place import Place
@@ -82,6 +83,11 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         seed=request.seed,
         share=share,
         compiled=bool(machine.compile),
+        weights=(
+            class_weights(data.train.labels, data.source.classes)
+            if recipe.class_weights == "balanced"
+            else None
+        ),
     )
     if machine.compile:  # the network only: Lightning's module would compile its hooks too
         network.compile(dynamic=False)  # batches have one size in training, one in validation

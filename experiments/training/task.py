@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import NO_IMAGE, Share
-from experiments.training.losses import LossWatch, NotFinite, Step
+from experiments.training.losses import LossWatch, NotFinite, Step, weighted_loss
 from experiments.training.optimizer import average, make_optimizer, make_schedule, mixup
 from experiments.weights.freezing import frozen_norms
 from roadmap.errors import Problem
@@ -33,7 +33,8 @@ class Classification(lightning.LightningModule):
     After each epoch `correct` says which validation images are right. `summary` holds train_loss,
     loss, top1 and top5 (percentages) and the learning rate of the epoch's last step. With an
     average of the weights (`recipe.ema`), the average is validated. `share` is this process's part
-    of every optimizer step. A `compiled` network gets batches of one size only.
+    of every optimizer step. A `compiled` network gets batches of one size only. `weights` of the
+    classes, (classes,), apply to the training loss.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class Classification(lightning.LightningModule):
         seed: int,
         share: Share | None = None,
         compiled: bool = False,
+        weights: Tensor | None = None,
     ) -> None:
         super().__init__()
+        self.register_buffer("weights", weights, persistent=False)
         self.network, self.recipe, self.seed = network, recipe, seed
         self.averaged = average(network, recipe)
         self.frozen = frozen_norms(network)
@@ -62,6 +65,8 @@ class Classification(lightning.LightningModule):
         self.full = 0  # images in the first validation batch
         self.hits: list[Tensor] = []  # of each validation batch, which images are right
         self.correct = torch.empty(0, dtype=torch.bool)
+
+    weights: Tensor | None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the optimizer; the schedule sets its learning rate before every step."""
@@ -100,7 +105,10 @@ class Classification(lightning.LightningModule):
             if micro_batch:  # drop path draws for each micro-batch
                 seed_rng(self.seed, self.global_step, micro_batch)
             logits = self.network(images.contiguous(memory_format=torch.channels_last))
-        loss = self.soft_loss(logits, labels) if self.mix else self.hard_loss(logits, labels)
+        if self.weights is not None:
+            loss = weighted_loss(logits, labels, self.weights, self.recipe.label_smoothing)
+        else:
+            loss = self.soft_loss(logits, labels) if self.mix else self.hard_loss(logits, labels)
         step = Step(
             step=self.global_step,
             epoch=self.current_epoch,
