@@ -53,7 +53,7 @@ def test_runs_of_another_device_or_size_give_no_speed_and_are_named(tmp_path):
 def test_all_committed_records_are_of_a_cpu():
     records = read_records(ROOT / "results" / "tiny").records
     assert records and all(Device(name=CPU).is_like(record) for record in records)
-    assert not this_device().name == ""
+    assert this_device().name != ""
 
 
 def test_timed_rows_come_before_records(tmp_path):
