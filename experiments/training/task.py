@@ -34,7 +34,8 @@ class Classification(lightning.LightningModule):
     loss, top1 and top5 (percentages) and the learning rate of the epoch's last step. With an
     average of the weights (`recipe.ema`), the average is validated. `share` is this process's part
     of every optimizer step. A `compiled` network gets batches of one size only. `weights` of the
-    classes, (classes,), apply to the training loss.
+    classes, (classes,), apply to the training loss. With `graphs` the network is replayed as CUDA
+    graphs, whose outputs last until the next batch.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Classification(lightning.LightningModule):
         share: Share | None = None,
         compiled: bool = False,
         weights: Tensor | None = None,
+        graphs: bool = False,
     ) -> None:
         super().__init__()
         self.register_buffer("weights", weights, persistent=False)
@@ -55,7 +57,7 @@ class Classification(lightning.LightningModule):
         self.averaged = average(network, recipe)
         self.frozen = frozen_norms(network)
         self.steps_per_epoch, self.share = steps_per_epoch, share or Share()
-        self.compiled, self.shown = compiled, min(5, classes)
+        self.compiled, self.graphs, self.shown = compiled, graphs, min(5, classes)
         self.mix = mixup(recipe, classes)
         self.soft_loss = SoftTargetCrossEntropy()
         self.hard_loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
@@ -104,6 +106,7 @@ class Classification(lightning.LightningModule):
                 images, labels = self.mix(images, labels)
             if micro_batch:  # drop path draws for each micro-batch
                 seed_rng(self.seed, self.global_step, micro_batch)
+            self._new_batch()
             logits = self.network(images.contiguous(memory_format=torch.channels_last))
         if self.weights is not None:
             loss = weighted_loss(logits, labels, self.weights, self.recipe.label_smoothing)
@@ -122,6 +125,11 @@ class Classification(lightning.LightningModule):
         self.loss_sum = self.loss_sum + loss.detach()
         self.loss_count += 1
         return loss
+
+    def _new_batch(self) -> None:
+        """Tell CUDA graphs that nothing needs the outputs for the last batch any more."""
+        if self.graphs:
+            torch.compiler.cudagraph_mark_step_begin()
 
     def check_losses(self) -> None:
         """Wait until all losses so far are known to be finite; raises Diverged if one is not."""
@@ -197,6 +205,7 @@ class Classification(lightning.LightningModule):
             filled[:count] = images
             images = filled
         images = images.contiguous(memory_format=torch.channels_last)
+        self._new_batch()
         return self.validated.eval()(images)[:count].float()
 
     def on_validation_epoch_end(self) -> None:

@@ -113,6 +113,13 @@ def make_parser() -> Parser:
     plan.add_argument("--seeds", type=positive, metavar="N", help="runs of each variant")
     add_jobs(plan)
     add_devices(plan)
+    plan.add_argument(
+        "--measure", action="store_true",
+        help="train 20 steps of each missing row now, and estimate the time from them",
+    )  # fmt: skip
+    plan.add_argument(
+        "--images", type=positive, metavar="N", help="plan for N training images, without data"
+    )
     add_data(plan)
     add_runs(plan)
 
