@@ -63,6 +63,10 @@ def _picture(
 ) -> Picture:
     """Return a figure for the page, without the sentences `unsaid` in its details."""
     title = f"figure {number}: {drawing.name.replace('-', ' ')}"
+
+    def draw() -> Markup:
+        return inline(drawing.draw(width=WIDTH), drawing.name, title, most=LARGER)
+
     details = drawing.details
     for sentence in unsaid:
         details = details.replace(sentence, "").strip()
@@ -70,9 +74,7 @@ def _picture(
         name=f"figure-{drawing.name}",
         number=number,
         title=title,
-        image=cache.get(
-            [number, key], lambda: inline(drawing.draw(width=WIDTH), drawing.name, title, most=LARGER)
-        ),
+        image=cache.get([number, key], draw),
         summary=drawing.summary.replace(" (above in one column)", " (above)")
         .replace("Left (above)", "Above").replace("Right (below)", "Below"),
         details=details.replace("Left: ", "Above: ").replace("Right: ", "Below: "),
