@@ -12,6 +12,7 @@ from roadmap.errors import Problem
 
 Key = tuple[int, int]  # epoch, index
 NO_IMAGE = -1
+MOST_EPOCHS = 2**20  # more than a recipe can have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +43,15 @@ class EpochSampler:
 
     `batch` is the batch of the whole optimizer step. Each step sees the same images however it is
     shared out. Images that mixup pairs (the first with the last, and so on) stay in
-    one micro-batch.
+    one micro-batch. With `repeats` an epoch has each of its images so often, in one batch where it
+    fits; the key's epoch then also counts the repeat, so that each is augmented differently.
     """
 
-    def __init__(self, size: int, batch: int, seed: int, share: Share | None = None) -> None:
+    def __init__(
+        self, size: int, batch: int, seed: int, share: Share | None = None, repeats: int = 1
+    ) -> None:
         share = share or Share()
+        self.repeats = repeats
         check_batch(batch, size, share)
         self.size, self.batch, self.seed, self.share = size, batch, seed, share
         self.epoch = self.done = 0
@@ -72,7 +77,13 @@ class EpochSampler:
         epoch, done = self.epoch, self.done
         order = self._order(epoch)
         for number in range(done, len(self)):
-            yield [(epoch, index) for index in self._images(order, number)]
+            places = self._places(number)
+            copies = (places % self.repeats).tolist()
+            images = self._images(order, number)
+            yield [
+                (epoch + copy * MOST_EPOCHS, index)
+                for copy, index in zip(copies, images, strict=True)
+            ]
 
     def images(self, epoch: int, number: int) -> list[int]:
         """Return this process's images in one batch of an epoch."""
@@ -82,10 +93,13 @@ class EpochSampler:
         return numpy.random.default_rng((self.seed, epoch)).permutation(self.size)
 
     def _images(self, order: numpy.ndarray, number: int) -> list[int]:
+        return order[self._places(number) // self.repeats].tolist()
+
+    def _places(self, number: int) -> numpy.ndarray:
+        """Return the places of one micro-batch in an epoch, (images,); a repeat is a place too."""
         step, micro_batch = divmod(number, self.share.accumulate)
-        whole = order[step * self.batch : (step + 1) * self.batch]
-        part = _part(whole, micro_batch * self.share.world + self.share.rank, self.share)
-        return part.tolist()
+        whole = numpy.arange(step * self.batch, (step + 1) * self.batch)
+        return _part(whole, micro_batch * self.share.world + self.share.rank, self.share)
 
 
 def _part(whole: numpy.ndarray, number: int, share: Share) -> numpy.ndarray:
