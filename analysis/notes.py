@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
+from roadmap.optimizers import title
 from roadmap.record import Provenance, Record
 from roadmap.rows import Roadmap
 from roadmap.spec import Recipe
@@ -105,6 +106,6 @@ def recipes(roadmap: Roadmap) -> str:
 
 
 def _in_words(recipe: Recipe) -> str:
-    optimizer = {"sgd": "SGD", "adamw": "AdamW"}[recipe.optimizer]
+    optimizer = title(recipe.optimizer)
     epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
     return f"{optimizer}, {epochs}, batch {recipe.batch}, {recipe.image_size} px"

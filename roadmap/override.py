@@ -45,7 +45,12 @@ def override_where_used(spec: Spec, settings: Mapping[str, Any]) -> tuple[Spec, 
 
 def unused(recipe: Recipe) -> dict[str, str]:
     """Return the fields that a recipe does not use, by dotted key, and the field that is why."""
-    reasons = {"betas" if recipe.optimizer == "sgd" else "momentum": "optimizer"}
+    own = {"sgd": "momentum", "adamw": "betas"}.get(recipe.optimizer)
+    reasons = {name: "optimizer" for name in ("momentum", "betas") if name != own}
+    if recipe.loss == "cross_entropy":
+        reasons["target_threshold"] = "loss"
+    if recipe.randaugment:
+        reasons["color_jitter"] = "randaugment"
     steps = ("step_epochs", "step_factor")
     cosine = ("final_learning_rate",)
     reasons |= dict.fromkeys(steps if recipe.schedule == "cosine" else cosine, "schedule")

@@ -28,10 +28,12 @@ from typing import Annotated, Any, Literal, TypeVar, dataclass_transform, get_ar
 
 import pydantic
 from pydantic import AfterValidator, Field
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from roadmap.errors import Problem, quoted, shortened, unknown
 from roadmap.kinds import ACTIVATIONS, NORMS, TORCH_ACTIVATIONS, is_activation
+from roadmap.optimizers import OPTIMIZERS, check_options
 
 T = TypeVar("T")
 
@@ -67,6 +69,14 @@ def _activation(word: str) -> str:
     return word
 
 
+def _optimizer(name: str) -> str:
+    if name not in OPTIMIZERS:
+        raise ValueError(str(unknown("optimizer", name, OPTIMIZERS)))
+    return name
+
+
+Optimizer = Annotated[str, AfterValidator(_optimizer)]
+Option = bool | int | float | str | tuple[float, ...] | None
 Norm = Annotated[str, AfterValidator(_one_of(NORMS))]
 Activation = Annotated[str, Field(max_length=200), AfterValidator(_activation)]
 Width = Literal["narrow", "wide", "same"]
@@ -97,7 +107,15 @@ def value(*, strict: bool) -> Callable[[type[T]], type[T]]:
     If `strict`, a number is never made from text, nor a tuple from a list.
     """
     config = pydantic.ConfigDict(extra="forbid", strict=strict, allow_inf_nan=False)
-    made: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)
+    make: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)
+
+    def made(kind: type[T]) -> type[T]:
+        built: Any = make(kind)
+        for field in dataclasses.fields(built):  # the plain default, for those who ask dataclasses
+            if isinstance(field.default, FieldInfo) and field.default.default_factory is None:
+                field.default = field.default.get_default()
+        return built
+
     return made
 
 
@@ -322,6 +340,10 @@ class Recipe:
     decay of an average of the weights, which is then what is validated; 0 turns it off. Images are
     normalized by the `statistics` of ImageNet or of the training data. If `crop_scale` is None,
     training images are cropped like evaluation images and only mixup and cutmix augment them.
+    `optimizer` is one of timm's, with options of its own. Parameters that `no_decay` names have no
+    weight decay. Each image is in an epoch `repeats` times, differently augmented, and so many
+    others are not in it. Validation images have `evaluation_size` pixels, by default as many as
+    training images.
     `layer_decay` multiplies the learning rate once for every layer group below the classifier.
     `head_init_scale` multiplies the first weights of a new classifier. `freeze` names the
     parameters that are not trained: see `experiments.weights.freezing`.
@@ -332,7 +354,7 @@ class Recipe:
     epochs: Epochs
     image_size: Annotated[int, Field(ge=1, le=2**16)]
     batch: Annotated[int, Field(ge=2, le=10**8)]
-    optimizer: Literal["sgd", "adamw"]
+    optimizer: Optimizer
     learning_rate: Annotated[float, Field(gt=0, le=1e100)]
     base_batch: Batch
     momentum: BelowOne = 0.9
@@ -361,22 +383,41 @@ class Recipe:
     freeze: Annotated[tuple[Pattern, ...], Field(max_length=100)] = ()
     sampling: Literal["uniform", "balanced"] = "uniform"
     class_weights: Literal["none", "balanced"] = "none"
+    optimizer_options: Annotated[dict[Word, Option], Field(max_length=50)] | None = added(None)
+    no_decay: Annotated[tuple[Pattern, ...], Field(max_length=100)] = added(())
+    loss: Literal["cross_entropy", "binary_cross_entropy"] = added("cross_entropy")
+    target_threshold: Fraction | None = added(None)
+    repeats: Annotated[int, Field(ge=1, le=100)] = added(1)
+    color_jitter: Fraction = added(0.0)
+    evaluation_size: Annotated[int, Field(ge=1, le=2**16)] | None = added(None)
+
+    @property
+    def evaluated_size(self) -> int:
+        """Pixels of a side of validation images."""
+        return self.evaluation_size or self.image_size
 
     def __post_init__(self) -> None:
+        if self.optimizer_options:
+            check_options(self.optimizer, self.optimizer_options)
+        if self.repeats > self.batch:
+            raise ValueError(f"repeats {self.repeats} must be at most batch {self.batch}")
         if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
             raise ValueError(
                 f"warmup_epochs {self.warmup_epochs:g} must be below epochs {self.epochs}"
             )
         if self.sampling == "balanced" and self.class_weights == "balanced":
             raise ValueError("sampling and class_weights are both 'balanced': set one of them")
+        if self.class_weights == "balanced" and self.loss != "cross_entropy":
+            raise ValueError("class_weights 'balanced' needs loss 'cross_entropy'")
         if (self.mixup or self.cutmix) and self.batch % 2:
             raise ValueError(f"batch {self.batch} must be even for mixup and cutmix")
         if self.schedule == "step" and self.step_epochs == 0:
             raise ValueError("step_epochs 0 must be above 0 for schedule 'step'")
         if self.crop_scale is None:
-            if self.flip or self.randaugment or self.erasing:
+            if self.flip or self.randaugment or self.erasing or self.color_jitter:
                 raise ValueError(
-                    "crop_scale null is for no augmentation: flip, randaugment, erasing 0"
+                    "crop_scale null is for no augmentation: flip, randaugment, erasing, "
+                    "color_jitter 0"
                 )
         elif self.crop_scale[0] > self.crop_scale[1] or self.crop_scale[0] == 0:
             raise ValueError(f"crop_scale {list(self.crop_scale)} must rise and stay above 0")

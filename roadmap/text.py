@@ -25,7 +25,9 @@ from roadmap.spec import (
 )
 
 # Fields that training from random weights rarely sets: they are shown only if they are set.
-FINE_TUNING = ("layer_decay", "head_init_scale", "freeze")
+FINE_TUNING = (
+    "layer_decay", "head_init_scale", "freeze", "no_decay", "loss", "repeats", "color_jitter"
+)  # fmt: skip
 
 
 def lines(thing: Spec | Network | Reference | Recipe) -> list[str]:
@@ -223,6 +225,8 @@ def _shown(data: object) -> str:
         return str(data).lower()
     if isinstance(data, tuple):
         return f"[{', '.join(map(_shown, data))}]"
+    if isinstance(data, dict):
+        return f"{{{', '.join(f'{name}: {_shown(value)}' for name, value in data.items())}}}"
     return f"{data:g}" if isinstance(data, float) else str(data)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from analysis.figures.layer_boxes import Box, box
+from roadmap.optimizers import title
 from roadmap.plan import Plan, plan
 from roadmap.rows import Row
 from roadmap.spec import Network, Recipe, Spec, Stage
@@ -172,7 +173,7 @@ def _parts(spec: Spec, planned: Plan) -> Iterator[Box]:
 
 def _recipe(recipe: Recipe, network: Network) -> Iterator[Box]:
     """Yield the recipe, and below it its augmentation and regularization, two to a line."""
-    optimizer = {"sgd": "SGD", "adamw": "AdamW"}[recipe.optimizer]
+    optimizer = title(recipe.optimizer)
     yield Box(
         kind="part",
         text=f"recipe: {optimizer}, {recipe.epochs} epoch{'s' * (recipe.epochs > 1)}",

@@ -48,7 +48,9 @@ def receptive_field(
         return None
     count = min(IMAGES, len(data.val))
     spread = [number * len(data.val) // count for number in range(count)]  # ordered by class
-    images, _ = Evaluated(data.val, recipe, data.statistics(recipe), hold=False)[spread]
+    images, _ = Evaluated(
+        data.val, recipe, data.statistics(recipe), hold=False, size=recipe.image_size
+    )[spread]
     try:
         return measured_field(network.to(device), images.to(device))
     except Exception as fault:  # the run is done, and its record matters more

@@ -11,13 +11,18 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from timm.loss import SoftTargetCrossEntropy
 from torch import Tensor, nn
 
 from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import NO_IMAGE, Share
 from experiments.training.losses import LossWatch, NotFinite, Step, weighted_loss
-from experiments.training.optimizer import average, make_optimizer, make_schedule, mixup
+from experiments.training.optimizer import (
+    average,
+    make_losses,
+    make_optimizer,
+    make_schedule,
+    mixup,
+)
 from experiments.weights.freezing import frozen_norms
 from roadmap.errors import Problem
 from roadmap.spec import Recipe
@@ -59,8 +64,7 @@ class Classification(lightning.LightningModule):
         self.steps_per_epoch, self.share = steps_per_epoch, share or Share()
         self.compiled, self.graphs, self.shown = compiled, graphs, min(5, classes)
         self.mix = mixup(recipe, classes)
-        self.soft_loss = SoftTargetCrossEntropy()
-        self.hard_loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.soft_loss, self.hard_loss = make_losses(recipe)
         self.loss_sum, self.loss_count = torch.zeros(()), 0  # of the epoch so far
         self.losses = LossWatch(torch.device("cpu"))
         self.summary: dict[str, float] = {}
