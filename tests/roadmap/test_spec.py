@@ -185,6 +185,7 @@ OTHER = {
     "warmup_epochs": 5.0, "final_learning_rate": 0.5, "label_smoothing": 0.5, "mixup": 0.5,
     "cutmix": 0.5, "mixup_switch": 0.25, "randaugment": "rand-m1", "erasing": 0.5,
     "crop_scale": (0.5, 0.5), "flip": 0.25, "interpolation": "bilinear", "evaluation_crop": 0.5,
+    "sampling": "balanced", "class_weights": "balanced",
 }  # fmt: skip
 
 
