@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +21,7 @@ from experiments.measuring.numbers import Number, all_numbers
 from experiments.measuring.own import Own
 from experiments.training.checkpoint import check_identity
 from experiments.training.weights import read_weights
-from roadmap.errors import Problem
+from roadmap.errors import Problem, quoted
 from roadmap.evaluation import Evaluation, pack_scores
 from roadmap.network import build
 from roadmap.record import Record, read_record, write_record
@@ -61,7 +62,7 @@ class Trained:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What is measured, on the validation images of `data`, whose classes have these `names`.
+    """What is measured, on the validation images of `data`. Networks know classes by these `names`.
 
     `image_size` and `crop` replace those of the recipe. `trained_on` is the data that the runs were
     trained on, where the recipe normalizes by its statistics.
@@ -146,6 +147,24 @@ class Batches:
             moved = images.to(self.device).contiguous(memory_format=torch.channels_last)
             yield moved, labels.to(self.device)
         self.count()
+
+
+def relabelled(data: DataSet, names: Sequence[str], trained: Sequence[str]) -> DataSet:
+    """Return data whose labels are the places of its class names among those of the training.
+
+    Raises Problem for a class that the training lacks.
+    """
+    unknown = [name for name in names if name not in set(trained)]
+    if unknown:
+        raise Problem(
+            f"class {quoted(unknown[0])} of data {data.source.name} is none of the "
+            f"{len(trained)} classes that the runs were trained on: {', '.join(trained[:10])}"
+            + ", …"
+            * (len(trained) > 10)
+        )
+    places = {name: place for place, name in enumerate(trained)}
+    moved = numpy.array([places[name] for name in names])
+    return replace(data, val=replace(data.val, labels=moved[data.val.labels]))
 
 
 def evaluate(

@@ -209,7 +209,7 @@ def test_exif_turns_images_and_makes_other_data(sideways, tmp_path):
         Folder.read_as(str(sideways), None, Reading(exif=True)),
     )
     assert stored.fingerprint != upright.fingerprint
-    assert upright.details == {"exif": True}
+    assert upright.details == {"class_names": ["a", "b"], "exif": True}
     assert open_data(stored).train.image(0).size == (16, 8)
     turned = open_data(upright).train.image(0)
     assert turned.size == (8, 16)
