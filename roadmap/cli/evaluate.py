@@ -22,7 +22,7 @@ from roadmap.record import Record
 from roadmap.spec import Reference, from_dict
 
 if TYPE_CHECKING:
-    from experiments.measuring.evaluate import Trained
+    from experiments.measuring.asked import Trained
 
 MAIN = ("top1", "top5", "loss", "calibration_error", "mean_recall", "worst_recall", "corrupted")
 
@@ -37,7 +37,7 @@ def evaluate(workspace: Workspace) -> int:
     corruptions = _corruptions(options.corruptions)
     trained = _trained(workspace, runs)
     from experiments.data.splits import open_data
-    from experiments.measuring.evaluate import Asked, relabelled
+    from experiments.measuring.asked import Asked, relabelled
     from experiments.measuring.evaluate import evaluate as measure
 
     with Display() as display:
@@ -158,7 +158,7 @@ def _corruptions(asked: str | None) -> list[str]:
 
 def _trained(workspace: Workspace, runs: Mapping[str, Sequence[Record]]) -> list[Trained]:
     """Return the runs with networks and folders. Raises Problem if none has weights."""
-    from experiments.measuring.evaluate import Trained
+    from experiments.measuring.asked import Trained
 
     folder = workspace.options.runs
     found = []

@@ -179,6 +179,28 @@ def test_some_of_the_classes_are_matched_by_name(runs, images, tmp_path):
     assert "recall:a@some" not in record.metrics
 
 
+def test_statistics_of_the_training_images_are_needed_on_other_images(images, tmp_path, capsys):
+    own = [*SHORT, "--set", "recipe.statistics=data", "--threads", "1"]
+    where = ["--runs", str(tmp_path / "runs")]
+    assert main(["train", "00", *own, *where, "--data", str(images)]) == 0
+    for name in "abc":
+        shutil.copytree(images / "val" / name, tmp_path / "other" / name)
+    given = ["evaluate", "00", *own, *where, "--data", str(tmp_path / "other")]
+    assert main(given) == 2
+    assert "name them with --trained-on" in capsys.readouterr().err
+    assert main([*given, "--trained-on", str(images)]) == 0
+    (record,) = records(tmp_path / "runs")
+    assert record.metrics["top1@other"] == pytest.approx(record.top1, abs=1e-3)
+
+
+def test_a_timm_model_is_evaluated_like_a_row(images, tmp_path):
+    where = ["--runs", str(tmp_path / "runs"), "--threads", "1", "--data", str(images)]
+    assert main(["train", "timm:test_resnet", *SHORT, *where]) == 0
+    assert main(["evaluate", "timm:test_resnet", *SHORT, *where]) == 0
+    (record,) = records(tmp_path / "runs")
+    assert record.metrics["mean_recall"] == pytest.approx(record.top1, abs=1e-3)
+
+
 def test_accuracy_under_corruptions(runs, images):
     names = "contrast,jpeg_compression"
     assert evaluate(runs, "00", "--data", str(images), "--corruptions", names) == 0

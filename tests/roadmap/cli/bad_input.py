@@ -42,6 +42,8 @@ COMMANDS = (
     "prepare-data",
     "plan",
     "verdicts",
+    "evaluate",
+    "speed",
 )
 
 
