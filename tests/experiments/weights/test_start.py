@@ -63,6 +63,10 @@ def test_a_finished_run_of_another_row_is_a_source(ask):
     assert record.weights.source.startswith("run 12 layer_norm seed 0 on photos")
     assert record.weights.share == 100 and not record.weights.new
     kept = first.folder / "weights.safetensors"
+    runs = first.settings.runs
+    with pytest.raises(Problem, match="runs with weights: ") as found:
+        find_weights("row 12", runs)
+    assert f"{first.folder} (run 12 layer_norm seed 0" in str(found.value)
     assert find_weights(str(kept), None).fingerprint == record.weights.fingerprint
     partly = trained(ask("13", first.folder))  # its convolutions between stages are its own
     assert 70 < partly.weights.share < 100
