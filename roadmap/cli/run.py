@@ -48,7 +48,7 @@ def run(workspace: Workspace) -> int:
     seeds = options.seeds or (study.seeds if study else 1)
     check_count(len(rows), max(seeds, options.max_seeds if options.until_decided else 0))
     pairs = [(row, seed) for seed in range(seeds) for row in rows]
-    jobs = options.jobs or choose_jobs(_requests(workspace, pairs), options.devices)
+    jobs = options.jobs or choose_jobs(_requests(workspace, pairs), options.devices, say=say)
     if not options.until_decided:
         return _run_and_show(workspace, pairs, jobs)
     if study is None or options.rows is not None:
