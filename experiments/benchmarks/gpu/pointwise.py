@@ -40,7 +40,7 @@ def pointwise(plan: Plan) -> Iterator[Measurement]:
             )
             aim = "used if > 1" if added is not None else "not used"
             what = f"1×1, {inputs} to {outputs}, {side}×{side}, {name}: cuDNN / product"
-            yield ratio(what, *trials, aim)
+            yield ratio(what, trials[0], trials[1], aim)
 
 
 def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
