@@ -19,6 +19,7 @@ from roadmap.errors import Problem
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
 from roadmap.spec import fingerprint
+from roadmap.text import counted
 from roadmap.unfinished import Unfinished
 
 REFERENCE = "timm:"
@@ -53,11 +54,15 @@ class Selection:
 
 @dataclass(frozen=True)
 class _Variants:
-    """A roadmap for each number of classes in the records, and its row numbers by spec."""
+    """A roadmap for each number of classes in the records, and its row numbers by spec.
+
+    `starts` are the fingerprints of the weights that its rows start from; None is random ones.
+    """
 
     roadmaps: dict[int, Roadmap]
     rows: dict[int, dict[str, Row]]
     numbers: dict[str, list[str]]
+    starts: set[str | None]
 
     @classmethod
     def of(cls, roadmap: Roadmap, records: Iterable[Record]) -> _Variants:
@@ -69,7 +74,8 @@ class _Variants:
             rows[count] = {candidate.number: candidate for candidate in candidates}
             for candidate in candidates:
                 numbers[candidate.spec.fingerprint].append(candidate.number)
-        return cls(roadmaps, rows, dict(numbers))
+        starts = {row.spec.weights for row in roadmap}
+        return cls(roadmaps, rows, dict(numbers), starts)
 
     def numbers_of(self, record: Record) -> list[str]:
         """Return the rows that have a record's spec."""
@@ -199,8 +205,8 @@ def classes(record: Record) -> int:
 
 
 def _sizes(data: Mapping[str, Any]) -> str:
-    names = {"classes": "classes", "train": "training images", "val": "validation images"}
-    return ", ".join(f"{data[key]:,} {name}" for key, name in names.items() if key in data)
+    names = {"classes": "class", "train": "training image", "val": "validation image"}
+    return ", ".join(counted(data[key], name) for key, name in names.items() if key in data)
 
 
 def _roadmaps(records: Iterable[Record]) -> str:
@@ -245,6 +251,8 @@ def _misfit(record: Record, variants: _Variants, recipe: str) -> str | None:
     """Say why a record does not belong here; None if it does."""
     identity = record.identity
     if is_reference(record):
+        if record.spec.get("weights") not in variants.starts:
+            return _other_start(record)
         return None if identity.recipe == recipe else "with another recipe than the last row's"
     if variants.numbers_of(record):
         return None
@@ -300,4 +308,4 @@ def _one_version(records: list[Record]) -> tuple[list[Record], list[str]]:
 
 
 def _count(number: int) -> str:
-    return f"{number} record" if number == 1 else f"{number} records"
+    return counted(number, "record")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 import textwrap
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
 
+from experiments.host.device import ANY, Device, kind_of
 from experiments.request import Request
 from roadmap.cost import cost
 from roadmap.errors import Problem
@@ -20,6 +21,7 @@ from steps.studies.study import Study
 WIDTH = 80
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 PASSES = 3  # forward, and backward twice as much
+CLASS = 10  # networks whose MACs differ by more are of different speed, also for each MAC
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,9 @@ class Forecast:
     """Runs of a study, finished and missing, with their MACs, and hours for the missing ones.
 
     `hours` and `speed` are None if no recorded run gives a speed. For `known` of the missing runs
-    there are records of the same network.
+    there are records of the same network. For `measured` of them a few steps were timed. `left_out`
+    says which records give no speed here, and why. `device_hours` are the hours of all missing runs
+    times the devices of each.
     """
 
     runs: int
@@ -57,17 +61,29 @@ class Forecast:
     hours: float | None = None
     known: int = 0
     speed: Speed | None = None
+    measured: int = 0
+    left_out: tuple[str, ...] = ()
+    device: Device = ANY
+    device_hours: float = 0.0
 
 
 def forecast(
-    requests: Sequence[Request], records: Sequence[Record], jobs: int, devices: int = 1
+    requests: Sequence[Request],
+    records: Sequence[Record],
+    jobs: int,
+    devices: int = 1,
+    *,
+    device: Device = ANY,
+    timed: Mapping[str, float] | None = None,
 ) -> Forecast:
     """Estimate remaining time for `jobs` parallel runs, using the speed of recorded runs.
 
-    Each run uses `devices` devices, and their speeds are assumed to add up.
+    Each run uses `devices` devices, and their speeds are assumed to add up. Records of another kind
+    of `device`, or of networks of another size, are not used. `timed` are seconds of whole runs on
+    one device by the spec's fingerprint; they come before records.
     """
     by_run = {request.identity.run: request for request in requests}
-    missing = {run: request for run, request in by_run.items() if not _is_finished(request)}
+    missing = {run: request for run, request in by_run.items() if not is_finished(request)}
     work = {run: _macs(request) for run, request in by_run.items()}
     plan = Forecast(
         runs=len(by_run),
@@ -75,13 +91,30 @@ def forecast(
         macs=sum(work.values()),
         macs_missing=sum(work[run] for run in missing),
     )
-    if (speed := _measured(records)) is None:
+    timed = timed or {}
+    used, left_out = fitting([*missing.values()], records, device)
+    plan = replace(plan, left_out=left_out, device=device)
+    speed = _measured(used)
+    times = {run: timed.get(request.identity.spec) for run, request in missing.items()}
+    plan = replace(plan, measured=sum(time is not None for time in times.values()))
+    if speed is None and plan.measured < len(missing):
         return plan
     lengths = [
-        work[run] / devices / speed.of(request) + speed.start_up for run, request in missing.items()
+        time / devices
+        if (time := times[run]) is not None
+        else work[run] / devices / _known(speed).of(request) + _known(speed).start_up
+        for run, request in missing.items()
     ]
+    plan = replace(plan, device_hours=sum(lengths) * devices / 3600)
+    if speed is None:
+        return replace(plan, hours=makespan(lengths, jobs) / 3600)
     known = sum(request.identity.network in speed.by_network for request in missing.values())
     return replace(plan, hours=makespan(lengths, jobs) / 3600, known=known, speed=speed)
+
+
+def _known(speed: Speed | None) -> Speed:
+    assert speed is not None  # else every missing run was timed
+    return speed
 
 
 def seconds_each(requests: Sequence[Request], records: Sequence[Record]) -> list[float | None]:
@@ -102,7 +135,8 @@ def makespan(lengths: Sequence[float], jobs: int) -> float:
     return max(busy)
 
 
-def _is_finished(request: Request) -> bool:
+def is_finished(request: Request) -> bool:
+    """Return whether a run has a record; an unreadable one will be trained again."""
     try:
         return request.finished() is not None
     except Problem:  # the run will report it
@@ -116,6 +150,37 @@ def _macs(request: Request) -> float:
         return 0.0
     walked = cost(spec.network, spec.recipe.image_size).macs
     return float(PASSES * walked * spec.recipe.epochs * request.settings.source.images)
+
+
+def fitting(
+    requests: Sequence[Request], records: Sequence[Record], device: Device
+) -> tuple[list[Record], tuple[str, ...]]:
+    """Return the records that tell the speed of these runs, and why the others do not.
+
+    They are of the same kind of device, and of networks whose MACs per image are within a factor of
+    CLASS of some network that is asked for. A run of the same network always is.
+    """
+    networks = {request.identity.network for request in requests}
+    sizes = [macs for request in requests if (macs := _macs_per_image(request))]
+    used: list[Record] = []
+    others: Counter[str] = Counter()
+    for record in records:
+        same = record.identity.network in networks
+        near = not sizes or any(1 / CLASS <= record.macs / size <= CLASS for size in sizes)
+        if not device.is_like(record):
+            others[f"on {kind_of(record)}"] += 1
+        elif not same and not near:
+            others["of networks of another size (MACs per image)"] += 1
+        else:
+            used.append(record)
+    return used, tuple(f"{_counted(count, 'run')} {why}" for why, count in others.items())
+
+
+def _macs_per_image(request: Request) -> int:
+    spec = request.spec
+    if not isinstance(spec.network, Network):
+        return 0
+    return cost(spec.network, spec.recipe.image_size).macs
 
 
 def _measured(records: Sequence[Record]) -> Speed | None:
@@ -183,11 +248,21 @@ def in_words(study: Study, plan: Forecast, seeds: int, jobs: int) -> str:
 def _time(plan: Forecast, jobs: int) -> str:
     parallel = _counted(jobs, "parallel run")
     speed = plan.speed
-    if plan.hours is None or speed is None:
-        return f"unknown: there is no finished run to take the speed from; {parallel}"
     left = plan.runs - plan.finished
     if not left:
         return "none: all runs are finished"
+    without = f"; not used: {', '.join(plan.left_out)}" if plan.left_out else ""
+    if plan.hours is None:
+        fit = " that fits" if plan.left_out else ""
+        return (
+            f"unknown: there is no finished run{fit} to take the speed from; {parallel}{without}; "
+            "--measure trains 20 steps of each row"
+        )
+    hours = f"about {_length(plan.hours)} with {parallel}{plan.device.cost(plan.device_hours)}"
+    if speed is None or plan.measured == left:
+        return f"{hours}; from 20 steps of each row, measured one at a time on {plan.device}"
+    timed = f"; {plan.measured} runs from 20 steps of their row" if plan.measured else ""
+    without = timed + without
     threads = f"{' or '.join(map(str, speed.threads))} thread" + "s" * (speed.threads != (1,))
     measured = f"{_counted(speed.runs, 'run')} with {threads} on {' and on '.join(speed.hardware)}"
     networks = (
@@ -197,8 +272,8 @@ def _time(plan: Forecast, jobs: int) -> str:
         "their MACs and the median speed"
     )
     return (
-        f"about {_length(plan.hours)} with {parallel}, of which {speed.start_up:.0f} s per run "
-        f"outside its epochs; estimated from {measured}, {networks}"
+        f"{hours}, of which {speed.start_up:.0f} s per run "
+        f"outside its epochs; estimated from {measured}, {networks}{without}"
     )
 
 

@@ -42,13 +42,13 @@ class RunStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What is known of a cluster: tasks in the queue by run, and submissions, oldest first."""
+    """What is known of a cluster, by run: its task in the queue; its last submission and place."""
 
     in_queue: Mapping[str, Task]
-    submissions: Sequence[Submission]
+    submitted: Mapping[str, tuple[Submission, int]]
 
 
-NOTHING = Known(in_queue={}, submissions=())
+NOTHING = Known(in_queue={}, submitted={})
 
 
 def status_of(
@@ -94,17 +94,12 @@ def _state(request: Request, known: Known) -> tuple[State, str]:
     if reason and not stopped:
         return "failed", f"{reason} ({folder / 'log.txt'})"
     begun = (folder / "log.txt").exists()
-    last = next((each for each in reversed(known.submissions) if _index(each, run) >= 0), None)
-    if last is not None:
-        ended = why_no_record(last, _index(last, run), request.settings.runs)
+    if run in known.submitted:
+        ended = why_no_record(*known.submitted[run], request.settings.runs)
         return ("interrupted" if begun else "waiting"), "; ".join(filter(None, (reason, ended)))
     if not begun:
         return "waiting", ""
     return "interrupted", reason or "ended without a message, as if it was killed"
-
-
-def _index(submission: Submission, run: str) -> int:
-    return next((n for n, each in enumerate(submission.runs) if each.run == run), -1)
 
 
 def _epochs_done(folder: Path) -> list[float]:

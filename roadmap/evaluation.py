@@ -16,7 +16,7 @@ from pydantic import Field
 from roadmap.spec import value
 
 Better = Literal["higher", "lower"]
-BITS, HALVES = "bits:", "halves:"
+BITS, SHARES, SINGLES = "bits:", "shares:", "singles:"
 
 
 @value(strict=False)
@@ -25,8 +25,7 @@ class Evaluation:
 
     `data` is the fingerprint of the images, `data_name` their name. `source` is the fingerprint of
     the user's file that defines the measure, if it is the user's own. `scores` has one result per
-    image, whose mean is the number (times 100 if the unit is %): one bit each, or half floats, in
-    base64 (see `pack_scores`).
+    image, whose mean is the number (times 100 if the unit is %), in base64 (see `pack_scores`).
     """
 
     label: str
@@ -51,14 +50,21 @@ class Evaluation:
         return (self.data, self.image_size, self.crop, self.source, self.unit, self.better)
 
 
-def pack_scores(scores: Sequence[float]) -> str:
-    """Return one number per image as text: bits if all are 0 or 1, else half floats."""
+def pack_scores(scores: Sequence[float], *, parts: int = 0) -> str:
+    """Return one number per image as text, in base64.
+
+    If all are 0 or 1: one bit each, eight in a byte, highest first (`bits:`). With `parts`, up to
+    255, they are multiples of 1 / parts: one byte each (`shares:PARTS:`). Else they are
+    little-endian floats of 32 bits (`singles:`).
+    """
     if all(score in (0, 1) for score in scores):
         bits = "".join("1" if score else "0" for score in scores)
         bits += "0" * (-len(bits) % 8)
         packed, kind = int(bits or "0", 2).to_bytes(len(bits) // 8, "big"), BITS
+    elif parts:
+        packed, kind = bytes(round(parts * score) for score in scores), f"{SHARES}{parts}:"
     else:
-        packed, kind = struct.pack(f"<{len(scores)}e", *scores), HALVES
+        packed, kind = struct.pack(f"<{len(scores)}f", *scores), SINGLES
     return kind + base64.b64encode(packed).decode()
 
 
@@ -67,12 +73,13 @@ def unpack_scores(text: str) -> tuple[float, ...]:
 
     Raises ValueError if the text is something else.
     """
-    if text.startswith(BITS):
-        packed = base64.b64decode(text.removeprefix(BITS), validate=True)
+    kind, _, encoded = text.rpartition(":")
+    packed = base64.b64decode(encoded, validate=True)
+    if f"{kind}:" == BITS:
         return tuple(float(byte >> shift & 1) for byte in packed for shift in range(7, -1, -1))
-    if text.startswith(HALVES):
-        packed = base64.b64decode(text.removeprefix(HALVES), validate=True)
-        if len(packed) % 2:
-            raise ValueError("half floats have two bytes each")
-        return struct.unpack(f"<{len(packed) // 2}e", packed)
-    raise ValueError("scores are neither bits nor half floats")
+    if f"{kind}:" == SINGLES and len(packed) % 4 == 0:
+        return struct.unpack(f"<{len(packed) // 4}f", packed)
+    name, _, parts = kind.partition(":")
+    if f"{name}:" == SHARES and parts.isdecimal() and 0 < int(parts) < 256:
+        return tuple(byte / int(parts) for byte in packed)
+    raise ValueError("scores are none of bits, shares and singles")

@@ -34,8 +34,8 @@ def override_where_used(spec: Spec, settings: Mapping[str, Any]) -> tuple[Spec, 
     if "recipe" in settings:
         whole = _set(spec, {"recipe": settings["recipe"]})
         fields = {key: data for key, data in settings.items() if key != "recipe"}
-        made, taken = override_where_used(whole, fields)
-        return made, {"recipe", *taken}
+        made, used = override_where_used(whole, fields)
+        return made, {"recipe", *used}
     reached = {key: data for key, data in settings.items() if _lacking(spec, key) is None}
     made = _set(spec, reached)
     without = unused(made.recipe)

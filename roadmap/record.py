@@ -55,12 +55,17 @@ class Label:
     group: str
 
 
+def _is_false(field: object) -> bool:
+    return field is False
+
+
 @value(strict=False)
 class Provenance:
     """How, when and on which machine a run was made; times are UTC, ISO 8601.
 
     `devices` on each of `nodes` shared every optimizer step, each with `accumulate` micro-batches.
-    `images` says how images were loaded.
+    `images` says how images were loaded. `cuda_graphs` says that a compiled network's steps were
+    replayed as such; it is left out if not.
     """
 
     command: str
@@ -75,6 +80,7 @@ class Provenance:
     accumulate: int = 1
     precision: str = "32"
     compiled: bool = False
+    cuda_graphs: Annotated[bool, Field(exclude_if=_is_false)] = False
     sync_batchnorm: bool = False
     images: str = ""
     versions: dict[str, str]

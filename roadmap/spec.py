@@ -347,6 +347,8 @@ class Recipe:
     `layer_decay` multiplies the learning rate once for every layer group below the classifier.
     `head_init_scale` multiplies the first weights of a new classifier. `freeze` names the
     parameters that are not trained: see `experiments.weights.freezing`.
+    Balanced `sampling` shows each class equally often. Balanced `class_weights` weigh the loss of a
+    class by the inverse of its number of images. Both together would balance twice.
     """
 
     epochs: Epochs
@@ -379,6 +381,8 @@ class Recipe:
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     head_init_scale: Annotated[float, Field(gt=0, le=1000)] = 1.0
     freeze: Annotated[tuple[Pattern, ...], Field(max_length=100)] = ()
+    sampling: Literal["uniform", "balanced"] = "uniform"
+    class_weights: Literal["none", "balanced"] = "none"
     optimizer_options: Annotated[dict[Word, Option], Field(max_length=50)] | None = added(None)
     no_decay: Annotated[tuple[Pattern, ...], Field(max_length=100)] = added(())
     loss: Literal["cross_entropy", "binary_cross_entropy"] = added("cross_entropy")
@@ -395,12 +399,16 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.optimizer_options:
             check_options(self.optimizer, self.optimizer_options)
+        if self.loss == "binary_cross_entropy" and self.class_weights == "balanced":
+            raise ValueError("class_weights balanced is for loss cross_entropy")
         if self.repeats > self.batch:
             raise ValueError(f"repeats {self.repeats} must be at most batch {self.batch}")
         if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
             raise ValueError(
                 f"warmup_epochs {self.warmup_epochs:g} must be below epochs {self.epochs}"
             )
+        if self.sampling == "balanced" and self.class_weights == "balanced":
+            raise ValueError("sampling and class_weights are both 'balanced': set one of them")
         if (self.mixup or self.cutmix) and self.batch % 2:
             raise ValueError(f"batch {self.batch} must be even for mixup and cutmix")
         if self.schedule == "step" and self.step_epochs == 0:

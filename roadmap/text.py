@@ -236,6 +236,12 @@ def meaningful(spec: Spec) -> list[str]:
     return [line for line in lines(spec) if not line.startswith(without)]
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 run`, `2,000 runs`; `class` becomes `classes`."""
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def _joined(*parts: str | bool | None) -> str:
     """Join those parts that say something with commas."""
     return ", ".join(part for part in parts if isinstance(part, str))

@@ -25,7 +25,7 @@ from analysis.figures.history import (
 )
 from analysis.figures.sheet.layout import heading, inches, placed, type_of
 from analysis.figures.sheet.style import FAINT, GRID, TYPE, Drawing, applied, width_of
-from analysis.figures.sheet.text import called, fitting, fitting_size
+from analysis.figures.sheet.text import called, fitting_size, in_lines
 from analysis.measures import TOP1
 from analysis.notes import recipes, sentences
 from analysis.precision import precision
@@ -102,7 +102,8 @@ def _cell(figure: Figure, place: int, count: int, columns: int) -> Axes:
 def _panel(
     axes: Axes, row: Row, curves: Curves, title: str, size: float, unfinished: Unfinished
 ) -> None:
-    axes.set_title(fitting(title, size, inches(axes)), fontsize=size, loc="left", pad=3)
+    shown = in_lines(title, size, inches(axes))
+    axes.set_title(shown, fontsize=size, loc="left", pad=2, linespacing=1.0)
     if row.before is not None and row.before.number in curves:
         _line(axes, curves[row.before.number], FAINT, band=False)
     if row.number in curves:

@@ -18,9 +18,10 @@ from analysis.figures.effects_panel import THICK, THIN, Side, effect_panel, with
 from analysis.figures.sheet.layout import EDGE, GAP, LABELS, heading, sheet, stacked, top_of
 from analysis.figures.sheet.legend import dot, legend
 from analysis.figures.sheet.row_labels import Label, labelled
-from analysis.figures.sheet.style import GRID, INK, Drawing, applied
+from analysis.figures.sheet.style import FAINT, GRID, INK, Drawing, applied
 from analysis.figures.verdict_words import details, summary
 from analysis.subject import Subject
+from analysis.tables.cells import span
 from analysis.verdicts.paper import judge_paper
 from analysis.verdicts.verdict import Judged, Verdict
 
@@ -36,7 +37,7 @@ def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two
     lines = stacked([verdict.group for verdict in left.verdicts])
     wide = width == "two-column"
     if right is None:
-        sides = [Side.of(left, left.title, roomy=wide)]
+        sides = [Side.of(left, left.title.removeprefix("path: "), roomy=wide)]
     else:
         pair = (left, _like(right, left))
         titles = _headings(pair)
@@ -101,6 +102,8 @@ def _marks(sides: Sequence[Judged]) -> list[Line2D | Patch]:
     ]
     if any(verdict.verdict.startswith("no ") for verdict in verdicts):
         marks.insert(2, dot("no difference", fill="white", edge=INK, size=4.2, marker="s"))
+    if any(judged.by_order for judged in sides):
+        marks.append(dot("an order", fill=FAINT, edge=FAINT, size=2.2))
     if any(judged.margin for judged in sides):
         marks.append(Patch(color=GRID, alpha=0.6, label="margin"))
     return marks
@@ -146,6 +149,14 @@ def _beside(name: str, other: Judged, judged: Judged) -> Drawing:
         draw=partial(draw_effects, other, judged),
         compares=True,
     )
+
+
+def comparison_drawing(judged: Judged) -> Drawing:
+    """Return the drawing of a comparison, as `compare`."""
+    where = f" on {judged.data}" if judged.data else ""
+    runs = span(verdict.n for verdict in judged.verdicts)
+    summary = f"{judged.title}: {judged.measure.words}{where}, {judged.asks}. n = {runs}."
+    return replace(_alone("compare", judged), summary=summary)
 
 
 def _path(subject: Subject) -> Judged:

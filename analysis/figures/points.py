@@ -11,6 +11,7 @@ from analysis.notes import sentences
 from analysis.selection import REFERENCE
 from analysis.tables.cells import notes, span
 from analysis.tables.table import Table, TableRow
+from roadmap.text import counted
 
 AREAS = (12.0, 80.0)  # of the smallest and the largest bubble, in square points
 CROWD = 30  # points; of more, only the front and the references are labelled
@@ -115,7 +116,8 @@ class TradeOff:
             "Diamonds: reference models." if references else "",
             f"Of unknown size, drawn smallest: {', '.join(unknown)}." if unknown else "",
             "−: without that step." if any(point.label[0] == "−" for point in points) else "",
-            f"Labelled: the front{' and references' * bool(references)}, of {len(points)} points."
+            f"Labelled: the front{' and references' * bool(references)}, of "
+            f"{counted(len(points), 'point')}."
             if len(points) > CROWD
             else "",
             "Error bars: one standard deviation over runs; a bubble hides one that is shorter."

@@ -146,10 +146,8 @@ def _sizes(axes: Axes, shown: TradeOff, points: Sequence[Point], key: str) -> No
         return
     title = {"params": "parameters", "macs": "MACs"}[key]
     handles = [Line2D([], [], linestyle="", label=f"area: {title}")]
-    handles += [
-        dot(shown.size(key, cost), fill=GRID, edge="white", size=areas[cost] ** 0.5)
-        for cost in dict.fromkeys((min(known), max(known)))
-    ]
+    sizes = {shown.size(key, cost): areas[cost] ** 0.5 for cost in (min(known), max(known))}
+    handles += [dot(text, fill=GRID, edge="white", size=size) for text, size in sizes.items()]
     axes.legend(
         handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False,
         fontsize=type_of(axes) - 1, handlelength=2.0, handletextpad=0.1, columnspacing=0.4,

@@ -16,6 +16,7 @@ from analysis.tables.cells import accuracy, signed
 from analysis.tables.costs import cost_rows
 from analysis.tables.explanation import changes, cost_lines, paper_words
 from roadmap.rows import Row
+from roadmap.text import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,11 @@ def _result(contents: Contents, row: Row) -> str:
     table, measure = contents.subject.table, contents.subject.measure
     shown = next(line for line in table.rows if line.row == row.number)
     if shown.mean is None:
-        return f"{shown.diverged} runs diverged." if shown.diverged else "No finished runs yet."
+        return (
+            f"{counted(shown.diverged, 'run')} diverged."
+            if shown.diverged
+            else "No finished runs yet."
+        )
     number = accuracy(shown.mean, shown.std, decimals=table.decimals)
     text = " ".join(word for word in ("Ours:", number, measure.unit, measure.label) if word)
     text += f" over {shown.n} runs" if shown.n > 1 else " in one run"

@@ -9,6 +9,7 @@ from roadmap.cost import cost
 from roadmap.errors import visible
 from roadmap.paper import printed
 from roadmap.rows import Roadmap, Row
+from roadmap.text import counted
 
 
 def cost_rows(roadmap: Roadmap, image_size: int | None = None) -> list[dict[str, Any]]:
@@ -51,7 +52,10 @@ def cost_table(rows: list[dict[str, Any]], roadmap: Roadmap, image_size: int | N
     spec = roadmap.rows[-1].spec
     image_size, classes = image_size or spec.recipe.image_size, spec.network.classes
     small = max(row["gmacs"] for row in rows) < 1
-    lines = [f"{roadmap.title}: cost of one image of {image_size} pixels, {classes} classes", ""]
+    lines = [
+        f"{roadmap.title}: cost of one image of {image_size} pixels, {counted(classes, 'class')}",
+        "",
+    ]
     heading = (
         f"{'row':6} {'step':25} {'GMACs':>8} {'paper':>6}   {'parameters':>11} {'activations':>11}"
     )

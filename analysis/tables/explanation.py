@@ -8,7 +8,7 @@ from analysis.tables.cells import signed
 from analysis.tables.costs import cost_rows
 from roadmap.errors import visible
 from roadmap.rows import Roadmap, Row
-from roadmap.text import difference, meaningful
+from roadmap.text import counted, difference, meaningful
 
 WIDTH = 80
 
@@ -91,4 +91,4 @@ def _costs(costs: dict, row: Row) -> str:
             line += f"{rest[0]:>16}  {rest[1]:>9}"
         shown.append(line)
     size, classes = row.spec.recipe.image_size, row.spec.network.classes
-    return f"Cost of one image of {size} pixels, {classes} classes:\n" + "\n".join(shown)
+    return f"Cost of one image of {size} pixels, {counted(classes, 'class')}:\n" + "\n".join(shown)

@@ -18,6 +18,7 @@ from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
 from roadmap.spec import to_dict
 from roadmap.speed import NONE, Speeds
+from roadmap.text import counted
 from roadmap.unfinished import Unfinished
 
 
@@ -235,8 +236,7 @@ def _legend(roadmap: Roadmap) -> str:
     """Explain the columns in a line or two."""
     last = roadmap.rows[-1].spec
     size, classes = last.recipe.image_size, last.network.classes
-    text = (
-        f"GMACs, parameters: ours, at {size} pixels, {classes} classes. Change: from the row before"
-    )
+    text = f"GMACs, parameters: ours, at {size} pixels, {counted(classes, 'class')}. "
+    text += "Change: from the row before"
     before = sorted({row.before.number for row in roadmap if row.is_branch and row.before})
     return text + (f"; of side branches from row {', '.join(before)}." if before else ".")

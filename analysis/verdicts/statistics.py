@@ -22,11 +22,15 @@ LEVEL, MOST = 0.95, 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Runs of one variant: mean, sample standard deviation (None below two runs), number."""
+    """Runs of one variant: mean, sample standard deviation (None below two runs), number.
+
+    `prior` is the degrees of freedom that a moderated standard deviation has beyond n - 1.
+    """
 
     mean: float
     std: float | None
     n: int
+    prior: float = 0.0
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Sample:
@@ -81,7 +85,7 @@ def difference(samples: Mapping[str, Sample], weights: Mapping[str, float]) -> E
         sample = samples[name]
         if sample.std is None:
             return Estimate(value=value)
-        parts.append((weight**2 * sample.std**2 / sample.n, sample.n - 1))
+        parts.append((weight**2 * sample.std**2 / sample.n, sample.n - 1 + sample.prior))
     variance = sum(part for part, _ in parts)
     if not variance:
         return Estimate(value=value)

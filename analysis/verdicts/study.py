@@ -12,10 +12,13 @@ from analysis.tables.cells import span
 from analysis.verdicts.agreement import find_agreements
 from analysis.verdicts.diverged import diverged_runs, worst_cases
 from analysis.verdicts.judge import by_order, judge, margin_of
+from analysis.verdicts.moderation import moderate
 from analysis.verdicts.orders import ENOUGH_ORDERS
+from analysis.verdicts.pairing import by_seed
 from analysis.verdicts.runs import count_looks, measured_runs, right_images, samples_of
 from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.record import Record
+from roadmap.text import counted
 from steps.studies.study import Study
 
 
@@ -37,6 +40,12 @@ def judge_study(
     selection = select(study.roadmap, runs, data)
     measured = measured_runs(selection, measure)
     samples = samples_of(measured, measure)
+    declared = []
+    if study.variances == "moderated":
+        moderated = moderate(samples)
+        samples, declared = moderated.samples, [moderated.note]
+    if study.paired:
+        declared = ["runs are paired by seed, as the study declares"]
     margin = margin_of(study, measure)
     looks = count_looks(study, measured)
     verdicts = judge(
@@ -48,10 +57,12 @@ def judge_study(
         measure=measure,
         given_images=given_images,
         diverged=diverged_runs(selection),
+        pairs=by_seed(measured, measure) if study.paired else None,
     )
     new_images = not given_images and any(verdict.images_low is not None for verdict in verdicts)
     missing = [row.number for row in study.roadmap if row.number not in samples]
     notes = [
+        *declared,
         *(f"{step}: {why}" for step, why in study.left_out.items()),
         *_missing(missing),
         *_diverged(selection),
@@ -89,7 +100,7 @@ def _missing(numbers: Sequence[str], most: int = 8) -> list[str]:
     if not numbers:
         return []
     listed = ", ".join(numbers[:most]) + (", …" if len(numbers) > most else "")
-    return [f"no finished runs of {len(numbers)} variants: {listed}"]
+    return [f"no finished runs of {counted(len(numbers), 'variant')}: {listed}"]
 
 
 def _looks(looks: Mapping[str, int]) -> list[str]:

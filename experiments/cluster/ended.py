@@ -11,7 +11,9 @@ from roadmap.errors import escaped
 
 MOST_BYTES = 20_000
 # Lines that say why: those of slurmstepd, of our program, of Python, of the shell.
-TELLING = re.compile(r"slurmstepd: error: .*|srun: error: .*|roadmap: .*|\w*(Error|Exception)\b.*")
+TELLING = re.compile(
+    r"(slurmstepd|srun)\S*: error: .*|roadmap: .*|\w*(Error|Exception)\b.*|.*slurm_script: .*"
+)
 
 
 def why_no_record(submission: Submission, index: int, runs: Path) -> str:
@@ -26,6 +28,18 @@ def why_no_record(submission: Submission, index: int, runs: Path) -> str:
         return f"{number} {found or 'left the queue'} before it began"
     words = ", ".join(part for part in (found, said) if part)
     return f"{number} {'ended: ' + words if words else 'left the queue'} ({path})"
+
+
+def why_no_wave(submission: Submission, runs: Path) -> str:
+    """Return why no wave followed a submission that one should follow; empty if all is well."""
+    folder = submitted_folder(runs)
+    if not (folder / f"{submission.name}.next.sbatch").exists():
+        return ""
+    path = folder / f"{submission.name}.next.out"
+    words = _last_words(path)
+    if "nothing to submit" in words:
+        return ""
+    return f"no wave followed {submission.name}: {words or 'its job left the queue'} ({path})"
 
 
 def _last_words(path: Path) -> str:

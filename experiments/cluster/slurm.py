@@ -58,8 +58,11 @@ def why_ended(job: int, index: int) -> str:
     if known.get("JobState") not in ("FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED",
                                      "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE"):  # fmt: skip
         return ""
-    reason = known.get("Reason", "None")
     state = known["JobState"].lower().replace("_", " ")
+    killed = known.get("ExitCode", "0:0").partition(":")[2]
+    if killed not in ("", "0"):
+        return f"{state}, killed by signal {killed}"
+    reason = known.get("Reason", "None")
     return f"{state} ({reason})" if reason not in ("None", state) else state
 
 

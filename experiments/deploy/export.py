@@ -47,7 +47,7 @@ def _safetensors(run: Finished, target: Path, card: dict[str, Any]) -> Lines:
 
 def _timm(run: Finished, target: Path, card: dict[str, Any]) -> Lines:
     """Write the weights under timm's names, for timm's default model."""
-    model = timm_model(run.spec.network)
+    model = timm_model(run.spec)
     _write(target, timm_weights(run, model), card)
     given = "".join(f", {key}={value!r}" for key, value in model.arguments.items())
     classes = f"num_classes={card['classes']}"
@@ -84,7 +84,7 @@ def _torchscript(run: Finished, target: Path, card: dict[str, Any]) -> Lines:
 
 def _hub(run: Finished, target: Path, card: dict[str, Any]) -> Lines:
     """Write a folder that timm opens: the weights and config.json."""
-    model = timm_model(run.spec.network)
+    model = timm_model(run.spec)
     weights = timm_weights(run, model)
     target.mkdir(parents=True, exist_ok=True)
     _write(target / "model.safetensors", weights, card)

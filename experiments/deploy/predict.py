@@ -38,7 +38,7 @@ def predict(request: Request, files: Sequence[File]) -> Predictions:
     """
     run = open_finished(request)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = run.network.to(device, memory_format=torch.channels_last)
+    network = run.network.to(memory_format=torch.channels_last).to(device)
     paths: list[str] = []
     broken: list[str] = []
     parts: list[numpy.ndarray] = []

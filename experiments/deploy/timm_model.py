@@ -12,7 +12,7 @@ from torch import Tensor
 from experiments.deploy.finished import Finished
 from roadmap.errors import Problem
 from roadmap.network import RoadmapNetwork
-from roadmap.spec import Network, Reference
+from roadmap.spec import Reference, Spec
 from roadmap.timm_names import timm_arguments
 from roadmap.timm_weights import to_timm
 
@@ -28,20 +28,26 @@ class TimmModel:
     classifier: str | None
 
 
-def timm_model(network: Network | Reference) -> TimmModel:
+def timm_model(spec: Spec) -> TimmModel:
     """Return timm's model of the same network. Raises Problem if timm has none."""
+    network = spec.network
+    arguments: dict[str, Any] = {}
     if isinstance(network, Reference):
-        name, arguments = network.timm.partition(".")[0], {}
+        name = network.timm.partition(".")[0]
+        config = timm.get_pretrained_cfg(name)
+        if config and config.fixed_input_size:
+            arguments = {"img_size": spec.recipe.image_size}
     else:
         name, arguments = timm_arguments(network)
     with torch.device("meta"):
-        config = timm.create_model(name, num_classes=network.classes, **arguments).pretrained_cfg
+        model: Any = timm.create_model(name, num_classes=network.classes, **arguments)
+    about = model.pretrained_cfg
     return TimmModel(
         name=name,
         arguments=arguments,
-        fixed_size=bool(config.get("fixed_input_size")),
-        first_convolution=config.get("first_conv"),
-        classifier=config.get("classifier"),
+        fixed_size=bool(about.get("fixed_input_size")),
+        first_convolution=about.get("first_conv"),
+        classifier=about.get("classifier"),
     )
 
 

@@ -56,10 +56,15 @@ def visible(selection: str | None, driver: Driver) -> list[str]:
     return names
 
 
+def query(what: str) -> list[str]:
+    """Return a property of each GPU in this machine, as NVIDIA's driver names it; [] if unknown."""
+    listed = _ask("nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader,nounits")
+    return [line.strip() for line in listed.splitlines()]
+
+
 def gpu_memory() -> int:
     """Return the bytes of memory of the smallest GPU in this machine; 0 if it cannot be told."""
-    listed = _ask("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
-    sizes = [int(line) for line in listed.split() if line.isdecimal()]
+    sizes = [int(line) for line in query("memory.total") if line.isdecimal()]
     return min(sizes, default=0) << 20
 
 

@@ -105,7 +105,9 @@ def train_loader(
         views = Held(data.train, recipe, seed, statistics)
     else:
         views = Streamed(data.train, recipe, seed, statistics)
-    sampler = EpochSampler(len(data.train), recipe.batch, seed, share, recipe.repeats)
+    labels = data.train.labels if recipe.sampling == "balanced" else None
+    size, repeats = len(data.train), recipe.repeats
+    sampler = EpochSampler(size, recipe.batch, seed, share, labels, repeats=repeats)
     return Loader(views, sampler, loading.workers, device)
 
 

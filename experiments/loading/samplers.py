@@ -12,7 +12,7 @@ from roadmap.errors import Problem
 
 Key = tuple[int, int]  # epoch, index
 NO_IMAGE = -1
-MOST_EPOCHS = 2**20  # more than a recipe can have
+MOST_EPOCHS = 10**6  # of a recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,16 +43,25 @@ class EpochSampler:
 
     `batch` is the batch of the whole optimizer step. Each step sees the same images however it is
     shared out. Images that mixup pairs (the first with the last, and so on) stay in
-    one micro-batch. With `repeats` an epoch has each of its images so often, in one batch where it
-    fits; the key's epoch then also counts the repeat, so that each is augmented differently.
+    one micro-batch. With `labels`, one per image, each class comes equally often. With `repeats`
+    each image of an epoch comes so often, in one batch where it fits. An image that comes again in
+    an epoch has a key as of another epoch, so that it is augmented differently.
     """
 
     def __init__(
-        self, size: int, batch: int, seed: int, share: Share | None = None, repeats: int = 1
+        self,
+        size: int,
+        batch: int,
+        seed: int,
+        share: Share | None = None,
+        labels: numpy.ndarray | None = None,
+        *,
+        repeats: int = 1,
     ) -> None:
         share = share or Share()
         self.repeats = repeats
         check_batch(batch, size, share)
+        self.labels = labels
         self.size, self.batch, self.seed, self.share = size, batch, seed, share
         self.epoch = self.done = 0
 
@@ -77,29 +86,54 @@ class EpochSampler:
         epoch, done = self.epoch, self.done
         order = self._order(epoch)
         for number in range(done, len(self)):
-            places = self._places(number)
-            copies = (places % self.repeats).tolist()
-            images = self._images(order, number)
-            yield [
-                (epoch + copy * MOST_EPOCHS, index)
-                for copy, index in zip(copies, images, strict=True)
-            ]
+            pairs = self._images(order, number)
+            yield [(epoch + again * MOST_EPOCHS, index) for index, again in pairs]
 
     def images(self, epoch: int, number: int) -> list[int]:
         """Return this process's images in one batch of an epoch."""
-        return self._images(self._order(epoch), number)
+        return [index for index, _ in self._images(self._order(epoch), number)]
 
     def _order(self, epoch: int) -> numpy.ndarray:
-        return numpy.random.default_rng((self.seed, epoch)).permutation(self.size)
+        """Return the images of an epoch; with labels, (images, 2): index, how often it was there.
 
-    def _images(self, order: numpy.ndarray, number: int) -> list[int]:
-        return order[self._places(number) // self.repeats].tolist()
+        The second is 0 when an image comes for the first time.
+        """
+        draw = numpy.random.default_rng((self.seed, epoch))
+        if self.labels is None:
+            return draw.permutation(self.size)
+        return balanced_order(self.labels, draw)
+
+    def _images(self, order: numpy.ndarray, number: int) -> list[tuple[int, int]]:
+        """Return each image of a micro-batch, and how often it was in the epoch before."""
+        places = self._places(number)
+        chosen, copies = order[places // self.repeats], places % self.repeats
+        if self.labels is not None:
+            chosen, copies = chosen[:, 0], chosen[:, 1] * self.repeats + copies
+        return list(zip(chosen.tolist(), copies.tolist(), strict=True))
 
     def _places(self, number: int) -> numpy.ndarray:
         """Return the places of one micro-batch in an epoch, (images,); a repeat is a place too."""
         step, micro_batch = divmod(number, self.share.accumulate)
         whole = numpy.arange(step * self.batch, (step + 1) * self.batch)
         return _part(whole, micro_batch * self.share.world + self.share.rank, self.share)
+
+
+def balanced_order(labels: numpy.ndarray, draw: numpy.random.Generator) -> numpy.ndarray:
+    """Return as many images as there are, equally many of each class: (images, 2).
+
+    The images of a class come in random order, all of them before one comes again.
+    """
+    known = numpy.unique(labels)
+    counts = numpy.full(len(known), len(labels) // len(known))
+    counts[draw.permutation(len(known))[: len(labels) % len(known)]] += 1
+    parts = []
+    for label, count in zip(known, counts, strict=True):
+        own = numpy.flatnonzero(labels == label)
+        rounds = -(-count // len(own))
+        chosen = numpy.concatenate([draw.permutation(own) for _ in range(rounds)])
+        again = numpy.repeat(numpy.arange(rounds), len(own))
+        parts.append(numpy.stack([chosen, again], axis=1)[:count])
+    return numpy.concatenate(parts)[draw.permutation(len(labels))]
 
 
 def _part(whole: numpy.ndarray, number: int, share: Share) -> numpy.ndarray:

@@ -74,6 +74,7 @@ class Asked:
     own: Sequence[Own] = ()
     corruptions: Sequence[str] = ()
     trained_on: DataSet | None = None
+    threads: int = 1
 
     def recipe(self, trained: Trained) -> Recipe:
         """Return the recipe of a run at the size and crop that are asked for."""
@@ -154,6 +155,7 @@ def evaluate(
 
     A record is written as soon as its run is measured, so that a stopped command loses little.
     """
+    torch.set_num_threads(asked.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     passes = 1 + SEVERITIES * len(asked.corruptions)
     groups = list(_groups(runs, asked))
@@ -214,18 +216,19 @@ def _measured(
             made, _ = _logits(networks, Batches(corrupted, device, count))
             shares += torch.stack([(one.argmax(1) == labels).float() for one in made])
         for those, share in zip(numbers, shares / SEVERITIES, strict=True):
-            those.append(_robustness(f"corrupted:{name}", f"top-1 under {name}", share))
+            those.append(_robustness(f"corrupted:{name}", f"top-1 under {name}", share, SEVERITIES))
     if set(asked.corruptions) == set(CORRUPTIONS):
         for those in numbers:
             parts = [one.scores for one in those if one.key.startswith("corrupted:")]
+            total = SEVERITIES * len(CORRUPTIONS)
             mean = torch.stack([part for part in parts if part is not None]).mean(0)
-            those.append(_robustness("corrupted", "top-1 under 15 corruptions", mean))
+            those.append(_robustness("corrupted", "top-1 under 15 corruptions", mean, total))
     return numbers
 
 
-def _robustness(key: str, label: str, scores: Tensor) -> Number:
+def _robustness(key: str, label: str, scores: Tensor, parts: int) -> Number:
     value = 100 * float(scores.mean(dtype=torch.float64))
-    return Number(key=key, label=label, value=value, unit="%", scores=scores)
+    return Number(key=key, label=label, value=value, unit="%", scores=scores, parts=parts)
 
 
 def _logits(networks: Sequence[nn.Module], batches: Batches) -> tuple[list[Tensor], Tensor]:
@@ -284,7 +287,7 @@ def _written(trained: Trained, asked: Asked, numbers: Sequence[Number]) -> Recor
         if number.key in RECORDED and not suffix:
             continue
         key = number.key + suffix
-        metrics[key] = round(number.value, 6)
+        metrics[key] = float(f"{number.value:.9g}")
         evaluations[key] = Evaluation(
             label=number.label + asked.words(trained),
             unit=number.unit,
@@ -296,7 +299,9 @@ def _written(trained: Trained, asked: Asked, numbers: Sequence[Number]) -> Recor
             image_size=recipe.image_size,
             crop=recipe.evaluation_crop,
             source=sources.get(number.key, ""),
-            scores="" if number.scores is None else pack_scores(number.scores.tolist()),
+            scores=""
+            if number.scores is None
+            else pack_scores(number.scores.tolist(), parts=number.parts),
         )
     path = trained.folder / "record.json"
     with lock_of(trained.folder):

@@ -21,7 +21,8 @@ BINS = 15  # of the calibration error, as in Guo et al. (2017)
 class Number:
     """One measured number; `scores` has the result of each image, (images,), if it is their mean.
 
-    The number of a percentage is 100 times that mean.
+    The number of a percentage is 100 times that mean. Results that are multiples of 1 / `parts` are
+    stored as such.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Number:
     better: Better = "higher"
     decimals: int = 2
     scores: Tensor | None = None
+    parts: int = 0
 
 
 def _mean(key: str, label: str, scores: Tensor, unit: str = "%", **more: object) -> Number:

@@ -14,6 +14,22 @@ from experiments.training.estimates import estimate
 WORTH_COMPILING = 300.0  # seconds
 
 
+GRAPHS = "reduce-overhead"  # torch.compile's mode that replays a step as CUDA graphs
+
+
+def compile_mode(machine: Machine, request: Request) -> str | None:
+    """Return torch.compile's mode for a compiled run; None is its default.
+
+    A small network's step on a GPU is launches, not arithmetic: CUDA graphs replay them at once.
+    They are left out for runs in several processes and for micro-batches, whose gradients must
+    outlive the replay of a step.
+    """
+    if machine.compile is not True or machine.world > 1 or machine.accumulate > 1:
+        return None
+    length = estimate(request) if torch.cuda.is_available() else None
+    return GRAPHS if length is not None and length.is_small else None
+
+
 def chosen(machine: Machine, request: Request) -> Machine:
     """Return the machine with "auto" replaced.
 

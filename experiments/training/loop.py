@@ -28,8 +28,9 @@ from experiments.training.checkpoint import (
     newest,
     position,
 )
-from experiments.training.choices import chosen
+from experiments.training.choices import chosen, compile_mode
 from experiments.training.final import final_accuracies
+from experiments.training.losses import class_weights
 from experiments.training.measured_cost import measured_cost
 from experiments.training.optimizer import scaled_rate
 from experiments.training.place import Place
@@ -43,6 +44,7 @@ from experiments.weights.freezing import freeze
 from experiments.weights.loading import in_words, load_start, scale_new_head
 from roadmap.cost import cost
 from roadmap.errors import Problem
+from roadmap.kernels import choice
 from roadmap.layers import check_layers
 from roadmap.network import build
 from roadmap.plan import plan
@@ -74,6 +76,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     device = torch.device("cuda", place.local) if torch.cuda.is_available() else torch.device("cpu")
     loader = train_loader(data, recipe, request.seed, share=share, loading=loading, device=device)
     sampler: EpochSampler = loader.sampler  # type: ignore[assignment]
+    mode = compile_mode(machine, request)
     task = Classification(
         network,
         recipe,
@@ -82,9 +85,16 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         seed=request.seed,
         share=share,
         compiled=bool(machine.compile),
+        weights=(
+            class_weights(data.train.labels, data.source.classes)
+            if recipe.class_weights == "balanced"
+            else None
+        ),
+        graphs=mode is not None,
     )
     if machine.compile:  # the network only: Lightning's module would compile its hooks too
-        network.compile(dynamic=False)  # batches have one size in training, one in validation
+        # Batches have one size in training, one in validation.
+        network.compile(dynamic=False, **({"mode": mode} if mode else {}))
     report = ReportingCallback(
         request.name,
         observe,
@@ -99,7 +109,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     trainer = make_trainer(recipe.epochs, machine, place, callbacks)
     last = _resume(job, len(data.train), sampler, say)
     if place.rank == 0:
-        say(_plan(recipe, machine, share, loading))
+        say(_plan(recipe, machine, share, loading, graphs=task.graphs))
         if start is not None:
             say(in_words(start))
     status = "finished"
@@ -157,7 +167,12 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         asked=job.asked,
         weights=start,
         provenance=describe_machine(
-            machine, images=str(loading), command=job.command, started=started, finished=now()
+            machine,
+            images=str(loading),
+            command=job.command,
+            started=started,
+            finished=now(),
+            graphs=task.graphs,
         ),
     )
 
@@ -227,7 +242,7 @@ def _resume(job: Job, images: int, sampler: EpochSampler, say: Say) -> Path | No
     return path
 
 
-def _plan(recipe: Recipe, machine: Machine, share: Share, loading: Loading) -> str:
+def _plan(recipe: Recipe, machine: Machine, share: Share, loading: Loading, *, graphs: bool) -> str:
     """Describe in a line what the run is about to do."""
     batch = f"batch {recipe.batch}"
     if share.micro_batches > 1:
@@ -238,7 +253,8 @@ def _plan(recipe: Recipe, machine: Machine, share: Share, loading: Loading) -> s
     if recipe.batch != recipe.base_batch:
         rate += f" = {recipe.learning_rate:g} × {recipe.batch} / {recipe.base_batch}"
     parts = [batch, rate, f"images {loading}", f"precision {machine.precision}"]
-    parts += ["compiled"] if machine.compile else []
+    parts += ["compiled" + ", with CUDA graphs" * graphs] if machine.compile else []
+    parts += [kernels] if torch.cuda.is_available() and (kernels := choice.in_words(0)) else []
     parts += [f"{machine.jobs} runs at a time"] if machine.jobs > 1 else []
     return ", ".join(parts)
 

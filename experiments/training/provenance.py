@@ -16,7 +16,13 @@ PACKAGES = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy", "pillo
 
 
 def describe_machine(
-    machine: Machine, *, images: str, command: str, started: str, finished: str
+    machine: Machine,
+    *,
+    images: str,
+    command: str,
+    started: str,
+    finished: str,
+    graphs: bool = False,
 ) -> Provenance:
     """Return the provenance of a run on this machine; `images` says how they were loaded."""
     versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
@@ -33,6 +39,7 @@ def describe_machine(
         accumulate=machine.accumulate,
         precision=machine.precision,
         compiled=bool(machine.compile),
+        cuda_graphs=graphs,
         sync_batchnorm=machine.sync_batchnorm,
         images=images,
         versions=versions,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import NO_IMAGE, Share
-from experiments.training.losses import LossWatch, NotFinite, Step
+from experiments.training.losses import LossWatch, NotFinite, Step, weighted_loss
 from experiments.training.optimizer import (
     average,
     make_losses,
@@ -38,7 +38,9 @@ class Classification(lightning.LightningModule):
     After each epoch `correct` says which validation images are right. `summary` holds train_loss,
     loss, top1 and top5 (percentages) and the learning rate of the epoch's last step. With an
     average of the weights (`recipe.ema`), the average is validated. `share` is this process's part
-    of every optimizer step. A `compiled` network gets batches of one size only.
+    of every optimizer step. A `compiled` network gets batches of one size only. `weights` of the
+    classes, (classes,), apply to the training loss. With `graphs` the network is replayed as CUDA
+    graphs, whose outputs last until the next batch.
     """
 
     def __init__(
@@ -51,13 +53,16 @@ class Classification(lightning.LightningModule):
         seed: int,
         share: Share | None = None,
         compiled: bool = False,
+        weights: Tensor | None = None,
+        graphs: bool = False,
     ) -> None:
         super().__init__()
+        self.register_buffer("weights", weights, persistent=False)
         self.network, self.recipe, self.seed = network, recipe, seed
         self.averaged = average(network, recipe)
         self.frozen = frozen_norms(network)
         self.steps_per_epoch, self.share = steps_per_epoch, share or Share()
-        self.compiled, self.shown = compiled, min(5, classes)
+        self.compiled, self.graphs, self.shown = compiled, graphs, min(5, classes)
         self.mix = mixup(recipe, classes)
         self.soft_loss, self.hard_loss = make_losses(recipe)
         self.loss_sum, self.loss_count = torch.zeros(()), 0  # of the epoch so far
@@ -66,6 +71,8 @@ class Classification(lightning.LightningModule):
         self.full = 0  # images in the first validation batch
         self.hits: list[Tensor] = []  # of each validation batch, which images are right
         self.correct = torch.empty(0, dtype=torch.bool)
+
+    weights: Tensor | None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the optimizer; the schedule sets its learning rate before every step."""
@@ -103,8 +110,12 @@ class Classification(lightning.LightningModule):
                 images, labels = self.mix(images, labels)
             if micro_batch:  # drop path draws for each micro-batch
                 seed_rng(self.seed, self.global_step, micro_batch)
+            self._new_batch()
             logits = self.network(images.contiguous(memory_format=torch.channels_last))
-        loss = self.soft_loss(logits, labels) if self.mix else self.hard_loss(logits, labels)
+        if self.weights is not None:
+            loss = weighted_loss(logits, labels, self.weights, self.recipe.label_smoothing)
+        else:
+            loss = self.soft_loss(logits, labels) if self.mix else self.hard_loss(logits, labels)
         step = Step(
             step=self.global_step,
             epoch=self.current_epoch,
@@ -118,6 +129,11 @@ class Classification(lightning.LightningModule):
         self.loss_sum = self.loss_sum + loss.detach()
         self.loss_count += 1
         return loss
+
+    def _new_batch(self) -> None:
+        """Tell CUDA graphs that nothing needs the outputs for the last batch any more."""
+        if self.graphs:
+            torch.compiler.cudagraph_mark_step_begin()
 
     def check_losses(self) -> None:
         """Wait until all losses so far are known to be finite; raises Diverged if one is not."""
@@ -193,6 +209,7 @@ class Classification(lightning.LightningModule):
             filled[:count] = images
             images = filled
         images = images.contiguous(memory_format=torch.channels_last)
+        self._new_batch()
         return self.validated.eval()(images)[:count].float()
 
     def on_validation_epoch_end(self) -> None:

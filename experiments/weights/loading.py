@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -95,7 +97,8 @@ def _layout(network: nn.Module) -> Layout:
 
 def classifier_names(network: nn.Module) -> set[str]:
     """Return the names of the parameters of the last layer."""
-    found = network.get_classifier() if hasattr(network, "get_classifier") else None
+    get: Callable[[], object] = getattr(network, "get_classifier", lambda: None)
+    found = get()
     heads = found if isinstance(found, tuple | list) else (found,)
     own = {id(each) for head in heads if isinstance(head, nn.Module) for each in head.parameters()}
     return {name for name, parameter in network.named_parameters() if id(parameter) in own}

@@ -42,13 +42,10 @@ def evaluate(workspace: Workspace) -> int:
             )
     corruptions = _corruptions(options.corruptions)
     trained = _trained(workspace, runs)
-    import torch
-
     from experiments.data.splits import open_data
     from experiments.measuring.evaluate import Asked
     from experiments.measuring.evaluate import evaluate as measure
 
-    torch.set_num_threads(options.threads or cores())
     with Display() as display:
 
         def progress(what: str, done: int, total: int) -> None:
@@ -66,6 +63,7 @@ def evaluate(workspace: Workspace) -> int:
             own=own,
             corruptions=corruptions,
             trained_on=trained_on,
+            threads=options.threads or cores(),
         )
         waiting = [one for one in trained if options.again or not asked.done(one)]
         if done := len(trained) - len(waiting):

@@ -113,6 +113,13 @@ def make_parser() -> Parser:
     plan.add_argument("--seeds", type=positive, metavar="N", help="runs of each variant")
     add_jobs(plan)
     add_devices(plan)
+    plan.add_argument(
+        "--measure", action="store_true",
+        help="train 20 steps of each missing row now, and estimate the time from them",
+    )  # fmt: skip
+    plan.add_argument(
+        "--images", type=positive, metavar="N", help="plan for N training images, without data"
+    )
     add_data(plan)
     add_runs(plan)
 
@@ -137,6 +144,10 @@ def make_parser() -> Parser:
     add_measure(table)
     add_paper(table)
     table.add_argument("--format", default="terminal", help=FORMATS)
+
+    _add_compare(
+        add("compare", "compare:compare_sides", "Compare roadmaps, data sets, recipes or studies")
+    )
 
     plot = add("plot", "plot:plot", "Draw figures of accuracy, effects, cost and blocks")
     _add_plot(plot)
@@ -330,6 +341,21 @@ def _add_speed(speed: Parser) -> None:
     speed.add_argument("--format", default="terminal", help="terminal (default), md, csv or json")
 
 
+def _add_compare(compare: Parser) -> None:
+    compare.add_argument(
+        "sides", nargs="+", metavar="SIDE",
+        help="two or more: a roadmap, study, recipe, data set or KEY=VALUE; A,B holds both",
+    )  # fmt: skip
+    compare.add_argument(
+        "--of", choices=("rows", "steps"),
+        help="compare rows, or what steps add (default: rows, or steps if the data differ)",
+    )  # fmt: skip
+    add_reading(compare)
+    add_measure(compare)
+    compare.add_argument("--format", default="terminal", help=FORMATS)
+    _add_figures(compare)
+
+
 def _add_plot(plot: Parser) -> None:
     plot.add_argument(
         "figure", nargs="?", metavar="FIGURE",
@@ -344,6 +370,11 @@ def _add_plot(plot: Parser) -> None:
     add_measure(plot)
     add_given_images(plot)
     add_paper(plot)
+    _add_figures(plot)
+
+
+def _add_figures(plot: Parser) -> None:
+    """Add where figures are written, and how they look."""
     plot.add_argument(
         "--out", type=Path, default=Path("figures"), metavar="DIR",
         help="folder for the files (default figures)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from experiments.cluster.ended import why_no_wave
 from experiments.cluster.slurm import Task, queue
 from experiments.cluster.submission import Submission, read_submissions
 from experiments.cluster.waves import runs_in_queue
@@ -31,7 +32,12 @@ def status(workspace: Workspace) -> int:
     tasks = _tasks(submissions)
     requests = _requests(workspace)
     lengths = seconds_each(requests, workspace.loaded.records)
-    known = Known(in_queue=runs_in_queue(submissions, tasks), submissions=submissions)
+    submitted = {
+        run.run: (submission, index)
+        for submission in submissions
+        for index, run in enumerate(submission.runs)
+    }
+    known = Known(in_queue=runs_in_queue(submissions, tasks), submitted=submitted)
     runs = [
         status_of(request, length=length, known=known)
         for request, length in zip(requests, lengths, strict=True)
@@ -40,8 +46,12 @@ def status(workspace: Workspace) -> int:
         show(json.dumps([as_dict(run) for run in runs], indent=2))
         return DONE
     show(in_words(runs, jobs=_jobs(workspace, runs), everything=options.all))
-    for name, task in _followers(submissions, tasks).items():
+    followers = _followers(submissions, tasks)
+    for name, task in followers.items():
         say(f"job {task.number} submits the next wave of {name}: {task.state.lower()}")
+    for last in {each.first: each for each in submissions if not followers}.values():
+        if fault := why_no_wave(last, options.runs):
+            say(fault)
     return DONE
 
 

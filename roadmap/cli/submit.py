@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from experiments.cluster.order import Order
 from experiments.cluster.resources import Resources
-from experiments.cluster.script import array_script, next_script
 from experiments.cluster.slurm import Task, most_tasks, queue
-from experiments.cluster.slurm import submit as call_sbatch
 from experiments.cluster.submission import (
     Submission,
-    SubmittedRun,
     chain,
     new_name,
     read_submission,
     read_submissions,
     submitted_folder,
-    write_submission,
 )
 from experiments.cluster.waves import Wave, next_wave, runs_in_queue
-from experiments.request import Request
 from roadmap.cli.arguments import Parser, add_submission
 from roadmap.cli.console import DONE, say, show
 from roadmap.cli.run import choose_more, first_pairs, machine_of, requests_of, rest_pairs, wanted
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
-from roadmap.files import put_text, read_text
+from roadmap.files import read_text
 from steps.studies.study import Study
 
 MOST_SETUP_BYTES = 1_000_000
@@ -45,7 +40,7 @@ def submit(workspace: Workspace) -> int:
     )
     options = workspace.options
     _ = workspace.measure  # an unknown one is refused before anything is submitted
-    resources = _resources(given)
+    order = _order(workspace, _resources(given))
     pairs, study = wanted(workspace)
     _check(workspace, pairs, study)
     before = read_submission(options.runs, options.after) if options.after else None
@@ -67,7 +62,7 @@ def submit(workspace: Workspace) -> int:
     if len(wave.runs) > limit:
         say(f"an array holds at most {limit:,} tasks here; the others follow in the next wave")
         wave = replace(wave, runs=wave.runs[:limit], last=False)
-    return _submit(workspace, wave, resources, before, submissions, tasks or [])
+    return _submit(workspace, wave, order, before, submissions, tasks or [])
 
 
 def _resources(options: argparse.Namespace) -> Resources:
@@ -148,99 +143,47 @@ def _say_plan(wave: Wave, before: Submission | None) -> None:
 def _submit(
     workspace: Workspace,
     wave: Wave,
-    resources: Resources,
+    order: Order,
     before: Submission | None,
     submissions: Sequence[Submission],
     tasks: Sequence[Task],
 ) -> int:
-    options, runs = workspace.options, workspace.options.runs
-    words = shlex.join(["roadmap", *_typed(workspace.arguments)])
-    title = options.study or options.roadmap or "tiny"
-    name = new_name(runs, Path(title).stem, datetime.now())
-    jobs = [task.job for task in wave.waits_for]
-    same = [submission for submission in submissions if submission.command == words]
-    follows = not wave.last and not _is_followed(same, tasks, options.after)
-    folder, output = Path.cwd(), submitted_folder(runs)
-    if wave.runs:
-        script = array_script(
-            name=name,
-            runs=[_submitted(request) for request in wave.runs],
-            command=_task_command(workspace),
-            words=words,
-            resources=resources,
-            output=output,
-            folder=folder,
-        )
-        if options.dry_run:
-            show(script.rstrip("\n"))
-        else:
-            jobs.append(_send(workspace, name, script, words, wave, before))
-    if follows:
-        known = name if wave.runs else (same[-1].name if same else None)
-        script = next_script(
-            name=known or name,
-            command=[
-                "submit",
-                *_typed(workspace.arguments)[1:],
-                *(["--after", known] if known else []),
-            ],
-            words=words,
-            resources=resources,
-            output=output,
-            folder=folder,
-        )
-        if options.dry_run:
+    options, jobs = workspace.options, [task.job for task in wave.waits_for]
+    title = Path(options.study or options.roadmap or "tiny").stem
+    name = new_name(order.runs, title, datetime.now())
+    follows = not wave.last and not order.is_followed(submissions, tasks, options.after)
+    if options.dry_run:
+        if wave.runs:
+            show(order.script(name, wave.runs).rstrip("\n"))
+        if follows:
             say("a small job after these runs submits the next wave")
-        else:
-            path = output / f"{known or name}.next.sbatch"
-            output.mkdir(parents=True, exist_ok=True)
-            put_text(path, script)
-            number = call_sbatch(path, after=sorted(set(jobs)))
-            say(f"job {number} follows and submits the next wave")
+        return DONE
+    known = next((same.name for same in reversed(order.of_same(submissions))), None)
+    if wave.runs:
+        known, job = name, order.send(name, wave.runs, before)
+        jobs.append(job)
+        path = submitted_folder(order.runs) / f"{name}.sbatch"
+        say(f"submitted {len(wave.runs)} runs as job {job}: {path}; `roadmap status` shows them")
+    if follows:
+        job = order.send_next(known or name, known, jobs)
+        say(f"job {job} follows and submits the next wave")
     return DONE
 
 
-def _send(
-    workspace: Workspace,
-    name: str,
-    script: str,
-    words: str,
-    wave: Wave,
-    before: Submission | None,
-) -> int:
-    """Write the script and what it holds, submit it, and return the job's number."""
-    runs = workspace.options.runs
-    path = submitted_folder(runs) / f"{name}.sbatch"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    submission = Submission(
-        name=name,
-        first=before.first if before else name,
-        wave=before.wave + 1 if before else 1,
-        command=words,
-        runs=tuple(_submitted(request) for request in wave.runs),
-    )
-    put_text(path, script)
-    write_submission(submission, runs)  # before sbatch: no task is ever unknown to `status`
-    try:
-        job = call_sbatch(path)
-    except Problem:
-        (submitted_folder(runs) / f"{name}.json").unlink(missing_ok=True)
-        raise
-    write_submission(replace(submission, job=job), runs)
-    say(f"submitted {len(wave.runs)} runs as job {job}: {path}; `roadmap status` shows them")
-    return job
-
-
-def _is_followed(same: Sequence[Submission], tasks: Sequence[Task], own: str | None) -> bool:
-    """Return whether a job in the queue submits the next wave of these submissions already."""
-    names = {submission.name for submission in same}
-    followers = {task.name.removesuffix(".next") for task in tasks if task.name.endswith(".next")}
-    return bool((names & followers) - {own})
-
-
-def _submitted(request: Request) -> SubmittedRun:
-    return SubmittedRun(
-        row=request.row, seed=request.seed, name=request.name, run=request.identity.run
+def _order(workspace: Workspace, resources: Resources) -> Order:
+    """Return what was typed, and `roadmap run` with the same options for the tasks."""
+    options, typed = workspace.options, _typed(workspace.arguments)
+    known = Parser(add_help=False)
+    add_submission(known)
+    _, rest = known.parse_known_args(typed[1:])
+    shared = ["--devices", str(options.devices)] if options.gpus_per_run else []
+    shared += ["--nodes", str(options.nodes)] if options.nodes > 1 else []
+    return Order(
+        typed=tuple(typed),
+        task=("run", *rest, *shared, "--jobs", "1"),
+        resources=resources,
+        runs=options.runs,
+        folder=Path.cwd(),
     )
 
 
@@ -253,14 +196,3 @@ def _typed(arguments: Sequence[str]) -> list[str]:
         place = given.index("--after")
         del given[place : place + 2]
     return given
-
-
-def _task_command(workspace: Workspace) -> list[str]:
-    """Return `roadmap run` with the same options, without those of the submission."""
-    options = workspace.options
-    known = Parser(add_help=False)
-    add_submission(known)
-    _, rest = known.parse_known_args(_typed(workspace.arguments)[1:])
-    shared = ["--devices", str(options.devices)] if options.gpus_per_run else []
-    shared += ["--nodes", str(options.nodes)] if options.nodes > 1 else []
-    return ["run", *rest, *shared, "--jobs", "1"]

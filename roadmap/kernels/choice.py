@@ -1,6 +1,7 @@
 """Which depthwise convolutions run as our kernels: those measured to be faster on this GPU.
 
-`faster.json` holds measurements by GPU; `python -m roadmap.kernels.measure` writes it.
+`faster.json` holds measurements by GPU; `python -m roadmap.kernels.measure` writes it. A GPU
+without an entry uses that of another one of the same compute capability: an H200 that of an H100.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def choose(x: Tensor, kernel: int, stride: int, dtype: torch.dtype) -> Choice | 
     shape = shape_class(x, kernel, stride, dtype)
     if shape is None:
         return None
-    choice = CHOICES.get(gpu_name(x.device.index), {}).get(shape)
+    choice = CHOICES.get(measured_gpu(x.device.index), {}).get(shape)
     if choice is None or x.shape[1] * x.shape[2] * x.shape[3] < choice.least:
         return None
     return choice
@@ -66,6 +67,45 @@ def choose(x: Tensor, kernel: int, stride: int, dtype: torch.dtype) -> Choice | 
 def gpu_name(index: int) -> str:
     """Return the name of a GPU, such as "NVIDIA H100 80GB HBM3". Tests replace this function."""
     return torch.cuda.get_device_name(index)
+
+
+def gpu_capability(index: int) -> str:
+    """Return the compute capability of a GPU, such as "9.0"; "" without CUDA."""
+    if not torch.cuda.is_available():
+        return ""
+    return ".".join(map(str, torch.cuda.get_device_capability(index)))
+
+
+@torch.compiler.assume_constant_result
+def measured_gpu(index: int) -> str:
+    """Return the GPU whose measurements hold for this one; "" if there are none.
+
+    Its own come first, then those of the first GPU by name with the same compute capability.
+    """
+    name = gpu_name(index)
+    if name in CHOICES:
+        return name
+    capability = gpu_capability(index) if CAPABILITIES else ""
+    like = sorted(gpu for gpu, own in CAPABILITIES.items() if own == capability)
+    return like[0] if capability and like else ""
+
+
+def in_words(index: int) -> str:
+    """Say whose measurements choose the depthwise kernels; "" if cuDNN computes all of them."""
+    name, measured = gpu_name(index), measured_gpu(index)
+    if not measured:
+        return ""
+    own = measured == name
+    return "depthwise kernels as measured" + (
+        "" if own else f" on {measured}, of the same compute capability"
+    )
+
+
+def read_capabilities(path: Path) -> dict[str, str]:
+    """Return the compute capability of each GPU in a table of measurements, if it is known."""
+    table: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    known = {gpu: measured.get("capability", "") for gpu, measured in table.items()}
+    return {gpu: capability for gpu, capability in known.items() if capability}
 
 
 def read_choices(path: Path) -> dict[str, dict[Shape, Choice]]:
@@ -90,3 +130,4 @@ def _choice(entry: dict[str, Any]) -> Choice:
 
 
 CHOICES = read_choices(TABLE) if find_spec("triton") else {}
+CAPABILITIES = read_capabilities(TABLE) if find_spec("triton") else {}

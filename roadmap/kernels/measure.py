@@ -51,6 +51,7 @@ def measure(
             print(line(row), flush=True)
     return {
         "gpu": torch.cuda.get_device_name(),
+        "capability": ".".join(map(str, torch.cuda.get_device_capability())),
         "torch": torch.__version__,
         "cudnn": torch.backends.cudnn.version(),
         "triton": __import__("triton").__version__,
@@ -200,8 +201,8 @@ def _tile(rows: list[dict[str, Any]]) -> list[int]:
 def write_table(result: dict[str, Any], path: Path) -> None:
     """Replace the choices of the measured GPU in a table of choices."""
     table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    about = ("torch", "cudnn", "triton")
-    table[result["gpu"]] = {name: result[name] for name in (*about, "choices")}
+    about = ("capability", "torch", "cudnn", "triton")
+    table[result["gpu"]] = {name: result.get(name) for name in (*about, "choices")}
     path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 

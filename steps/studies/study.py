@@ -17,6 +17,8 @@ class Study:
     `base` is the roadmap that is varied, with the study's settings. `margin` is the smallest
     difference that matters, in the unit of the measure's differences: for top-1, points. `asks`
     says what a verdict subtracts from what. `left_out` has the reason why a step has no variant.
+    The file declares the analysis before there are runs: `paired` compares runs of the same seed,
+    `variances` are each row's own (`welch`) or `moderated` by those of all rows.
     """
 
     design: str
@@ -27,6 +29,8 @@ class Study:
     contrasts: tuple[Contrast, ...]
     asks: str
     left_out: Mapping[str, str]
+    paired: bool = False
+    variances: str = "welch"
 
     @property
     def name(self) -> str:

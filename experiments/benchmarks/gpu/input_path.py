@@ -17,6 +17,8 @@ from experiments.benchmarks.gpu.part import Fact
 from experiments.benchmarks.gpu.plan import Plan
 from experiments.benchmarks.measure import Measurement, seconds_each
 from experiments.data.folder import Folder
+from experiments.data.prepare import Preparation
+from experiments.data.prepared import Prepared
 from experiments.data.splits import DataSet, Statistics, open_data
 from experiments.host.limits import cores
 from experiments.loading.loaders import Loading, train_loader
@@ -43,20 +45,27 @@ def input_path(plan: Plan) -> Iterator[Measurement | Fact]:
             name = f"held, batch {batch}, {count} workers"
             aim = "aim ≥ 20,000" if count == workers else ""
             yield _speed(plan, held, recipe, batch, loading, name, aim)
-    # As photographs are, and as `prepare-data --short-side 256` writes them.
-    for kind, size in (("JPEG", (500, 375)), ("prepared", (341, 256))):
-        with TemporaryDirectory() as folder:
-            yield from _streamed(plan, Path(folder), kind, size, workers)
+    with TemporaryDirectory() as folder:
+        photos = Path(folder, "photos")
+        write_jpegs(photos, 500, 375, 4 if plan.dry else 512)
+        yield from _streamed(plan, Folder.read(str(photos), None), "JPEG 500×375", workers)
+        copy = prepared(photos, Path(folder, "copy"))
+        yield from _streamed(plan, copy, "prepared 341×256", workers)
 
 
-def _streamed(
-    plan: Plan, folder: Path, kind: str, size: tuple[int, int], workers: int
-) -> Iterator[Measurement]:
-    write_jpegs(folder, *size, 4 if plan.dry else 512)
-    data = open_data(Folder.read(str(folder), None))
+def prepared(photos: Path, out: Path) -> Folder:
+    """Write a copy of the photos as `roadmap prepare-data --short-side 256` does; return it."""
+    source = Folder.read(str(photos), None)
+    how = Prepared.here(source=source.fingerprint, short_side=256, quality=90)
+    made = Preparation(source=source, root=photos, out=out, how=how, workers=cores())
+    return made.run(lambda what, done, total: None, lambda line: None)
+
+
+def _streamed(plan: Plan, source: Folder, kind: str, workers: int) -> Iterator[Measurement]:
+    data = open_data(source)
     recipe = replace(load_recipe("imagenet-enhanced"), image_size=plan.size)
     loading = Loading(held=False, workers=workers)
-    name = f"streamed, {kind} {size[0]}×{size[1]}, {workers} workers"
+    name = f"streamed, {kind}, {workers} workers"
     yield _speed(plan, data, recipe, plan.batches[0], loading, name)
     places = range(0, len(data.train), max(1, len(data.train) // 64))
     seconds = seconds_each(

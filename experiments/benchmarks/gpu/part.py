@@ -37,11 +37,15 @@ Measure = Callable[[Plan], Iterator[Measurement | Fact]]
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A title for people, the function, and seconds after which it is ended."""
+    """A title for people, the function, and seconds after which it is ended.
+
+    `reserved` seconds are left for it by the parts before.
+    """
 
     title: str
     measure: Measure
     limit: float
+    reserved: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments.benchmarks.gpu.__main__ import PARTS
+from experiments.benchmarks.gpu.__main__ import PARTS, TOTAL, limited
+from experiments.benchmarks.gpu.input_path import prepared, write_jpegs
 from experiments.benchmarks.gpu.kinds import kind_of
 from experiments.benchmarks.gpu.operations import Counted
 from experiments.benchmarks.gpu.part import End, Fact, Part, Skipped, run
 from experiments.benchmarks.gpu.plan import DRY
 from experiments.benchmarks.measure import Measurement
+from experiments.data.splits import open_data
 from experiments.training.provenance import commit
 
 ROOT = Path(__file__).parents[3]
@@ -44,8 +46,35 @@ def test_a_dry_run_does_every_part_on_the_cpu(tmp_path):
         for part in saved["parts"].values()
         for measurement in part["measurements"]
     ]
-    for name in ("runner / bare loop", "compiled training", "weight: torch", "layer norm"):
+    for name in (
+        "runner / bare loop",
+        "compiled training",
+        "weight: torch",
+        "layer norm",
+        "cuDNN / product",
+        "prepared 341×256",
+    ):
         assert any(name in other for other in names), name
+
+
+@pytest.mark.parametrize("taken", [0.0, 0.5, 1.0])
+def test_all_parts_together_end_within_six_minutes(taken):
+    """However long each part takes of its limit; each gets at least what is reserved for it."""
+    moment = 1.0  # a process needs one to end
+    left = TOTAL - 20
+    for name in PARTS:
+        part = limited(name, list(PARTS), left)
+        assert part.limit >= PARTS[name].reserved - moment * len(PARTS) > 0
+        left -= taken * part.limit + moment
+    assert TOTAL - left <= 360
+    assert limited("networks", ["networks"], TOTAL).limit == PARTS["networks"].limit
+
+
+def test_the_prepared_part_reads_a_prepared_copy(tmp_path):
+    write_jpegs(tmp_path / "photos", 500, 375, 2)
+    copy = prepared(tmp_path / "photos", tmp_path / "copy")
+    assert copy.prepared is not None and copy.prepared.short_side == 256
+    assert open_data(copy).train.image(0).size == (341, 256)
 
 
 def test_a_checkout_is_named_by_its_commit():

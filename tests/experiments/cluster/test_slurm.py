@@ -50,7 +50,7 @@ def test_a_study_ends_as_without_slurm_whatever_happens_to_its_tasks(cluster):
     assert {run for run in states if states[run]["state"] != "finished"} == lost
     for run in lost:
         assert states[run]["state"] == "interrupted"
-        word = "RaisedSignal:9" if harmed[run] == "kill" else "stopped by SIGTERM"
+        word = "killed by signal 9" if harmed[run] == "kill" else "stopped by SIGTERM"
         assert word in states[run]["note"], states[run]
     for run, harm in harmed.items():
         log = (here.runs / run / "log.txt").read_text()

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from experiments.launch.run import train
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.checkpoint import read_checkpoint
-from experiments.training.choices import chosen
+from experiments.training.choices import chosen, compile_mode
 from experiments.training.estimates import estimate
 from experiments.training.loop import train_here
 from experiments.training.losses import LossWatch, NotFinite, Step
@@ -204,6 +205,44 @@ def test_on_a_gpu_long_runs_are_compiled_in_bf16(images, tmp_path, monkeypatch):
     assert estimate(long.request).seconds == pytest.approx(5000 * estimate(short.request).seconds)
     off = Machine(threads=1, workers=0, precision="32", compile=False)
     assert chosen(off, long.request) == off
+
+
+def test_small_networks_on_a_gpu_are_replayed_as_cuda_graphs(images, tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.training.choices.torch.cuda", Gpu)
+    small, large = job(images, tmp_path), job(images, tmp_path, **{"recipe.image_size": 480})
+    compiled = replace(small.machine, compile=True)
+    assert compile_mode(compiled, small.request) == "reduce-overhead"
+    assert compile_mode(small.machine, small.request) is None  # not compiled
+    assert compile_mode(replace(compiled, devices=2), small.request) is None
+    assert compile_mode(replace(compiled, accumulate=2), small.request) is None
+    heavy = replace_batch(large, 4096)
+    assert compile_mode(compiled, heavy) is None
+
+
+def replace_batch(asked, batch):
+    settings = replace(
+        asked.request.settings,
+        overrides={**asked.request.settings.overrides, "recipe.batch": batch},
+    )
+    return replace(asked.request, settings=settings)
+
+
+@pytest.mark.slow
+def test_cuda_graphs_are_told_of_each_batch_and_the_record_says_so(images, tmp_path, monkeypatch):
+    marks, modes = [], []
+    monkeypatch.setattr("experiments.training.loop.compile_mode", lambda *_: "reduce-overhead")
+    monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: marks.append(1))
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda network, **options: modes.append(options)
+    )
+    machine = Machine(threads=1, workers=0, compile=True)
+    asked = job(images, tmp_path, machine=machine)
+    record = train(asked)
+    assert modes == [{"dynamic": False, "mode": "reduce-overhead"}]
+    assert len(marks) >= 2 * (3 + 1)  # two epochs of three steps and a validation batch
+    assert record.provenance.cuda_graphs and record.provenance.compiled
+    assert "compiled, with CUDA graphs" in (asked.folder / "log.txt").read_text()
+    assert '"cuda_graphs": true' in (asked.folder / "record.json").read_text()
 
 
 @pytest.mark.slow

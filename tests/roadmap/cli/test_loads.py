@@ -24,7 +24,7 @@ WATCHED = {  # what loads or selects, and what of its arguments tells one call f
     roadmaps.load_roadmap: lambda name, **_: name,
     studies.load_study: lambda name, *, roadmap, **_: (name, roadmap),
     record.read_records: lambda folder, *_: folder,
-    selection.select: lambda roadmap, runs, data: (roadmap.name, id(roadmap)),
+    selection.select: lambda roadmap, runs, data, **_: (roadmap.name, id(roadmap)),
 }
 
 

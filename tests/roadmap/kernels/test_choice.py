@@ -32,7 +32,14 @@ ROWS = [
 def test_a_class_is_ours_from_the_smallest_map_that_wins(tmp_path):
     table = tmp_path / "faster.json"
     table.write_text('{"another GPU": {"choices": []}}')
-    result = {"gpu": "a GPU", "torch": "2", "cudnn": 9, "triton": "3", "choices": choices(ROWS)}
+    result = {
+        "gpu": "a GPU",
+        "capability": "9.0",
+        "torch": "2",
+        "cudnn": 9,
+        "triton": "3",
+        "choices": choices(ROWS),
+    }
     write_table(result, table)
     shape = Shape(7, 1, 32, True, torch.bfloat16)
     expected = Choice(Tile(*FAST), None, None, least=192 * 28 * 28)
@@ -54,6 +61,35 @@ def test_choose_by_gpu_shape_and_size(monkeypatch):
     assert not chosen(192, 1000)  # larger than any class
     monkeypatch.setattr(choice, "gpu_name", lambda index: "another GPU")
     assert not chosen(192, 28)
+
+
+def test_a_gpu_without_an_entry_uses_one_of_its_architecture_and_says_so(monkeypatch, tmp_path):
+    h100, a100 = "NVIDIA H100 80GB HBM3", "NVIDIA A100-SXM4-80GB"
+    shape = Shape(7, 1, 32, True, torch.bfloat16)
+    entry = {shape: Choice(Tile(*FAST), None, None, least=1)}
+    monkeypatch.setattr(choice, "CHOICES", {a100: {}, h100: entry})
+    monkeypatch.setattr(choice, "CAPABILITIES", {a100: "8.0", h100: "9.0"})
+    for name, capability, measured in (
+        (h100, "9.0", h100),
+        ("NVIDIA H100 PCIe", "9.0", h100),
+        ("NVIDIA H200", "9.0", h100),
+        ("NVIDIA A100-PCIE-40GB", "8.0", a100),
+        ("NVIDIA B200", "10.0", ""),
+    ):
+        monkeypatch.setattr(choice, "gpu_name", lambda index, name=name: name)
+        monkeypatch.setattr(choice, "gpu_capability", lambda index, own=capability: own)
+        assert choice.measured_gpu(0) == measured
+        found = choice.choose(torch.empty(1, 192, 28, 28), 7, 1, torch.bfloat16)
+        assert (found is not None) == (measured == h100)
+        said = choice.in_words(0)
+        assert bool(said) == bool(measured)
+        assert (measured in said and "same compute capability" in said) == (
+            bool(measured) and measured != name
+        )
+    table = tmp_path / "faster.json"
+    write_table({"gpu": h100, "capability": "9.0", "torch": "2", "cudnn": 9, "triton": "3",
+                 "choices": []}, table)  # fmt: skip
+    assert choice.read_capabilities(table) == {h100: "9.0"}
 
 
 def test_the_committed_table_can_be_read():

@@ -83,6 +83,14 @@ def test_row_13_stays_in_bfloat16_and_copies_no_layout(monkeypatch):
     assert len(ours.casts) == 1 < blocks < len(plain.casts)  # the images
 
 
+def test_products_of_matrices_are_used_only_where_they_add_a_bias(monkeypatch):
+    """Before a BatchNorm a 1×1 convolution has no bias, and cuDNN's one pass is as good."""
+    for number in ("00", "08"):
+        ours, plain = (counted(number, gpu, monkeypatch) for gpu in (True, False))
+        assert ours.counts["aten.addmm"] == 1  # the classifier
+        assert ours.counts["aten.convolution"] == plain.counts["aten.convolution"]
+
+
 @pytest.mark.parametrize("number", ROWS)
 def test_no_row_copies_a_layout(number, monkeypatch):
     assert counted(number, True, monkeypatch).copies == []
