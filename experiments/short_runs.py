@@ -85,7 +85,7 @@ def seconds_of_runs(
     for request in requests:
         key = _key(request)
         if key not in timed:
-            timed[key] = _time(request, machine, say)
+            timed[key] = time_run(request, machine, say)
         if (one := timed[key]) is not None:
             images = request.settings.source.images * request.spec.recipe.epochs
             share = 1 + VALIDATION * SPLIT
@@ -102,7 +102,8 @@ def _key(request: Request) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _time(request: Request, machine: Machine, say: Callable[[str], None]) -> Timed | None:
+def time_run(request: Request, machine: Machine, say: Callable[[str], None]) -> Timed | None:
+    """Train a few steps of a run in this process, and leave nothing; None if that fails."""
     with imported_without_gc():
         from experiments.training.loop import train_here
 

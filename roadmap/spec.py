@@ -409,6 +409,8 @@ class Recipe:
             )
         if self.sampling == "balanced" and self.class_weights == "balanced":
             raise ValueError("sampling and class_weights are both 'balanced': set one of them")
+        if self.class_weights == "balanced" and self.loss != "cross_entropy":
+            raise ValueError("class_weights 'balanced' needs loss 'cross_entropy'")
         if (self.mixup or self.cutmix) and self.batch % 2:
             raise ValueError(f"batch {self.batch} must be even for mixup and cutmix")
         if self.schedule == "step" and self.step_epochs == 0:

@@ -93,8 +93,8 @@ def block_changes(before: Block, after: Block) -> Iterator[str]:
         for number in range(first + pairs, last):
             where = f"after unit {start + pairs}" if start + pairs else "first"
             yield f"+ {new[number]} {where}"
-    rest = [list(_block("", block))[len(block.units) :] for block in (before, after)]
-    for line in difflib.ndiff(*rest):
+    rest, changed = (list(_block("", block))[len(block.units) :] for block in (before, after))
+    for line in difflib.ndiff(rest, changed):
         if line[0] in "+-":
             yield line.replace(" , ", " ", 1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from analysis.report.inline import variables
 from analysis.report.pictures import Picture, pictures
 from analysis.report.rows import row_parts
 from analysis.report.summary import study_summary, summary
+from analysis.report.titles import titled
 from analysis.subject import Subject
 from analysis.tables.cells import notes
 from analysis.tables.latex import document
@@ -73,6 +74,7 @@ def page(contents: Contents, cache: Images | None = None) -> str:
         number = 1 + len(figures) + sum(len(study.pictures) for study in studies)
         studies.append(_study_part(contents, other, number, cache))
     paper = subject.paper.base.paper if subject.paper is not None else None
+    roadmaps = [subject.roadmap, *(other.roadmap for other in contents.studies)]
     mixed = mixtures(finished(subject.selection.runs))  # commits, versions: provenance
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
@@ -103,9 +105,11 @@ def page(contents: Contents, cache: Images | None = None) -> str:
         table=table_grid(
             subject.table, [note for note in notes(subject.table) if note not in mixed]
         ),
-        verdicts=verdict_grid(subject.judged, "verdicts", contents.links, without=mixed),
+        verdicts=_titled(
+            verdict_grid(subject.judged, "verdicts", contents.links, without=mixed), subject
+        ),
         studies=studies,
-        runs=runs_grid(contents.runs, subject.measure),
+        runs=runs_grid(contents.runs, subject.measure, roadmaps),
         made=circumstances(contents.runs),
         mixed=mixed,
         paper=paper.paper if paper is not None else "",
@@ -139,13 +143,19 @@ def _study_part(contents: Contents, other: Subject, number: int, cache: Images) 
         answers=_answers(contents, other, other.study.name if known else None),
         summary=study_summary(other.judged),
         pictures=pictures(other, cache, ("effects",), first=number),
-        grid=verdict_grid(
-            other.judged,
-            f"verdicts-{name}",
-            contents.links,
-            without=mixtures(finished(other.selection.runs)),
+        grid=_titled(
+            verdict_grid(
+                other.judged, f"verdicts-{name}", contents.links,
+                without=mixtures(finished(other.selection.runs)),
+            ),
+            other,
         ),
-    )
+    )  # fmt: skip
+
+
+def _titled(grid: Grid, subject: Subject) -> Grid:
+    """Return a table whose notes have the titles of steps."""
+    return replace(grid, notes=tuple(titled(note, subject.study.base) for note in grid.notes))
 
 
 def _style() -> Markup:

@@ -39,8 +39,11 @@ def pictures(
     A figure of a comparison stands for those that it is made of, except the roadmap's own.
     """
     chosen = [drawing for name in names for drawing in _chosen(name, subject)]
+    mixed = mixtures(finished(subject.selection.runs))  # commits, versions: in provenance
+    unsaid = [sentences([note]) for note in mixed]
     return [
-        _picture(drawing, number, subject, cache) for number, drawing in enumerate(chosen, first)
+        _picture(drawing, key_of(drawing, subject), number, cache, unsaid)
+        for number, drawing in enumerate(chosen, first)
     ]
 
 
@@ -55,19 +58,23 @@ def _chosen(name: str, subject: Subject) -> Iterator[Drawing]:
     yield from comparing or own or drawn
 
 
-def _picture(drawing: Drawing, number: int, subject: Subject, cache: Images) -> Picture:
+def _picture(
+    drawing: Drawing, key: object, number: int, cache: Images, unsaid: Sequence[str]
+) -> Picture:
+    """Return a figure for the page, without the sentences `unsaid` in its details."""
     title = f"figure {number}: {drawing.name.replace('-', ' ')}"
-    key = [number, key_of(drawing, subject)]
+
+    def draw() -> Markup:
+        return inline(drawing.draw(width=WIDTH), drawing.name, title, most=LARGER)
+
     details = drawing.details
-    for note in mixtures(finished(subject.selection.runs)):  # commits, versions: in provenance
-        details = details.replace(sentences([note]), "").strip()
+    for sentence in unsaid:
+        details = details.replace(sentence, "").strip()
     return Picture(
         name=f"figure-{drawing.name}",
         number=number,
         title=title,
-        image=cache.get(
-            key, lambda: inline(drawing.draw(width=WIDTH), drawing.name, title, most=LARGER)
-        ),
+        image=cache.get([number, key], draw),
         summary=drawing.summary.replace(" (above in one column)", " (above)")
         .replace("Left (above)", "Above").replace("Right (below)", "Below"),
         details=details.replace("Left: ", "Above: ").replace("Right: ", "Below: "),

@@ -20,17 +20,19 @@ def findings(
     for where, counts in left_out.items():
         listed = ", ".join(f"{what} ({count:,})" for what, count in sorted(counts.items()))
         yield f"left out of {where}: {listed}"
+        if ".jfif" in counts:
+            yield "  .jfif files are JPEG files: rename them to .jpg"
     yield f"images: {_pixels(survey.widths)} wide, {_pixels(survey.heights)} high"
     if survey.modes:
         counted = ", ".join(f"{mode} ({count:,})" for mode, count in survey.modes.most_common())
         yield f"modes: {counted}"
-    for split, counts in survey.classes.items():
-        known = [count for count in counts if count] or [0]
+    for split, sizes in survey.classes.items():
+        known = [size for size in sizes if size] or [0]
         least, most = min(known), max(known)
         if least == most:
             yield f"class sizes in {split}: {most:,} each"
             continue
-        small, large = counts.index(least), counts.index(most)
+        small, large = sizes.index(least), sizes.index(most)
         yield (
             f"class sizes in {split}: {least:,} ({_class(names, small)}) to {most:,} "
             f"({_class(names, large)})"

@@ -19,6 +19,8 @@ from experiments.data.reading import PLAIN, Reading
 from experiments.data.tar_listing import list_tar
 from roadmap.errors import Problem, escaped
 
+MOST_NAMES = 2_000  # of classes that a record keeps
+
 
 @dataclass(frozen=True, kw_only=True)
 class Folder(Files):
@@ -91,6 +93,8 @@ class Folder(Files):
                 grouped[file.name.partition("/")[0], _class(file)].append(file)
         names = classes["train"]
         samples = {split: _samples(path, split, names, grouped) for split in SPLITS}
+        if len(names) <= MOST_NAMES:
+            facts["class_names"] = list(names)
         shown = path.resolve().name.removesuffix(".tar")
         note = next((file for file in listing.files if file.name == NOTE), None)
         return cls(

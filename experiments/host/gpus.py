@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+# Of AMD's driver; of NVIDIA's, also in a container without nvidia-smi; of a GPU in WSL2.
+DEVICES = ("/dev/kfd", "/dev/nvidiactl", "/dev/dxg")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Driver:
@@ -77,10 +80,10 @@ def own_gpus(slot: int, devices: int, available: Sequence[str]) -> list[str] | N
 
 @cache
 def _driver(_path: str) -> Driver:
-    """Ask NVIDIA's driver; where there is none but AMD's, ask torch."""
+    """Ask NVIDIA's driver; where its command is missing but a GPU may be there, ask torch."""
     listed = _ask("nvidia-smi", "-L")
     names = re.findall(r"UUID: ((?:GPU|MIG)-[^)\s]+)", listed)
-    if not names and Path("/dev/kfd").exists():
+    if not names and any(Path(device).exists() for device in DEVICES):
         import torch
 
         names = [f"GPU-{number}" for number in range(torch.cuda.device_count())]

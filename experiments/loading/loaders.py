@@ -106,8 +106,7 @@ def train_loader(
     else:
         views = Streamed(data.train, recipe, seed, statistics)
     labels = data.train.labels if recipe.sampling == "balanced" else None
-    size, repeats = len(data.train), recipe.repeats
-    sampler = EpochSampler(size, recipe.batch, seed, share, labels, repeats=repeats)
+    sampler = EpochSampler(len(data.train), recipe.batch, seed, share, labels, recipe.repeats)
     return Loader(views, sampler, loading.workers, device)
 
 

@@ -12,7 +12,7 @@ from roadmap.errors import Problem
 
 Key = tuple[int, int]  # epoch, index
 NO_IMAGE = -1
-MOST_EPOCHS = 10**6  # of a recipe
+MOST_EPOCHS = 2**20  # more than a recipe can have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +43,8 @@ class EpochSampler:
 
     `batch` is the batch of the whole optimizer step. Each step sees the same images however it is
     shared out. Images that mixup pairs (the first with the last, and so on) stay in
-    one micro-batch. With `labels`, one per image, each class comes equally often. With `repeats`
-    each image of an epoch comes so often, in one batch where it fits. An image that comes again in
+    one micro-batch. With `labels`, one per image, each class comes equally often. With `repeats` an
+    epoch has each of its images so often, in one batch where it fits. An image that comes again in
     an epoch has a key as of another epoch, so that it is augmented differently.
     """
 
@@ -55,7 +55,6 @@ class EpochSampler:
         seed: int,
         share: Share | None = None,
         labels: numpy.ndarray | None = None,
-        *,
         repeats: int = 1,
     ) -> None:
         share = share or Share()
@@ -86,30 +85,23 @@ class EpochSampler:
         epoch, done = self.epoch, self.done
         order = self._order(epoch)
         for number in range(done, len(self)):
-            pairs = self._images(order, number)
-            yield [(epoch + again * MOST_EPOCHS, index) for index, again in pairs]
+            places = self._places(number)
+            images = order[places // self.repeats]
+            again = images[:, 1] * self.repeats + places % self.repeats
+            epochs = (epoch + again * MOST_EPOCHS).tolist()
+            yield list(zip(epochs, images[:, 0].tolist(), strict=True))
 
     def images(self, epoch: int, number: int) -> list[int]:
         """Return this process's images in one batch of an epoch."""
-        return [index for index, _ in self._images(self._order(epoch), number)]
+        return self._order(epoch)[self._places(number) // self.repeats, 0].tolist()
 
     def _order(self, epoch: int) -> numpy.ndarray:
-        """Return the images of an epoch; with labels, (images, 2): index, how often it was there.
-
-        The second is 0 when an image comes for the first time.
-        """
+        """Return the images of an epoch, (images, 2): index, and how often it was there before."""
         draw = numpy.random.default_rng((self.seed, epoch))
-        if self.labels is None:
-            return draw.permutation(self.size)
-        return balanced_order(self.labels, draw)
-
-    def _images(self, order: numpy.ndarray, number: int) -> list[tuple[int, int]]:
-        """Return each image of a micro-batch, and how often it was in the epoch before."""
-        places = self._places(number)
-        chosen, copies = order[places // self.repeats], places % self.repeats
         if self.labels is not None:
-            chosen, copies = chosen[:, 0], chosen[:, 1] * self.repeats + copies
-        return list(zip(chosen.tolist(), copies.tolist(), strict=True))
+            return balanced_order(self.labels, draw)
+        order = draw.permutation(self.size)
+        return numpy.stack([order, numpy.zeros_like(order)], axis=1)
 
     def _places(self, number: int) -> numpy.ndarray:
         """Return the places of one micro-batch in an epoch, (images,); a repeat is a place too."""

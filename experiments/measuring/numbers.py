@@ -30,7 +30,7 @@ class Number:
     value: float
     unit: str = ""
     better: Better = "higher"
-    decimals: int = 2
+    decimals: int = 1
     scores: Tensor | None = None
     parts: int = 0
 
@@ -70,6 +70,7 @@ def calibration_error(logits: Tensor, labels: Tensor) -> Number:
         value=100 * float(error),
         unit="%",
         better="lower",
+        decimals=2,
     )
 
 

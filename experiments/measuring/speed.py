@@ -51,7 +51,7 @@ class Timed:
         recipe = spec.recipe
         torch.manual_seed(0)
         built = build(spec.network, recipe.image_size)
-        self.network = built.to(device=device, memory_format=torch.channels_last)
+        self.network = built.to(device).to(memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.network, recipe)
         self.averaged = average(self.network, recipe)
         self.device, self.batch, self.steps = device, batch, 0

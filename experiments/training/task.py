@@ -60,7 +60,7 @@ class Classification(lightning.LightningModule):
         self.register_buffer("weights", weights, persistent=False)
         self.network, self.recipe, self.seed = network, recipe, seed
         self.averaged = average(network, recipe)
-        self.frozen = frozen_norms(network)
+        self.frozen: list[nn.Module] = []  # norms whose statistics must stay
         self.steps_per_epoch, self.share = steps_per_epoch, share or Share()
         self.compiled, self.graphs, self.shown = compiled, graphs, min(5, classes)
         self.mix = mixup(recipe, classes)
@@ -87,7 +87,11 @@ class Classification(lightning.LightningModule):
         return group["lr"] / group.get("lr_scale", 1.0)
 
     def on_train_start(self) -> None:
-        """Watch the losses on the device that the network is on by now."""
+        """Watch the losses on the device that the network is on by now; find frozen norms.
+
+        Lightning may have replaced the norms since the start, for statistics over all devices.
+        """
+        self.frozen = frozen_norms(self.network)
         self.losses = LossWatch(self.device, self.share.world)
         self.loss_sum = self.loss_sum.to(self.device)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roadmap.errors import Problem, escaped
-from roadmap.record import read_record
+from roadmap.record import Record, read_record
 from roadmap.spec import fingerprint
 from roadmap.weight_checks import (
     Shapes,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 CHOICES = (
     "a finished run's folder or its name in --runs, a .safetensors or .pth file, or timm:NAME.tag"
 )
+MOST_NAMED = 5  # runs in a message
 WEIGHTS, LAST = "weights.safetensors", "last.ckpt"  # of a finished run
 
 
@@ -71,7 +73,9 @@ def find_weights(source: str, runs: Path, *, use_ema: bool = False) -> Weights:
         path, name = Path(source), Path(source).name
         check_weight_file(path)
     else:
-        raise Problem(f"--weights {escaped(source)} does not exist; valid: {CHOICES}")
+        raise Problem(
+            f"--weights {escaped(source)} does not exist; valid: {CHOICES}{_finished(runs)}"
+        )
     mark = file_fingerprint(path)
     mark = fingerprint([mark, "averaged"]) if use_ema else mark
     return Weights(name=name, path=path, use_ema=use_ema, fingerprint=mark)
@@ -79,6 +83,29 @@ def find_weights(source: str, runs: Path, *, use_ema: bool = False) -> Weights:
 
 def _is_run(source: str, runs: Path) -> bool:
     return re.fullmatch(r"[0-9a-f]{12}", source) is not None and (runs / source).is_dir()
+
+
+def _finished(runs: Path) -> str:
+    """Name some of the runs in a folder that have weights, the newest first."""
+    folders = [path.parent for path in runs.glob("*/record.json") if _has_weights(path.parent)]
+    folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+    named = []
+    for folder in folders[:MOST_NAMED]:
+        with suppress(Problem):  # a broken record is no source, and not what was asked for
+            named.append(f"{folder} ({_name(read_record(folder / 'record.json'))})")
+    more = f", … ({len(folders)})" if len(folders) > MOST_NAMED else ""
+    return f"; runs with weights: {escaped(', '.join(named))}{more}" if named else ""
+
+
+def _has_weights(folder: Path) -> bool:
+    return ".aside-" not in folder.name and any(
+        (folder / name).is_file() for name in (WEIGHTS, LAST)
+    )
+
+
+def _name(record: Record) -> str:
+    label = record.label
+    return f"run {label.row} {label.step} seed {record.identity.seed} on {record.data['name']}"
 
 
 def _of_run(folder: Path, use_ema: bool) -> Weights:
@@ -94,9 +121,7 @@ def _of_run(folder: Path, use_ema: bool) -> Weights:
             "--use-ema is for files: a run's weights are those that were validated, the averaged "
             "ones if it has any"
         )
-    label = record.label
-    name = f"run {label.row} {label.step} seed {record.identity.seed} on {record.data['name']}"
-    path = folder / WEIGHTS
+    name, path = _name(record), folder / WEIGHTS
     if path.is_file():
         mark = file_fingerprint(path)
     else:

@@ -137,7 +137,7 @@ def add_measure(parser: Parser) -> None:
     """Add the measure by which runs are compared."""
     parser.add_argument(
         "--measure", metavar="KEY", default="top1",
-        help="compare runs by top1 (default), top5, loss, images_per_second or a metric of theirs",
+        help="compare runs by top1 (default), top5, loss or a metric of theirs, as in mean_recall",
     )  # fmt: skip
 
 

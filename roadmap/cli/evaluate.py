@@ -22,7 +22,7 @@ from roadmap.record import Record
 from roadmap.spec import Reference, from_dict
 
 if TYPE_CHECKING:
-    from experiments.measuring.evaluate import Trained
+    from experiments.measuring.asked import Trained
 
 MAIN = ("top1", "top5", "loss", "calibration_error", "mean_recall", "worst_recall", "corrupted")
 
@@ -33,17 +33,11 @@ def evaluate(workspace: Workspace) -> int:
     own = read_measures(options.measures) if options.measures else []
     runs = _runs(workspace)
     source = _source(workspace)
-    for record in [record for group in runs.values() for record in group]:
-        classes = record.spec["network"].get("classes", 1000)
-        if classes != source.classes:
-            raise Problem(
-                f"data {source.name} has {source.classes} classes; "
-                f"row {record.label.row} was trained on {classes}"
-            )
+    names, trained_names = _class_names(source, runs)
     corruptions = _corruptions(options.corruptions)
     trained = _trained(workspace, runs)
     from experiments.data.splits import open_data
-    from experiments.measuring.evaluate import Asked
+    from experiments.measuring.asked import Asked, relabelled
     from experiments.measuring.evaluate import evaluate as measure
 
     with Display() as display:
@@ -52,12 +46,14 @@ def evaluate(workspace: Workspace) -> int:
             display(Preparing(run=source.name, what=what, done=done, total=total))
 
         data = open_data(source, progress=lambda *at: progress(source.preparation, *at))
+        if names != trained_names:
+            data = relabelled(data, names, trained_names)
         trained_on = None
         if options.trained_on is not None:
             trained_on = open_data(read_source(options.trained_on, options.data_root))
         asked = Asked(
             data=data,
-            names=getattr(source, "class_names", [str(n) for n in range(source.classes)]),
+            names=trained_names,
             image_size=options.image_size,
             crop=options.crop,
             own=own,
@@ -115,6 +111,27 @@ def _runs(workspace: Workspace) -> dict[str, list[Record]]:
     return {name: finished[name] for name in names}
 
 
+def _class_names(
+    source: Source, runs: Mapping[str, Sequence[Record]]
+) -> tuple[list[str], list[str]]:
+    """Return the class names of the images and those of the training, if the runs know them.
+
+    Images may have some of the classes only. Raises Problem if the classes cannot be matched.
+    """
+    names = list(getattr(source, "class_names", map(str, range(source.classes))))
+    kept = [run.data.get("class_names") for group in runs.values() for run in group]
+    if kept[0] and all(each == kept[0] for each in kept):
+        return names, [str(name) for name in kept[0]]
+    for record in [record for group in runs.values() for record in group]:
+        classes = record.spec["network"].get("classes", 1000)
+        if classes != source.classes:
+            raise Problem(
+                f"data {source.name} has {source.classes} classes; "
+                f"row {record.label.row} was trained on {classes}"
+            )
+    return names, names
+
+
 def _source(workspace: Workspace) -> Source:
     """Return the data to evaluate on: the one named, else the roadmap's own."""
     options = workspace.options
@@ -141,7 +158,7 @@ def _corruptions(asked: str | None) -> list[str]:
 
 def _trained(workspace: Workspace, runs: Mapping[str, Sequence[Record]]) -> list[Trained]:
     """Return the runs with networks and folders. Raises Problem if none has weights."""
-    from experiments.measuring.evaluate import Trained
+    from experiments.measuring.asked import Trained
 
     folder = workspace.options.runs
     found = []

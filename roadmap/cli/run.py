@@ -45,7 +45,7 @@ def run(workspace: Workspace) -> int:
     if options.only is not None:
         return _run_only(workspace)
     pairs, study = wanted(workspace)
-    jobs = options.jobs or choose_jobs(requests_of(workspace, pairs), options.devices)
+    jobs = options.jobs or choose_jobs(requests_of(workspace, pairs), options.devices, say=say)
     if study is None:
         return _run_and_show(workspace, pairs, jobs)
     return _run_until_decided(workspace, study, pairs, jobs)

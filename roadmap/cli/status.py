@@ -30,6 +30,8 @@ def status(workspace: Workspace) -> int:
     for fault in faults:
         say(fault)
     tasks = _tasks(submissions)
+    if tasks is None:  # nothing can be said about what was submitted
+        tasks, submissions = [], []
     requests = _requests(workspace)
     lengths = seconds_each(requests, workspace.loaded.records)
     submitted = {
@@ -76,15 +78,15 @@ def _started(workspace: Workspace, row: str) -> bool:
     return Request(settings=workspace.settings, row=row, seed=SEED).folder.is_dir()
 
 
-def _tasks(submissions: Sequence[Submission]) -> list[Task]:
-    """Return SLURM's queue, if runs were submitted from this folder."""
+def _tasks(submissions: Sequence[Submission]) -> list[Task] | None:
+    """Return SLURM's queue, if runs were submitted from this folder; None if it is unknown."""
     if not submissions:
         return []
     try:
         return queue()
     except Problem as fault:
-        say(f"{fault}; runs in the queue are shown as they were left")
-        return []
+        say(f"{fault}; so it is unknown which runs are in the queue")
+        return None
 
 
 def _jobs(workspace: Workspace, runs: Sequence[RunStatus]) -> int:

@@ -187,6 +187,7 @@ def test_difference_is_what_a_step_does():
 
 
 OTHER = {
+    "sampling": "balanced", "class_weights": "balanced",
     "statistics": "data", "ema": 0.999,
     "epochs": 301, "image_size": 64, "batch": 64, "optimizer": "sgd", "learning_rate": 1.0,
     "base_batch": 64, "momentum": 0.5, "betas": (0.5, 0.5), "weight_decay": 0.5,
@@ -198,6 +199,7 @@ OTHER = {
     "sampling": "balanced", "class_weights": "balanced", "evaluation_size": 288,
     "layer_decay": 0.5, "head_init_scale": 0.5, "freeze": ("stem",),
     "crop_scale": (0.5, 0.5), "flip": 0.25, "interpolation": "bilinear", "evaluation_crop": 0.5,
+    "sampling": "balanced", "class_weights": "balanced",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from analysis.report.grids import verdict_grid
 from analysis.report.inline import inline
 from analysis.report.page import page, write_report
 from analysis.report.summary import study_summary, summary
+from analysis.report.titles import run_title, titled
 from analysis.subject import Subject
 from analysis.verdicts.study import judge_study
 from roadmap.cli.main import main
@@ -91,6 +92,16 @@ def test_intervals_over_seeds_and_over_images_are_columns():
     place = grid.headings.index("over seeds")
     assert [row[place].value for row in grid.rows] == [one.seeds_low for one in judged.verdicts]
     assert grid.headings[place + 1] == "over images"
+
+
+def test_names_of_files_are_replaced_by_titles(tiny):
+    note = "depthwise: cannot be left out: step 'move_up_depthwise' needs a depthwise convolution"
+    assert titled(note, tiny) == (
+        "depthwise conv: cannot be left out: step 'move up depthwise conv' needs a depthwise "
+        "convolution"
+    )
+    assert run_title("05-width", [tiny]) == "05 increase width"
+    assert run_title("timm-swin", [tiny]) == "timm-swin"
 
 
 def test_commands_keep_words_with_spaces_and_signs_of_the_shell(tiny):

@@ -188,6 +188,16 @@ def test_faults_of_a_label_file_are_named(flat, text, fault):
         Folder.read(str(flat), None)
 
 
+def test_a_prepared_copy_has_the_split(classes, tmp_path):
+    out = str(tmp_path / "copy")
+    how = ["--val-fraction", "0.2", "--workers", "1", "--out", out]
+    assert main(["prepare-data", str(classes), *how]) == 0
+    copy = Folder.read(out, None)
+    source = Folder.read_as(str(classes), None, FIFTH)
+    assert names(copy, "val") == [f"{name}.jpg" for name in names(source, "val")]
+    assert copy.prepared is not None and copy.prepared.source == source.fingerprint
+
+
 @pytest.fixture
 def sideways(tmp_path):
     """Two classes of JPEG files of 16 × 8 pixels whose EXIF says: turn by 90 degrees."""
@@ -209,7 +219,7 @@ def test_exif_turns_images_and_makes_other_data(sideways, tmp_path):
         Folder.read_as(str(sideways), None, Reading(exif=True)),
     )
     assert stored.fingerprint != upright.fingerprint
-    assert upright.details == {"exif": True}
+    assert upright.details == {"class_names": ["a", "b"], "exif": True}
     assert open_data(stored).train.image(0).size == (16, 8)
     turned = open_data(upright).train.image(0)
     assert turned.size == (8, 16)

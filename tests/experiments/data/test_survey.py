@@ -62,7 +62,7 @@ def test_what_is_left_out_is_counted_by_ending(photos, capsys):
         "left out of train/: .gif (1), .jfif (1), images in no class folder (1), "
         "without an ending (1)" in out
     )
-    assert "left out of val/" not in out
+    assert "left out of val/" not in out and "rename them to .jpg" in out
 
 
 def test_exact_and_near_duplicates_between_splits(photos, capsys):

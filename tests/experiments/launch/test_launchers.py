@@ -17,6 +17,7 @@ from experiments.deploy.export import export
 from experiments.host.events import Message
 from experiments.host.machine import Machine
 from experiments.job import Job
+from experiments.launch import sharing
 from experiments.launch.launchers import LAUNCHERS, run_all
 from experiments.launch.prune import leftovers, prune
 from experiments.launch.run import train
@@ -268,3 +269,30 @@ def test_small_runs_share_a_gpu_and_large_ones_do_not(images, tmp_path, monkeypa
     assert runs_per_gpu(small) == 2
     monkeypatch.setattr("experiments.launch.sharing.gpus", list)
     assert runs_per_gpu(small) == 1
+
+
+def test_a_short_measurement_decides_how_many_runs_share_a_gpu(images, tmp_path, monkeypatch):
+    for name in ("launch.sharing.gpus", "host.machine.gpus"):
+        monkeypatch.setattr(f"experiments.{name}", lambda: ["0"])
+    monkeypatch.setattr("experiments.launch.sharing.gpu_memory", lambda: 80 << 30)
+    monkeypatch.setattr("experiments.launch.sharing.cores", lambda: 64)
+    rows = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "13")
+    asked = [request(images, tmp_path, row=row) for row in rows]
+    speeds, lines = {1: 1000.0, 2: 1900.0, 4: 2500.0, 8: 0.0}, []  # eight do not fit
+    monkeypatch.setattr(sharing, "throughput", lambda request, runs: speeds[runs])
+    assert choose_jobs(asked) == 8 and not lines
+    assert choose_jobs(asked, say=lines.append) == 4
+    assert lines[-1] == "a short measurement: 1,000 images/s by 1 run on a GPU, 2,500 by 4"
+    speeds |= {2: 1100.0, 4: 1150.0}
+    assert choose_jobs(asked, say=lines.append) == 1
+    lines.clear()
+    assert choose_jobs(asked[:1], say=lines.append) == 8 and not lines  # there is one run only
+
+
+@pytest.mark.slow
+def test_throughput_is_that_of_real_runs_side_by_side(images, tmp_path):
+    asked = request(images, tmp_path, row="13")
+    assert sharing.throughput(asked, 2) > 0
+    assert not any(tmp_path.iterdir())
+    unknown = request(images, tmp_path, row="timm:nothing")
+    assert sharing.throughput(unknown, 1) == 0

@@ -179,6 +179,16 @@ def test_no_driver_is_no_gpu(monkeypatch):
     assert gpus() == [] and gpu_memory() == 0
 
 
+def test_a_gpu_without_the_drivers_command_is_asked_of_torch(tmp_path, monkeypatch):
+    """As in a container without nvidia-smi, in WSL2 or with ROCm."""
+    monkeypatch.setenv("PATH", str(tmp_path))  # not asked before: answers are kept by path
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (tmp_path / "nvidiactl").touch()
+    monkeypatch.setattr("experiments.host.gpus.DEVICES", (str(tmp_path / "nvidiactl"),))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert gpus() == ["0", "1"]
+
+
 def test_jobs_share_out_the_gpus():
     assert [own_gpus(job, 1, ["0", "2"]) for job in range(3)] == [["0"], ["2"], ["0"]]
     assert [own_gpus(job, 2, list("0123")) for job in range(2)] == [["0", "1"], ["2", "3"]]

@@ -148,9 +148,10 @@ def test_faults_of_own_measures_are_named(runs, images, tmp_path, text, fault, c
 def test_what_does_not_fit_is_named(runs, images, tmp_path, capsys):
     other = tmp_path / "two"
     for name in "ab":
-        shutil.copytree(images / "val" / name, other / name)
+        shutil.copytree(images / "val" / name, other / f"{name}x")
     faults = {
-        ("--data", str(other)): "data two has 2 classes; row 00 was trained on 3",
+        ("--data", str(other)): "class 'ax' of data two is none of the 3 classes",
+        ("--data", "fractals"): "class '0' of data fractals is none of the 3 classes",
         ("05", "--data", str(images)): "unknown row with finished runs '05'",
         ("--data", str(images), "--corruptions", "rain"): "unknown corruption 'rain'",
         ("--data", str(images), "--crop", "2"): "not a fraction between 0 and 1",
@@ -165,6 +166,39 @@ def test_what_does_not_fit_is_named(runs, images, tmp_path, capsys):
         path.unlink()
     assert evaluate(runs, "--data", str(images)) == 2
     assert "no run in" in capsys.readouterr().err
+
+
+def test_some_of_the_classes_are_matched_by_name(runs, images, tmp_path):
+    for name in "bc":
+        shutil.copytree(images / "val" / name, tmp_path / "some" / name)
+    assert evaluate(runs, "00", "--data", str(tmp_path / "some")) == 0
+    assert evaluate(runs, "00", "--data", str(images)) == 0
+    record = next(record for record in records(runs) if record.label.row == "00")
+    for name in "bc":
+        assert record.metrics[f"recall:{name}@some"] == record.metrics[f"recall:{name}"]
+    assert "recall:a@some" not in record.metrics
+
+
+def test_statistics_of_the_training_images_are_needed_on_other_images(images, tmp_path, capsys):
+    own = [*SHORT, "--set", "recipe.statistics=data", "--threads", "1"]
+    where = ["--runs", str(tmp_path / "runs")]
+    assert main(["train", "00", *own, *where, "--data", str(images)]) == 0
+    for name in "abc":
+        shutil.copytree(images / "val" / name, tmp_path / "other" / name)
+    given = ["evaluate", "00", *own, *where, "--data", str(tmp_path / "other")]
+    assert main(given) == 2
+    assert "name them with --trained-on" in capsys.readouterr().err
+    assert main([*given, "--trained-on", str(images)]) == 0
+    (record,) = records(tmp_path / "runs")
+    assert record.metrics["top1@other"] == pytest.approx(record.top1, abs=1e-3)
+
+
+def test_a_timm_model_is_evaluated_like_a_row(images, tmp_path):
+    where = ["--runs", str(tmp_path / "runs"), "--threads", "1", "--data", str(images)]
+    assert main(["train", "timm:test_resnet", *SHORT, *where]) == 0
+    assert main(["evaluate", "timm:test_resnet", *SHORT, *where]) == 0
+    (record,) = records(tmp_path / "runs")
+    assert record.metrics["mean_recall"] == pytest.approx(record.top1, abs=1e-3)
 
 
 def test_accuracy_under_corruptions(runs, images):

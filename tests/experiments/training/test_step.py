@@ -2,9 +2,13 @@
 
 import json
 import math
+import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -117,6 +121,24 @@ def test_a_network_is_compiled_once_for_training_and_once_for_validation(
     plain = train_here(job(root, tmp_path / "plain"), lambda event: None)
     assert record.top1 == pytest.approx(plain.top1, abs=1)
     assert record.loss == pytest.approx(plain.loss, abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler on a CPU")
+def test_variants_that_differ_in_weights_only_share_the_compile_cache(tmp_path):
+    """Each run has a process of its own; the second compiles nothing."""
+
+    def compiled(*words):
+        command = [sys.executable, Path(__file__).with_name("compiled_twice.py"), *words]
+        environment = os.environ | {
+            "TORCHINDUCTOR_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3]),
+        }  # fmt: skip
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return json.loads(done.stdout)
+
+    assert compiled("0", "1.0") == [0, 2]  # forward, backward
+    assert compiled("1", "1e-6") in ([2, 0], [0, 0])  # the whole step is cached, or its two graphs
 
 
 def step(number):

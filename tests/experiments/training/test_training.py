@@ -82,6 +82,7 @@ def test_a_run_leaves_one_whole_record(images, tmp_path):
     assert record.identity.spec == asked.spec.fingerprint
     assert set(record.data["references"]) == {"nearest_neighbour", "nearest_mean"}
     sizes = {"name": images.name, "classes": 3, "train": 36, "val": 15}
+    sizes |= {"class_names": ["a", "b", "c"]}
     assert record.data == sizes | {"references": record.data["references"]}
     assert list(record.metrics) == ["train_top1"]  # this data set has no split for selection
     assert len(record.history) == 2

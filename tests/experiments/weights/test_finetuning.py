@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import load_file
 
 from experiments.training.optimizer import make_optimizer, make_schedule
+from experiments.training.task import Classification
 from experiments.weights.freezing import freeze, frozen_norms
 from roadmap.edit import replace
 from roadmap.errors import Problem
@@ -53,6 +54,10 @@ def test_the_schedule_scales_each_layer_and_reports_the_heads_rate():
     schedule.step_update(10)  # the end of the warm-up
     rates = {round(group["lr"] / group["lr_scale"], 12) for group in optimizer.param_groups}
     assert rates == {2e-4}
+    task = Classification(network, recipe, classes=2, steps_per_epoch=10, seed=0)
+    task.configure_optimizers()
+    task.schedule.step_update(10)
+    assert task.learning_rate == pytest.approx(2e-4)  # what records and messages show
     assert min(group["lr"] for group in optimizer.param_groups) < 1e-4
 
 

@@ -1,6 +1,7 @@
 """Training from weights: what is loaded, what is named, what identifies the run."""
 
 import json
+import pickle
 
 import pytest
 import timm
@@ -10,6 +11,8 @@ from safetensors.torch import load_file, save_file
 from analysis.selection import select
 from analysis.tables.table import tabulate
 from experiments.launch.launchers import run_all
+from experiments.settings import Settings
+from experiments.weights.choice import Start
 from experiments.weights.loading import in_words, load_start, scale_new_head
 from experiments.weights.source import find_weights
 from roadmap.edit import insert_after, is_spatial
@@ -63,6 +66,10 @@ def test_a_finished_run_of_another_row_is_a_source(ask):
     assert record.weights.source.startswith("run 12 layer_norm seed 0 on photos")
     assert record.weights.share == 100 and not record.weights.new
     kept = first.folder / "weights.safetensors"
+    runs = first.settings.runs
+    with pytest.raises(Problem, match="runs with weights: ") as found:
+        find_weights("row 12", runs)
+    assert f"{first.folder} (run 12 layer_norm seed 0" in str(found.value)
     assert find_weights(str(kept), None).fingerprint == record.weights.fingerprint
     partly = trained(ask("13", first.folder))  # its convolutions between stages are its own
     assert 70 < partly.weights.share < 100
@@ -181,3 +188,17 @@ def test_a_new_head_is_scaled_and_a_loaded_one_is_not(convnext):
         scale_new_head(network, 0.001, start)
         torch.testing.assert_close(network.head.classifier.weight, before * factor)
     assert json.loads(json.dumps(start.share)) == 100
+
+
+def test_a_study_starts_every_variant_from_the_weights(photos, convnext, tmp_path):
+    settings = Settings(
+        study="leave-one-out", data=str(photos), runs=tmp_path,
+        start=Start(str(convnext), tmp_path, scratch=True),
+    )  # fmt: skip
+    mark = find_weights(str(convnext), tmp_path).fingerprint
+    starts = {row.number: row.spec.weights for row in settings.path}
+    assert starts["13"] == mark and set(starts.values()) == {None, mark}
+    again = pickle.loads(pickle.dumps(settings))  # as a job travels to another process
+    assert {row.number: row.spec.weights for row in again.path} == starts
+    study = settings.config.study
+    assert all(row.spec.weights in (None, mark) for row in study.base)

@@ -43,6 +43,8 @@ COMMANDS = (
     "prepare-data",
     "plan",
     "verdicts",
+    "evaluate",
+    "speed",
 )
 
 

@@ -1,10 +1,13 @@
 """`roadmap submit` without SLURM: what it refuses, and the script that it prints."""
 
+import json
 import os
 import shlex
+from pathlib import Path
 
 import pytest
 
+from experiments.cluster.submission import Submission, SubmittedRun, write_submission
 from roadmap.cli.main import main
 from roadmap.cli.options import make_parser
 
@@ -112,3 +115,16 @@ def test_a_damaged_submission_is_named_and_the_others_are_shown(nowhere, capsys)
     assert main(["status"]) == 0
     said = capsys.readouterr()
     assert "torn.json is damaged" in said.err and "14 waiting" in said.out
+
+
+def test_without_the_queue_nothing_is_said_about_submitted_runs(nowhere, capsys):
+    assert main(["status", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)[0]
+    run = SubmittedRun(**{key: first[key] for key in ("row", "seed", "name", "run")})
+    given = {"name": "mine", "first": "mine", "wave": 1, "command": "roadmap submit"}
+    (nowhere / "runs" / "submitted").mkdir(parents=True)
+    write_submission(Submission(**given, runs=(run,), job=7), Path("runs"))
+    assert main(["status"]) == 0
+    said = capsys.readouterr()
+    assert "unknown which runs are in the queue" in said.err and "14 waiting" in said.out
+    assert "left the queue" not in said.out + said.err
