@@ -401,6 +401,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.optimizer_options:
             check_options(self.optimizer, self.optimizer_options)
+        if self.loss == "binary_cross_entropy" and self.class_weights == "balanced":
+            raise ValueError("class_weights balanced is for loss cross_entropy")
         if self.repeats > self.batch:
             raise ValueError(f"repeats {self.repeats} must be at most batch {self.batch}")
         if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:

@@ -46,6 +46,10 @@ def verdicts(workspace: Workspace) -> int:
         study = workspace.replaced(study="path", roadmap=roadmap).config.load_study("path")
         if study.roadmap.paper is None:
             raise Problem(f"roadmap {roadmap!r} names no table of a paper")
+        if not study.contrasts:
+            say(
+                f"roadmap {roadmap!r} is a family: no row starts from another, so no step is judged"
+            )
         judged = judge_paper(study, study.roadmap.paper)
     else:
         subject = workspace.subject()

@@ -42,6 +42,20 @@ def test_wrong_scales_are_said(capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("roadmap", "words"),
+    [
+        ("resnet50", "from printed means and standard deviations"),
+        ("inceptionnext", "n = 1 decides no step"),
+        ("robust-cnn", "is a family: no row starts from another"),
+    ],
+)
+def test_verdicts_on_each_papers_table(capsys, roadmap, words):
+    assert main(["verdicts", "paper", "--roadmap", roadmap]) == 0
+    captured = capsys.readouterr()
+    assert words in captured.out + captured.err
+
+
 @pytest.mark.slow
 def test_a_row_of_a_scale_trains(tmp_path, capsys):
     few = ["--set", "recipe.epochs=1", "--set", "recipe.image_size=32", "--threads", "1"]
