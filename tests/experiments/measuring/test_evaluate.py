@@ -168,6 +168,22 @@ def test_what_does_not_fit_is_named(runs, images, tmp_path, capsys):
     assert "no run in" in capsys.readouterr().err
 
 
+def test_training_images_are_not_evaluated_by_mistake(runs, images, tmp_path, capsys):
+    assert evaluate(runs, "00") == 2
+    said = capsys.readouterr().err
+    assert f"was trained on data {images.name}, not fractals; --data names" in said
+    shutil.copytree(images / "train", tmp_path / "photos")
+    data = ["--data", str(tmp_path / "photos")]
+    divided, where = ["--val-fraction", "0.25"], ["--runs", str(tmp_path / "more")]
+    assert main(["train", "00", *SHORT, *data, *divided, *where, "--threads", "1"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "00", *SHORT, *data, *where, "--threads", "1"]) == 2
+    assert "give --val-fraction 0.25 --split-seed 0, as for run" in capsys.readouterr().err
+    assert main(["evaluate", "00", *SHORT, *data, *divided, *where, "--threads", "1"]) == 0
+    (record,) = records(tmp_path / "more")
+    assert record.evaluations["mean_recall"].images == record.data["val"] == 9
+
+
 def test_some_of_the_classes_are_matched_by_name(runs, images, tmp_path):
     for name in "bc":
         shutil.copytree(images / "val" / name, tmp_path / "some" / name)
