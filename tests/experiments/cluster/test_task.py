@@ -37,9 +37,7 @@ def test_a_run_that_saved_asks_slurm_to_come_back(request_in_task):
 
 
 def test_a_run_that_saved_nothing_would_never_end(request_in_task):
-    with pytest.raises(
-        Problem, match="saved anything; not requeued: submit it with more"
-    ):
+    with pytest.raises(Problem, match="saved anything; not requeued: submit it with more"):
         end(request_in_task, signal.SIGUSR1, saves=False)
 
 
