@@ -67,7 +67,8 @@ def test_a_run_from_waiting_by_way_of_a_kill_to_the_end(images, tmp_path, reques
     assert any("05 width seed 0" in line and "interrupted" in line for line in lines)
 
     third = start(images, tmp_path)
-    assert third.wait(timeout=500) == 0, third.communicate()
+    _, errors = third.communicate(timeout=500)
+    assert third.returncode == 0, errors
     assert status_of(request).state == "finished"
     assert re.match(r"time left: about .* with 2 parallel runs", listed(images, tmp_path)[1])
 
