@@ -15,6 +15,7 @@ COLOURS = {
     "inverted bottleneck": "#882255",
     "large kernel": "#44AA99",
     "micro design": "#AA4499",
+    "family": "#117733",
     "own steps": "#CC6677",
     "reference": "#222222",
 }
@@ -31,8 +32,11 @@ KINDS = {
 
 
 def colour(group: str) -> str:
-    """Return the colour of a design group; that of `own steps` for a group of the user's."""
-    return COLOURS.get(group, COLOURS["own steps"])
+    """Return the colour of a design group: the one that a user's file gives it, else ours.
+
+    A group of the user's without a colour has that of `own steps`.
+    """
+    return getattr(group, "colour", "") or COLOURS.get(group, COLOURS["own steps"])
 
 
 # Replacements on dark paper for colours that are too dark there, or too bright.

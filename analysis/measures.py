@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from roadmap.errors import unknown
+from roadmap.errors import Problem, quoted, unknown
 from roadmap.record import Record
 
 
@@ -22,7 +22,8 @@ class Measure:
     running text (the label if empty). `read` returns the number of a record, or None. `difference`
     is the unit of a difference of two numbers. `of_images` says that it is the percentage of
     validation images that are right, so that `Record.correct` has its result for each image;
-    `in_paper` says that the paper's tables print it.
+    `in_paper` says that the paper's tables print it. `scores` returns the result of each image, as
+    `Evaluation.scores` has them, for a measure by `roadmap evaluate`.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Measure:
     decimals: int = 1
     of_images: bool = False
     in_paper: bool = False
+    scores: Callable[[Record], str] | None = None
 
     @property
     def title(self) -> str:
@@ -63,6 +65,11 @@ class Measure:
 
 def _metric(record: Record, *, key: str) -> float | None:
     return record.metrics.get(key)
+
+
+def _scores(record: Record, *, key: str) -> str:
+    evaluation = record.evaluations.get(key)
+    return evaluation.scores if evaluation else ""
 
 
 _LISTED = (
@@ -94,6 +101,7 @@ _LISTED = (
         read=lambda record: record.images_per_second,
     ),
 )
+BY_CLASS = "recall:"  # measures of one class each
 MEASURES = {measure.key: measure for measure in _LISTED}
 TOP1 = MEASURES["top1"]
 
@@ -101,11 +109,40 @@ TOP1 = MEASURES["top1"]
 def find_measure(key: str, records: Sequence[Record] = ()) -> Measure:
     """Return the measure of that key: one of MEASURES, or a number in the records' `metrics`.
 
-    Raises Problem naming the valid keys.
+    Raises Problem naming the valid keys, and for a number that was measured in different ways.
     """
     if key in MEASURES:
         return MEASURES[key]
     metrics = sorted({name for record in records for name in record.metrics})
     if key not in metrics:
-        raise unknown("measure", key, [*MEASURES, *metrics])
-    return Measure(key=key, label=key.replace("_", " "), read=partial(_metric, key=key), decimals=3)
+        shown = [name for name in metrics if not name.startswith(BY_CLASS)]
+        by_class = [f"{BY_CLASS}CLASS"] if len(shown) < len(metrics) else []
+        raise unknown("measure", key, [*MEASURES, *shown, *by_class])
+    evaluated = [record for record in records if key in record.evaluations]
+    if not evaluated:
+        words = key.replace("_", " ")
+        return Measure(key=key, label=words, read=partial(_metric, key=key), decimals=3)
+    return _evaluated(key, evaluated)
+
+
+def _evaluated(key: str, records: Sequence[Record]) -> Measure:
+    """Return the measure that `roadmap evaluate` wrote; it must be the same in all records."""
+    first = records[0].evaluations[key]
+    for record in records:
+        if record.evaluations[key].way != first.way:
+            one, other = (f"{r.label.row} seed {r.identity.seed}" for r in (records[0], record))
+            raise Problem(
+                f"measure {quoted(key)} was measured on other data, in another way or by other "
+                f"code in {one} than in {other}; `roadmap evaluate` measures all rows again"
+            )
+    units = {"%": "points"}
+    return Measure(
+        key=key,
+        label=first.label,
+        unit=first.unit,
+        difference=units.get(first.unit, first.unit),
+        better=first.better,
+        decimals=first.decimals,
+        read=partial(_metric, key=key),
+        scores=partial(_scores, key=key) if first.scores else None,
+    )

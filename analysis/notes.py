@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
+from roadmap.optimizers import title
 from roadmap.record import Provenance, Record
 from roadmap.rows import Roadmap
 from roadmap.spec import Recipe
@@ -27,6 +28,25 @@ def skipped(runs: Sequence[Record]) -> list[str]:
     if others or not number:
         return []
     return [f"without {number:,} training images that cannot be opened (--broken skip)"]
+
+
+def starts(rows: Mapping[str, Sequence[Record]]) -> list[str]:
+    """Return a note on what the runs of each row started from, if any has weights to start from."""
+    shares: dict[str, dict[str, float]] = {}
+    for number, runs in rows.items():
+        for start in (run.weights for run in runs if run.weights is not None):
+            source = f"{start.source} ({start.fingerprint})"
+            shares.setdefault(source, {})[number] = start.share
+    notes = [
+        f"started from weights {source}: "
+        + ", ".join(f"{number} ({share:g} % of parameters)" for number, share in own.items())
+        for source, own in shares.items()
+    ]
+    taken = {number for own in shares.values() for number in own}
+    random = ", ".join(number for number, runs in rows.items() if runs and number not in taken)
+    if notes and random:
+        notes.append(f"trained from random weights, not from these: {random}")
+    return notes
 
 
 def mixtures(runs: Sequence[Record]) -> list[str]:
@@ -86,6 +106,6 @@ def recipes(roadmap: Roadmap) -> str:
 
 
 def _in_words(recipe: Recipe) -> str:
-    optimizer = {"sgd": "SGD", "adamw": "AdamW"}[recipe.optimizer]
+    optimizer = title(recipe.optimizer)
     epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
     return f"{optimizer}, {epochs}, batch {recipe.batch}, {recipe.image_size} px"

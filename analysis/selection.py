@@ -19,6 +19,7 @@ from roadmap.errors import Problem
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
 from roadmap.spec import fingerprint
+from roadmap.text import counted
 from roadmap.unfinished import Unfinished
 
 REFERENCE = "timm:"
@@ -53,11 +54,15 @@ class Selection:
 
 @dataclass(frozen=True)
 class _Variants:
-    """A roadmap for each number of classes in the records, and its row numbers by spec."""
+    """A roadmap for each number of classes in the records, and its row numbers by spec.
+
+    `starts` are the fingerprints of the weights that its rows start from; None is random ones.
+    """
 
     roadmaps: dict[int, Roadmap]
     rows: dict[int, dict[str, Row]]
     numbers: dict[str, list[str]]
+    starts: set[str | None]
 
     @classmethod
     def of(cls, roadmap: Roadmap, records: Iterable[Record]) -> _Variants:
@@ -69,7 +74,8 @@ class _Variants:
             rows[count] = {candidate.number: candidate for candidate in candidates}
             for candidate in candidates:
                 numbers[candidate.spec.fingerprint].append(candidate.number)
-        return cls(roadmaps, rows, dict(numbers))
+        starts = {row.spec.weights for row in roadmap}
+        return cls(roadmaps, rows, dict(numbers), starts)
 
     def numbers_of(self, record: Record) -> list[str]:
         """Return the rows that have a record's spec."""
@@ -101,7 +107,7 @@ def select(
     )
     if runs and not candidates:
         notes.append(f"left out: {_count(len(runs))} of {_roadmaps(runs)}")
-    own = _own_data(roadmap.data, {data_name(record) for record in candidates})
+    own = own_data(roadmap.data, {data_name(record) for record in candidates})
     name = _data_set(candidates, data, own)
     if data is None and name is not None and own not in (name, None):
         notes.append(f"{name!r} is the only data set with runs; the roadmap's is {roadmap.data!r}")
@@ -125,9 +131,9 @@ def select(
         for number in variants.numbers_of(record):
             rows[number].append(record)
     example = next(iter(fitting or mine), None)
-    fitted = variants.roadmaps[classes(example)] if example else roadmap
+    fitted = variants.roadmaps[classes(fitting[0])] if fitting else roadmap
     name = data_name(mine[0]) if mine else name
-    if unfinished and example is None:
+    if unfinished and not fitting:
         fitted = fitted.with_classes(unfinished[0].begun.classes)
     chosen = choose(fitted, rows)
     return Selection(
@@ -199,8 +205,8 @@ def classes(record: Record) -> int:
 
 
 def _sizes(data: Mapping[str, Any]) -> str:
-    names = {"classes": "classes", "train": "training images", "val": "validation images"}
-    return ", ".join(f"{data[key]:,} {name}" for key, name in names.items() if key in data)
+    names = {"classes": "class", "train": "training image", "val": "validation image"}
+    return ", ".join(counted(data[key], name) for key, name in names.items() if key in data)
 
 
 def _roadmaps(records: Iterable[Record]) -> str:
@@ -219,7 +225,7 @@ def _distinct(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
     return list(by_run.values()), [note] if repeated else []
 
 
-def _own_data(data: str | None, names: set[str]) -> str | None:
+def own_data(data: str | None, names: set[str]) -> str | None:
     """Return the roadmap's data set as records name it: a folder or tar by its last name."""
     if data is None or data in names or not os.path.exists(data):  # Path.exists raises for some
         return data
@@ -245,6 +251,8 @@ def _misfit(record: Record, variants: _Variants, recipe: str) -> str | None:
     """Say why a record does not belong here; None if it does."""
     identity = record.identity
     if is_reference(record):
+        if record.spec.get("weights") not in variants.starts:
+            return _other_start(record)
         return None if identity.recipe == recipe else "with another recipe than the last row's"
     if variants.numbers_of(record):
         return None
@@ -253,8 +261,18 @@ def _misfit(record: Record, variants: _Variants, recipe: str) -> str | None:
         return "of rows that this roadmap does not have"
     same = (("network", identity.network, row.spec.network),
             ("recipe", identity.recipe, row.spec.recipe))  # fmt: skip
+    if record.spec.get("weights") != row.spec.weights:
+        return _other_start(record)
     other = " and ".join(name for name, mine, its in same if mine != fingerprint(its))
     return f"with another {other or 'spec'} than this roadmap's"
+
+
+def _other_start(record: Record) -> str:
+    """Say that a run started from other weights than the roadmap that is asked for."""
+    if record.weights is None:
+        return "trained from random weights (leave out --weights to see them)"
+    start = record.weights
+    return f"started from weights {start.source} ({start.fingerprint}); --weights shows them"
 
 
 def _left_out(records: Sequence[Record], reasons: Sequence[str | None]) -> list[str]:
@@ -290,4 +308,4 @@ def _one_version(records: list[Record]) -> tuple[list[Record], list[str]]:
 
 
 def _count(number: int) -> str:
-    return f"{number} record" if number == 1 else f"{number} records"
+    return counted(number, "record")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from analysis.comparable import stands_beside_paper
 from analysis.measures import TOP1, Measure
 from analysis.selection import Selection, named, select
 from analysis.tables.table import Table, tabulate
@@ -14,7 +15,9 @@ from analysis.verdicts.verdict import Judged
 from roadmap.record import Record
 from roadmap.rows import Roadmap
 from roadmap.spec import fingerprint
+from roadmap.speed import NONE, Speeds
 from roadmap.unfinished import Unfinished
+from steps.roadmaps.load import load_roadmap
 from steps.studies.load import load_study
 from steps.studies.study import Study
 
@@ -25,8 +28,9 @@ class Subject:
 
     `study` is the one whose effects are shown, by default the roadmap's own path. `data` is a data
     set's name or fingerprint. With `row`, the figure of blocks shows that row only. Verdicts hold
-    for other validation images too, unless they are `given_images`. `unfinished` runs have no
-    record yet: tables and curves show them, marked, and nothing counts them.
+    for other validation images too, unless they are `given_images`. `ask_paper` shows the paper's
+    numbers whatever the data are. `speeds` were measured by `roadmap speed`. `unfinished` runs have
+    no record yet: tables and curves show them, marked, and nothing counts them.
     """
 
     roadmap: Roadmap
@@ -36,6 +40,8 @@ class Subject:
     measure: Measure = TOP1
     row: str | None = None
     given_images: bool = False
+    ask_paper: bool = False
+    speeds: Speeds = NONE
     unfinished: Sequence[Unfinished] = ()
 
     def of_study(self, study: Study) -> Subject:
@@ -55,7 +61,13 @@ class Subject:
     @cached_property
     def table(self) -> Table:
         """The table of the roadmap's runs."""
-        return tabulate(self.roadmap, self.selection, measure=self.measure)
+        return tabulate(
+            self.roadmap,
+            self.selection,
+            measure=self.measure,
+            paper=self.ask_paper,
+            speeds=self.speeds,
+        )
 
     @cached_property
     def judged(self) -> Judged:
@@ -63,7 +75,12 @@ class Subject:
         same = self.study.roadmap is self.roadmap
         runs = self.selection if same else self.records
         return judge_study(
-            self.study, runs, self.data, measure=self.measure, given_images=self.given_images
+            self.study,
+            runs,
+            self.data,
+            measure=self.measure,
+            given_images=self.given_images,
+            paper=self.ask_paper,
         )
 
     @cached_property
@@ -86,8 +103,17 @@ class Subject:
     @cached_property
     def paper(self) -> Study | None:
         """The path of the paper's own roadmap; None if its results cannot stand next to these."""
-        table = self.study.roadmap.paper if self.is_path and self.measure.in_paper else None
-        return load_study("path", roadmap=table) if table else None
+        shown = self.study.roadmap
+        paper = shown.paper if self.is_path and self.measure.in_paper else None
+        if paper is None or not self.beside_paper:
+            return None
+        own = shown.paper_path or replace(load_roadmap(paper.roadmap), paper=paper)
+        return load_study("path", roadmap=own.name, read_roadmap=lambda name, steps: own)
+
+    @cached_property
+    def beside_paper(self) -> bool:
+        """Whether the paper's numbers belong next to these runs."""
+        return stands_beside_paper(self.roadmap, self.selection, asked=self.ask_paper)
 
     @property
     def fitted(self) -> Roadmap:

@@ -108,9 +108,9 @@ def forecast(
     ]
     plan = replace(plan, device_hours=sum(lengths) * devices / 3600)
     if speed is None:
-        return replace(plan, hours=_makespan(lengths, jobs) / 3600)
+        return replace(plan, hours=makespan(lengths, jobs) / 3600)
     known = sum(request.identity.network in speed.by_network for request in missing.values())
-    return replace(plan, hours=_makespan(lengths, jobs) / 3600, known=known, speed=speed)
+    return replace(plan, hours=makespan(lengths, jobs) / 3600, known=known, speed=speed)
 
 
 def _known(speed: Speed | None) -> Speed:
@@ -118,7 +118,17 @@ def _known(speed: Speed | None) -> Speed:
     return speed
 
 
-def _makespan(lengths: Sequence[float], jobs: int) -> float:
+def seconds_each(requests: Sequence[Request], records: Sequence[Record]) -> list[float | None]:
+    """Estimate the seconds of each run, from its start, on one device; None if no record tells."""
+    if (speed := _measured(records)) is None:
+        return [None] * len(requests)
+    return [
+        work / speed.of(request) + speed.start_up if (work := _macs(request)) else None
+        for request in requests
+    ]
+
+
+def makespan(lengths: Sequence[float], jobs: int) -> float:
     """Return seconds until all runs are done; each starts as soon as one of `jobs` is free."""
     busy = [0.0] * jobs
     for length in lengths:

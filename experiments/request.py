@@ -19,10 +19,11 @@ from experiments.host.lock import lock_of
 from experiments.host.machine import Machine
 from experiments.loading.samplers import Share, check_batch
 from experiments.settings import Plain, Settings
+from experiments.weights.fitting import check_frozen
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from roadmap.record import Identity, Label, Record, read_record
-from roadmap.spec import Reference, Spec
+from roadmap.spec import Network, Reference, Spec
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,7 +48,9 @@ class Request(Plain):
         network = Reference(
             timm=self._model, classes=last.network.classes, drop_path=last.network.drop_path
         )
-        return replace(last, network=network)
+        start = self.settings.start
+        spec = replace(last, network=network, weights=None)
+        return spec if start is None else start.started(spec)
 
     @cached_property
     def label(self) -> Label:
@@ -86,6 +89,9 @@ class Request(Plain):
 
     def check(self, machine: Machine) -> None:
         """Raise Problem for errors that can be seen before anything is opened or built."""
+        self._check_tag()
+        if isinstance(self.spec.network, Network):
+            check_frozen(self.spec.network, self.spec.recipe.freeze)
         share = Share(world=machine.world, accumulate=machine.accumulate)
         check_batch(self.spec.recipe.batch, self.settings.source.images, share)
         if machine.decode == "gpu":
@@ -101,6 +107,15 @@ class Request(Plain):
         done = (self.folder / "record.json").exists()
         if not done and not os.access(there, os.W_OK | os.X_OK):
             raise Problem(f"folder of runs {runs}: {there} cannot be written")
+
+    def _check_tag(self) -> None:
+        """Raise Problem for a pretrained tag of timm's if the weights would be random."""
+        model, dot, _ = (self._model or "").partition(".")
+        if dot and self.spec.weights is None:
+            raise Problem(
+                f"{self.row} names pretrained weights, but training would start from random ones; "
+                f"train timm:{model}, or add --weights {self.row}"
+            )
 
     def finished(self) -> Record | None:
         """Return the run's record, if there is one."""

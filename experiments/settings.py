@@ -8,8 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.data.reading import PLAIN, Reading
 from experiments.data.source import Source
 from experiments.data.sources import read_source
+from experiments.weights.choice import Start
 from roadmap.errors import Problem
 from roadmap.rows import Roadmap
 from steps.config import Config
@@ -34,7 +36,9 @@ class Settings(Plain):
     """Names of what all runs share; `config`, `source` and `path` are loaded on first use.
 
     With a `study` the rows are its variants, on the study's own roadmap if `roadmap` is None.
-    `data_root` is the folder in which timm keeps the data sets that it knows by name.
+    `data_root` is the folder in which timm keeps the data sets that it knows by name. `start` are
+    the weights to start from; without it they are random. `reading` says how a folder of images is
+    read.
     """
 
     roadmap: str | None = "tiny"
@@ -44,10 +48,18 @@ class Settings(Plain):
     data_root: Path | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     runs: Path = Path("runs")
+    start: Start | None = None
+    reading: Reading = PLAIN
 
     @classmethod
     def of(
-        cls, config: Config, *, data: str | None, data_root: Path | None, runs: Path
+        cls,
+        config: Config,
+        *,
+        data: str | None,
+        data_root: Path | None,
+        runs: Path,
+        reading: Reading = PLAIN,
     ) -> Settings:
         """Return settings on a config that may be loaded already."""
         settings = cls(
@@ -58,6 +70,8 @@ class Settings(Plain):
             data=data,
             data_root=data_root,
             runs=runs,
+            start=config.start if isinstance(config.start, Start) else None,
+            reading=reading,
         )
         vars(settings)["config"] = config
         return settings
@@ -66,17 +80,21 @@ class Settings(Plain):
     def config(self) -> Config:
         """The roadmap or study that the rows are of."""
         return Config(
-            roadmap=self.roadmap, study=self.study, steps=self.steps, overrides=self.overrides
+            roadmap=self.roadmap,
+            study=self.study,
+            steps=self.steps,
+            overrides=self.overrides,
+            start=self.start,
         )
 
     @cached_property
     def source(self) -> Source:
         """The data set, checked: the one that is named, else the roadmap's own."""
         if self.data is not None:
-            return read_source(self.data, self.data_root)
+            return read_source(self.data, self.data_root, self.reading)
         study = self.config.study
         rows = self.config.roadmap_as_read if study is None else study.roadmap
-        return read_source(rows.data, self.data_root)
+        return read_source(rows.data, self.data_root, self.reading)
 
     @cached_property
     def path(self) -> Roadmap:

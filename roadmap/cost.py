@@ -70,7 +70,7 @@ def layer_cost(layer: Layer) -> LayerCost:
     """Return the cost of one layer of a plan."""
     channels = layer.inputs[0]
     if layer.kind in (LayerKind.CONVOLUTION, LayerKind.LINEAR):
-        weights = layer.outputs[0] * (channels // layer.groups) * layer.kernel**2
+        weights = layer.outputs[0] * (channels // layer.groups) * layer.taps
         positions = layer.outputs[1] * layer.outputs[2]
         bias = layer.outputs[0] if layer.bias else 0
         return LayerCost(

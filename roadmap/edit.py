@@ -7,14 +7,14 @@ steps in any order that makes sense.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from typing import Any, TypeGuard, TypeVar
 
 import pydantic
 
-from roadmap.errors import StepError
-from roadmap.spec import Block, Convolution, Network, Spec, Unit, problem_of
+from roadmap.errors import StepError, quoted
+from roadmap.spec import Block, Convolution, Network, Parallel, Spec, Unit, problem_of
 
 T = TypeVar("T")
 
@@ -34,30 +34,62 @@ def network_of(spec: Spec) -> Network:
     return spec.network
 
 
-def edit_blocks(spec: Spec, change: Callable[[Block], Block]) -> Spec:
-    """Return a copy of the spec with `change` applied to the block of every stage."""
-    stages = (replace(stage, block=change(stage.block)) for stage in network_of(spec).stages)
-    return edit_network(spec, stages=tuple(stages))
+def edit_blocks(
+    spec: Spec, change: Callable[[Block], Block], *, stages: Collection[int] | None = None
+) -> Spec:
+    """Return a copy of the spec with `change` applied to the block of every stage.
+
+    `stages` are the positions of the only stages to change, from 0, as in `network.stages.0.depth`.
+    Raises StepError for a position that does not exist.
+    """
+    all_of_them = network_of(spec).stages
+    for place in stages or ():
+        if place not in range(len(all_of_them)):
+            valid = ", ".join(map(str, range(len(all_of_them))))
+            raise StepError(f"the network has no stage {quoted(place)}; valid: {valid}")
+    made = (
+        replace(stage, block=change(stage.block)) if stages is None or place in stages else stage
+        for place, stage in enumerate(all_of_them)
+    )
+    return edit_network(spec, stages=tuple(made))
 
 
-def edit_units(spec: Spec, where: Callable[[Unit], bool], **changes: Any) -> Spec:
-    """Return a copy of the spec with fields changed in every unit for which `where(unit)` holds."""
+def edit_units(
+    spec: Spec,
+    where: Callable[[Unit], bool],
+    *,
+    stages: Collection[int] | None = None,
+    **changes: Any,
+) -> Spec:
+    """Return a copy of the spec with fields changed in every unit for which `where(unit)` holds.
+
+    With `stages=(2, 3)` only in the third and the fourth stage; see `edit_blocks`.
+    """
 
     def change(block: Block) -> Block:
         units = (replace(unit, **changes) if where(unit) else unit for unit in block.units)
         return replace(block, units=tuple(units))
 
-    return edit_blocks(spec, change)
+    return edit_blocks(spec, change, stages=stages)
 
 
-def insert_after(spec: Spec, where: Callable[[Unit], bool], unit: Unit) -> Spec:
-    """Return a copy of the spec with `unit` after every unit for which `where` holds."""
+def insert_after(
+    spec: Spec,
+    where: Callable[[Unit], bool],
+    unit: Unit,
+    *,
+    stages: Collection[int] | None = None,
+) -> Spec:
+    """Return a copy of the spec with `unit` after every unit for which `where` holds.
+
+    `stages` are the only stages to change; see `edit_blocks`.
+    """
 
     def change(block: Block) -> Block:
         pairs = ((other, unit) if where(other) else (other,) for other in block.units)
         return replace(block, units=tuple(chain.from_iterable(pairs)))
 
-    return edit_blocks(spec, change)
+    return edit_blocks(spec, change, stages=stages)
 
 
 def edit_network(spec: Spec, **changes: Any) -> Spec:
@@ -73,6 +105,11 @@ def units(spec: Spec) -> Iterator[Unit]:
 def is_convolution(unit: Unit) -> TypeGuard[Convolution]:
     """Return True for a convolution unit of any kernel."""
     return isinstance(unit, Convolution)
+
+
+def has_norm(unit: Unit) -> TypeGuard[Convolution | Parallel]:
+    """Return True for a unit that can have a norm and an activation."""
+    return isinstance(unit, Convolution | Parallel)
 
 
 def is_spatial(unit: Unit) -> TypeGuard[Convolution]:

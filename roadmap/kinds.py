@@ -6,6 +6,7 @@ No torch here: `module` names a class of `torch.nn` or of `roadmap.layers`, buil
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Literal
 
@@ -35,7 +36,14 @@ class LayerKind(StrEnum):
     AVERAGE_POOL = ("average_pool",)
     FLATTEN = ("flatten",)
     LAYER_SCALE = ("layer_scale", None, "", "LayerScale", 1)
+    RESPONSE_NORM = ("response_norm", None, "", "ResponseNorm", 2)
+    FEATURE_NORM = ("feature_norm", None, "", "LayerNorm", 2)
+    AVERAGE_WINDOW = ("average_window",)
+    DROPOUT = ("dropout",)
+    PARALLEL = ("parallel",)
+    SQUEEZE_EXCITATION = ("squeeze_excitation",)
     OPERATION = ("operation",)
+    ACTIVATION = ("activation",)  # any other: `Layer.module` names it
 
     def __new__(
         cls, name: str, part: Part | None = None, word: str = "", module: str = "", values: int = 0
@@ -48,4 +56,23 @@ class LayerKind(StrEnum):
 
 
 NORMS = {kind.word: kind for kind in LayerKind if kind.part == "norm"}
+# Activations of `torch.nn` without learned values that are built without arguments.
+TORCH_ACTIVATIONS = (
+    "CELU", "ELU", "GELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
+    "LogSigmoid", "Mish", "RReLU", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softplus",
+    "Softshrink", "Softsign", "Tanh", "Tanhshrink",
+)  # fmt: skip
 ACTIVATIONS = {kind.word: kind for kind in LayerKind if kind.part == "activation"}
+
+
+def is_activation(word: str) -> bool:
+    """Return whether a word is an activation: ours, one of `torch.nn`, or a module's whole name.
+
+    A whole name is that of a class in any package, as in `timm.layers.HardMish`. Whether it exists
+    is known when it is built.
+    """
+    return (
+        word in ACTIVATIONS
+        or word in TORCH_ACTIVATIONS
+        or re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", word) is not None
+    )

@@ -7,17 +7,20 @@ channels-last memory: LayerNorm over channels and 1×1 convolutions then read co
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import timm
 import torch
 from timm.layers import DropPath, trunc_normal_
+from timm.models import checkpoint_seq
 from torch import Tensor, nn
 
-from roadmap.errors import Problem
+from roadmap.errors import Problem, unknown
 from roadmap.kernels.elementwise import residual_sum
 from roadmap.layers import DepthwiseConvolution, LayerScale, sequence
-from roadmap.plan import PlannedBlock, PlannedStage, plan
+from roadmap.plan import PlannedBlock, PlannedStage, plan, stride_of
 from roadmap.spec import Network, Reference
 
 torch.fx.wrap("residual_sum")
@@ -62,7 +65,9 @@ class RoadmapNetwork(nn.Module):
         self.stem = sequence(planned.stem)
         self.stages = nn.ModuleList(_stage(stage) for stage in planned.stages)
         self.head = sequence(planned.head)
-        self.num_features = planned.head[-1].inputs[0]
+        self.num_features = planned.head[0].inputs[0]
+        self.head_hidden_size = planned.head[-1].inputs[0]
+        self.grad_checkpointing = False
         self.feature_info = _feature_info(network)
         self.initialize()
 
@@ -70,11 +75,15 @@ class RoadmapNetwork(nn.Module):
         """Return the last stage's features, (batch, num_features, height / 32, width / 32)."""
         x = self.stem(x)
         for stage in self.stages:
-            x = stage(x)
+            x = self._through(stage, x)
         return x
 
+    def _through(self, stage: nn.Module, x: Tensor) -> Tensor:
+        """Return a stage's output; with gradient checkpoints only its blocks' inputs are kept."""
+        return checkpoint_seq(stage, x, flatten=True) if self.grad_checkpointing else stage(x)
+
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Return logits (batch, classes); with `pre_logits` (batch, num_features)."""
+        """Return logits (batch, classes); with `pre_logits` (batch, head_hidden_size)."""
         return self.head[:-1](x) if pre_logits else self.head(x)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -84,40 +93,103 @@ class RoadmapNetwork(nn.Module):
     def forward_intermediates(
         self,
         x: Tensor,
-        indices: int | list[int] | None = None,
-        *,
+        indices: int | Sequence[int] | None = None,
+        norm: bool = False,
+        stop_early: bool = False,
+        output_fmt: str = "NCHW",
         intermediates_only: bool = False,
     ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
         """Return the features of stages, each (batch, channels, height, width).
 
-        indices: which stages; None is all, an int n the last n. Returns (last stage's features,
-        list), as timm's models do, or only the list. Raises Problem for a stage that is not there.
+        indices: which stages; None is all, an int n the last n. norm: no effect, as no norm follows
+        the last stage before the pool. stop_early: end after the last stage asked for.
+        output_fmt: NCHW, or NHWC for (batch, height, width, channels). Returns (features of the
+        last stage computed, list), as timm's models do, or only the list. Raises Problem for a
+        stage or a format that is not there.
         """
-        last = len(self.stages)
-        wanted = list(range(last)) if indices is None else indices
-        wanted = list(range(last - wanted, last)) if isinstance(wanted, int) else wanted
-        if not all(-last <= index < last for index in wanted):
-            raise Problem(f"stages {wanted} do not exist; valid: {-last} to {last - 1}")
+        if output_fmt not in ("NCHW", "NHWC"):
+            raise unknown("output_fmt", output_fmt, ("NCHW", "NHWC"))
+        wanted = self._stages(indices)
+        stages = self.stages[: max(wanted, default=0) + 1] if stop_early else self.stages
         features, x = [], self.stem(x)
-        for stage in self.stages:
-            x = stage(x)
+        for stage in stages:
+            x = self._through(stage, x)
             features.append(x)
         chosen = [features[index] for index in wanted]
+        if output_fmt == "NHWC":
+            chosen = [feature.permute(0, 2, 3, 1) for feature in chosen]
         return chosen if intermediates_only else (x, chosen)
+
+    def _stages(self, indices: int | Sequence[int] | None) -> list[int]:
+        """Return which stages are asked for, from 0; a Problem for one that is not there."""
+        last = len(self.stages)
+        wanted = list(range(last)) if indices is None else indices
+        wanted = range(last - wanted, last) if isinstance(wanted, int) else wanted
+        if not all(-last <= index < last for index in wanted):
+            raise Problem(f"stages {list(wanted)} do not exist; valid: {-last} to {last - 1}")
+        return [index % last for index in wanted]
+
+    def prune_intermediate_layers(
+        self,
+        indices: int | Sequence[int] = 1,
+        prune_norm: bool = False,
+        prune_head: bool = True,
+    ) -> list[int]:
+        """Remove the stages after the last one asked for, and the head; return the stages.
+
+        prune_norm: no effect, as no norm follows the last stage before the pool.
+        """
+        wanted = self._stages(indices)
+        pruned = max(wanted) + 1 < len(self.stages)
+        self.stages = self.stages[: max(wanted) + 1]
+        if prune_head or pruned:
+            self.head = nn.Sequential(OrderedDict(classifier=nn.Identity()))
+            self.num_classes = 0
+        return wanted
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Keep only the inputs of blocks for the backward pass, and compute the rest again."""
+        self.grad_checkpointing = enable
+
+    def group_matcher(self, coarse: bool = False) -> Callable[[str], tuple[int, ...]]:
+        """Return a function from a parameter's name to its layer group, for layer-wise decay.
+
+        The groups are those of the paper's fine-tuning: the stem, then three blocks at a time with
+        the downsampling before them, then the head. With `coarse` a stage is one group.
+        """
+
+        def group(name: str) -> tuple[int, ...]:
+            part, *numbers = name.split(".")
+            if part != "stages":
+                return (0 if part == "stem" else 2, 0, 0)
+            block = int(numbers[2]) if numbers[1] == "blocks" and not coarse else 0
+            return (1, int(numbers[0]), block // 3)
+
+        return group
 
     def get_classifier(self) -> nn.Module:
         """Return the last, linear layer."""
         return self.head.get_submodule("classifier")
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Replace the last layer by one for `num_classes` classes; 0 leaves pooled features."""
-        if global_pool not in (None, "avg"):
-            raise Problem(f"unknown global_pool {global_pool!r}; valid: 'avg'")
+        """Replace the last layer by one for `num_classes` classes; 0 leaves pooled features.
+
+        With 0 classes and an empty `global_pool`, a norm is all that is left of the head: the
+        output is then (batch, num_features, height, width).
+        """
+        if global_pool not in (None, "avg") and (global_pool or num_classes):
+            raise Problem(
+                f"unknown global_pool {global_pool!r}; valid: 'avg', and '' for 0 classes"
+            )
         self.num_classes = num_classes
+        if global_pool == "":
+            kept = [(name, layer) for name, layer in self.head.named_children() if name == "norm"]
+            self.head = nn.Sequential(OrderedDict([*kept, ("classifier", nn.Identity())]))
+            return
         if num_classes == 0:
             self.head.classifier = nn.Identity()
         else:
-            self.head.classifier = nn.Linear(self.num_features, num_classes)
+            self.head.classifier = nn.Linear(self.head_hidden_size, num_classes)
             self._initialize(self.head.classifier)
 
     @torch.no_grad()
@@ -181,9 +253,10 @@ def _stage(stage: PlannedStage) -> nn.Sequential:
 def _feature_info(network: Network) -> list[dict[str, object]]:
     """Return timm's description of each stage: channels, reduction (stride) and module name."""
     stages: list[dict[str, object]] = []
-    reduction = network.stem.stride * (2 if network.stem.max_pool else 1)
+    strides = [unit.stride for unit in network.stem.before]
+    reduction = network.stem.stride * prod(strides) * (2 if network.stem.max_pool else 1)
     for index, stage in enumerate(plan(network).stages):
-        reduction *= 2 if index else 1
+        reduction *= stride_of(network, index)
         channels = list(stage.layers())[-1].outputs[0]
         stages.append({"num_chs": channels, "reduction": reduction, "module": f"stages.{index}"})
     return stages

@@ -27,7 +27,15 @@ def override(spec: Spec, settings: Mapping[str, Any]) -> Spec:
 
 
 def override_where_used(spec: Spec, settings: Mapping[str, Any]) -> tuple[Spec, set[str]]:
-    """Return the same without settings that have no effect, and the keys of the others."""
+    """Return the same without settings that have no effect, and the keys of the others.
+
+    A whole recipe (key `recipe`) is set first, then the fields.
+    """
+    if "recipe" in settings:
+        whole = _set(spec, {"recipe": settings["recipe"]})
+        fields = {key: data for key, data in settings.items() if key != "recipe"}
+        made, used = override_where_used(whole, fields)
+        return made, {"recipe", *used}
     reached = {key: data for key, data in settings.items() if _lacking(spec, key) is None}
     made = _set(spec, reached)
     without = unused(made.recipe)
@@ -37,7 +45,12 @@ def override_where_used(spec: Spec, settings: Mapping[str, Any]) -> tuple[Spec, 
 
 def unused(recipe: Recipe) -> dict[str, str]:
     """Return the fields that a recipe does not use, by dotted key, and the field that is why."""
-    reasons = {"betas" if recipe.optimizer == "sgd" else "momentum": "optimizer"}
+    own = {"sgd": "momentum", "adamw": "betas"}.get(recipe.optimizer)
+    reasons = {name: "optimizer" for name in ("momentum", "betas") if name != own}
+    if recipe.loss == "cross_entropy":
+        reasons["target_threshold"] = "loss"
+    if recipe.randaugment:
+        reasons["color_jitter"] = "randaugment"
     steps = ("step_epochs", "step_factor")
     cosine = ("final_learning_rate",)
     reasons |= dict.fromkeys(steps if recipe.schedule == "cosine" else cosine, "schedule")

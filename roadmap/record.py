@@ -20,6 +20,7 @@ import pydantic
 from pydantic import Field
 
 from roadmap.errors import Problem, quoted
+from roadmap.evaluation import Evaluation
 from roadmap.files import put_text, read_text
 from roadmap.receptive_field import ReceptiveField
 from roadmap.spec import fingerprint, from_json, to_dict, value
@@ -122,8 +123,31 @@ class Asked:
         )
 
 
+@value(strict=False)
+class StartWeights:
+    """The weights that a run started from, instead of random ones.
+
+    `source` names a file, a run or a tag; `fingerprint` is a hash of the content. `layout` says
+    whose names the weights have, `taken` which of a file's weights were taken. `share` is the
+    percentage of the network's parameters that were loaded; `new` are the others, and `unused`
+    the weights that fit nothing.
+    """
+
+    source: str
+    fingerprint: str
+    layout: str
+    taken: str = ""
+    share: float
+    new: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+
+
 def _is_none(field: object) -> bool:
     return field is None
+
+
+def _is_empty(field: dict[str, Evaluation]) -> bool:
+    return not field
 
 
 def _not_stored(asked: Asked | None) -> bool:
@@ -150,9 +174,11 @@ class Record:
     `top1`, `top5` and `loss` are on the validation images. `images_per_second` counts training
     images, with augmentation and without validation. `correct` has one bit per validation image,
     1 if the network was right: eight bits a byte, highest first, in base64. `metrics` holds any
-    other numbers that were measured. `history` has one entry per epoch. A diverged run has no
+    other numbers that were measured; `evaluations` describes those by `roadmap evaluate`, with
+    the result of each image. `history` has one entry per epoch. A diverged run has no
     accuracy and no loss. `receptive_field` is that of the validated weights; it is None in older
-    records and for timm's models. `asked` holds what the command of the run asked for.
+    records and for timm's models. `asked` holds what the command of the run asked for. `weights`
+    are those that the run started from; None stands for random ones.
     """
 
     identity: Identity
@@ -163,6 +189,9 @@ class Record:
     loss: float | None
     correct: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
+    evaluations: Annotated[dict[str, Evaluation], Field(exclude_if=_is_empty)] = Field(
+        default_factory=dict
+    )
     receptive_field: Annotated[ReceptiveField | None, Field(exclude_if=_is_none)] = None
     macs: int
     params: int
@@ -174,6 +203,7 @@ class Record:
     history: list[dict[str, float]]
     provenance: Provenance
     asked: Annotated[Asked | None, Field(exclude_if=_not_stored)] = None
+    weights: Annotated[StartWeights | None, Field(exclude_if=_is_none)] = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -230,6 +260,9 @@ def _check(record: Record) -> None:
     skipped = record.data.get("skipped", 0)
     if type(skipped) is not int or skipped < 0:
         raise Problem(f"data.skipped must be a whole number of 0 or more, got {quoted(skipped)}")
+    for name in record.evaluations:
+        if name not in record.metrics:
+            raise Problem(f"evaluations has {quoted(name)}, which metrics lacks")
     for key in ("macs", "params", "activations", "images_per_second", "wall_seconds"):
         if not 0 <= getattr(record, key) < 1e24:
             raise Problem(f"{key} is {getattr(record, key)}, not a number of 0 to 1e24")

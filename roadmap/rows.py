@@ -12,6 +12,8 @@ from roadmap.cost import cost
 from roadmap.edit import edit_network
 from roadmap.errors import Problem, unknown
 from roadmap.override import idle, override_where_used
+from roadmap.paper import Paper
+from roadmap.scale import Scale
 from roadmap.spec import Spec
 from roadmap.step import Step
 
@@ -64,18 +66,23 @@ class Row:
 class Roadmap:
     """An ordered path of rows; `roadmap["05"]`, `roadmap["width"]` and iteration give rows.
 
-    `paper` names the paper's table to compare with; `data` is the default data set. With `choose`,
-    each row is trained at several values of a field, and the best one counts. `margin` is the
-    smallest difference of top-1 that matters, in points; None leaves it to studies.
+    `paper` is the table of a paper to compare with. `paper_path` is this roadmap as it was read, if
+    the table's rows are its own. `data` is the default data set. With `choose`, each row is trained
+    at several values of a field, and the best one counts. `margin` is the smallest difference of
+    top-1 that matters, in points; None leaves it to studies. `scale` made a small version of the
+    roadmap `full`.
     """
 
     name: str
     title: str
-    paper: str | None
+    paper: Paper | None
     data: str | None
     rows: tuple[Row, ...]
     choose: Choice | None = None
     margin: float | None = None
+    paper_path: Roadmap | None = field(default=None, repr=False, compare=False)
+    scale: Scale | None = None
+    full: Roadmap | None = field(default=None, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -149,6 +156,14 @@ class Roadmap:
                 raise idle(self.rows[-1].spec, settings, key)
         chosen = self.choose is not None and self.choose.field not in settings
         return replace(changed, choose=self.choose if chosen else None)
+
+    def scaled(self, scale: Scale) -> Roadmap:
+        """Return a small version of this roadmap; its steps are those of the full one."""
+        changed = self.changed(scale.apply)
+        return replace(
+            changed, name=f"{self.name}@{scale.name}", title=f"{self.title}, scale {scale.name}",
+            data=scale.data, scale=scale, full=self,
+        )  # fmt: skip
 
     def with_classes(self, classes: int) -> Roadmap:
         """Return a copy whose classifiers have this many classes."""

@@ -9,6 +9,9 @@ first convolution with a kernel above 1 has the stride (ResNet "v1.5"), or else 
     ConvNeXt     7×7 depthwise same → 1×1 wide → 1×1 narrow      LayerNorm after the first, GELU
                                                                  after the second
 
+Between them can stand depthwise convolutions over groups of channels, squeeze-and-excitation, a
+global response norm, and a user's own operation.
+
 `steps` make specs; `plan` (shapes), `cost` and `network` (torch) read them. Every field has an
 upper limit, far above what anyone trains, so that a wrong number is refused at once.
 """
@@ -21,14 +24,16 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform, get_args
 
 import pydantic
 from pydantic import AfterValidator, Field
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from roadmap.errors import Problem, quoted, shortened, unknown
-from roadmap.kinds import ACTIVATIONS, NORMS
+from roadmap.kinds import ACTIVATIONS, NORMS, TORCH_ACTIVATIONS, is_activation
+from roadmap.optimizers import OPTIMIZERS, check_options
 
 T = TypeVar("T")
 
@@ -53,8 +58,27 @@ def _policy(text: str) -> str:
     return text
 
 
+def _activation(word: str) -> str:
+    if not is_activation(word):
+        words = " or ".join(map(repr, ACTIVATIONS))
+        raise PydanticCustomError(
+            "choice",
+            "Input should be {words}, {torch}, or a class such as timm.layers.HardMish",
+            {"words": words, "torch": ", ".join(TORCH_ACTIVATIONS)},
+        )
+    return word
+
+
+def _optimizer(name: str) -> str:
+    if name not in OPTIMIZERS:
+        raise ValueError(str(unknown("optimizer", name, OPTIMIZERS)))
+    return name
+
+
+Optimizer = Annotated[str, AfterValidator(_optimizer)]
+Option = bool | int | float | str | tuple[float, ...] | None
 Norm = Annotated[str, AfterValidator(_one_of(NORMS))]
-Activation = Annotated[str, AfterValidator(_one_of(ACTIVATIONS))]
+Activation = Annotated[str, Field(max_length=200), AfterValidator(_activation)]
 Width = Literal["narrow", "wide", "same"]
 Positive = Annotated[int, Field(ge=1)]
 Kernel = Annotated[int, Field(ge=1, le=1023)]
@@ -67,6 +91,13 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 BelowOne = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, le=10**6)]
 Word = Annotated[str, Field(max_length=1000)]
+Pattern = Annotated[str, Field(pattern=r"^[a-z0-9_.*?]+$", max_length=200)]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+
+
+def added(default: Any) -> Any:
+    """Return a field that a later version added: at its default no text of a spec mentions it."""
+    return Field(default=default, exclude_if=lambda given: given == default)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(Field,))
@@ -76,7 +107,15 @@ def value(*, strict: bool) -> Callable[[type[T]], type[T]]:
     If `strict`, a number is never made from text, nor a tuple from a list.
     """
     config = pydantic.ConfigDict(extra="forbid", strict=strict, allow_inf_nan=False)
-    made: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)
+    make: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)
+
+    def made(kind: type[T]) -> type[T]:
+        built: Any = make(kind)
+        for field in dataclasses.fields(built):  # the plain default, for those who ask dataclasses
+            if isinstance(field.default, FieldInfo) and field.default.default_factory is None:
+                field.default = field.default.get_default()
+        return built
+
     return made
 
 
@@ -114,7 +153,67 @@ class Operation:
     cost: Annotated[Callable[..., dict] | None, Field(exclude=True, repr=False)] = None
 
 
-Unit = Convolution | Operation
+@value(strict=True)
+class Branch:
+    """A depthwise convolution over a share of the channels; its kernel is `kernel` × `columns`."""
+
+    kernel: Kernel
+    columns: Kernel | None = None
+    share: Annotated[float, Field(gt=0, le=1)]
+
+    def __post_init__(self) -> None:
+        for name, side in (("kernel", self.kernel), ("columns", self.columns)):
+            if side is not None and side % 2 == 0:
+                raise ValueError(f"{name} {side} is even; a block's kernels are odd: 1, 3, 5, …")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the kernel; it is square if no columns are given."""
+        return self.kernel, self.columns or self.kernel
+
+
+@value(strict=True)
+class Parallel:
+    """Depthwise convolutions over groups of channels, next to each other.
+
+    Each branch takes its share of the channels, rounded down, in order from the last channels.
+    The first channels, which no branch takes, pass unchanged. A norm and an activation follow.
+    """
+
+    branches: Annotated[tuple[Branch, ...], Field(min_length=1, max_length=20)]
+    bias: bool = False
+    norm: Norm | None = None
+    activation: Activation | None = None
+
+    def __post_init__(self) -> None:
+        if sum(branch.share for branch in self.branches) > 1:
+            raise ValueError("branches take more than all channels: their shares add up to over 1")
+
+
+@value(strict=True)
+class SqueezeExcitation:
+    """A factor per channel from the mean of all channels (Hu et al., 2018).
+
+    The hidden width is `squeeze` times the channels, rounded to a multiple of `divisor`.
+    """
+
+    squeeze: Annotated[float, Field(gt=0, le=1)]
+    divisor: Annotated[int, Field(ge=1, le=1024)] = 8
+
+    def hidden(self, channels: int) -> int:
+        """Return the hidden width for so many channels."""
+        rounded = int(channels * self.squeeze + self.divisor / 2) // self.divisor * self.divisor
+        return max(self.divisor, rounded)
+
+
+@value(strict=True)
+class ResponseNorm:
+    """Global response normalization over all positions (Woo et al., 2023), with `epsilon`."""
+
+    epsilon: Annotated[float, Field(gt=0, le=1)]
+
+
+Unit = Convolution | Parallel | SqueezeExcitation | ResponseNorm | Operation
 
 
 @value(strict=True)
@@ -122,12 +221,17 @@ class Block:
     """A residual block: units on the branch, a shortcut, an activation after the addition.
 
     The shortcut is the identity. If the shape changes, it is a 1×1 projection with `shortcut_norm`.
+    The projection strides, or with `average_pool` a 2×2 average before it does. In a strided block
+    the first convolution with a kernel above 1 has the stride, or the `first` one of any kernel.
     """
 
     units: Annotated[tuple[Unit, ...], Field(min_length=1, max_length=100)]
     expansion: Annotated[int, Field(ge=1, le=1000)] = 4
     shortcut_norm: Norm | None = None
     activation: Activation | None = None
+    shortcut: Literal["projection", "average_pool"] = added("projection")
+    stride_at: Literal["spatial", "first"] = added("spatial")
+    shortcut_bias: bool = added(False)
 
     def __post_init__(self) -> None:
         if not any(isinstance(unit, Convolution) for unit in self.units):
@@ -136,16 +240,37 @@ class Block:
 
 @value(strict=True)
 class Stage:
-    """`depth` equal blocks at one resolution; `width` is the narrow width in channels."""
+    """`depth` equal blocks; `width` is the narrow width in channels.
+
+    The stage divides the resolution by `stride`: None is 1 for the first stage and 2 for later
+    ones. Without a layer between the stages, its `first` or `last` block strides.
+    """
 
     depth: Depth
     width: Channels
     block: Block
+    stride: Kernel | None = added(None)
+    stride_in: Literal["first", "last"] = added("first")
+
+
+@value(strict=True)
+class StemConvolution:
+    """A convolution before the stem's last one; it has `share` of the first stage's width."""
+
+    kernel: Kernel
+    stride: Kernel = 1
+    share: Annotated[float, Field(gt=0, le=16)] = 1.0
+    bias: bool = False
+    norm: Norm | None = None
+    activation: Activation | None = None
 
 
 @value(strict=True)
 class Stem:
-    """The first convolution, as wide as the first stage; `final_norm` is the stem's last layer."""
+    """A convolution as wide as the first stage, after those in `before`.
+
+    `final_norm` is the stem's last layer.
+    """
 
     kernel: Kernel
     stride: Kernel
@@ -154,6 +279,7 @@ class Stem:
     activation: Activation | None = None
     max_pool: bool = False
     final_norm: Norm | None = None
+    before: Annotated[tuple[StemConvolution, ...], Field(max_length=10)] = added(())
 
 
 @value(strict=True)
@@ -166,10 +292,20 @@ class Downsampling:
 
 
 @value(strict=True)
+class HeadMlp:
+    """A hidden layer before the classifier, `expansion` times as wide as the last stage."""
+
+    expansion: Annotated[int, Field(ge=1, le=1000)] = 3
+    activation: Activation | None = "gelu"
+    norm: Literal["layer"] | None = "layer"
+
+
+@value(strict=True)
 class Network:
     """A whole network: stem, stages, global average pool, `head_norm`, linear classifier.
 
-    If `downsampling` is None, the first block of every later stage strides. `layer_scale` is the
+    `head_mlp` and dropout with the rate `head_dropout` stand before the classifier. If
+    `downsampling` is None, a block of every later stage strides. `layer_scale` is the
     initial value of a learned factor per channel at the end of each branch. `drop_path` is the
     rate of stochastic depth at the last block; it grows linearly from 0 at the first block.
     """
@@ -182,6 +318,8 @@ class Network:
     drop_path: BelowOne = 0.0
     initialization: Literal["kaiming_normal", "truncated_normal"] = "kaiming_normal"
     classes: Classes = 1000
+    head_mlp: HeadMlp | None = added(None)
+    head_dropout: BelowOne = added(0.0)
 
 
 @value(strict=True)
@@ -202,12 +340,21 @@ class Recipe:
     decay of an average of the weights, which is then what is validated; 0 turns it off. Images are
     normalized by the `statistics` of ImageNet or of the training data. If `crop_scale` is None,
     training images are cropped like evaluation images and only mixup and cutmix augment them.
+    `optimizer` is one of timm's, with options of its own. Parameters that `no_decay` names have no
+    weight decay. Each image is in an epoch `repeats` times, differently augmented, and so many
+    others are not in it. Validation images have `evaluation_size` pixels, by default as many as
+    training images.
+    `layer_decay` multiplies the learning rate once for every layer group below the classifier.
+    `head_init_scale` multiplies the first weights of a new classifier. `freeze` names the
+    parameters that are not trained: see `experiments.weights.freezing`.
+    Balanced `sampling` shows each class equally often. Balanced `class_weights` weigh the loss of a
+    class by the inverse of its number of images. Both together would balance twice.
     """
 
     epochs: Epochs
     image_size: Annotated[int, Field(ge=1, le=2**16)]
     batch: Annotated[int, Field(ge=2, le=10**8)]
-    optimizer: Literal["sgd", "adamw"]
+    optimizer: Optimizer
     learning_rate: Annotated[float, Field(gt=0, le=1e100)]
     base_batch: Batch
     momentum: BelowOne = 0.9
@@ -231,20 +378,46 @@ class Recipe:
     evaluation_crop: Annotated[float, Field(gt=0, le=1)] = 0.875
     statistics: Literal["imagenet", "data"] = "imagenet"
     ema: BelowOne = 0.0
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    head_init_scale: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    freeze: Annotated[tuple[Pattern, ...], Field(max_length=100)] = ()
+    sampling: Literal["uniform", "balanced"] = "uniform"
+    class_weights: Literal["none", "balanced"] = "none"
+    optimizer_options: Annotated[dict[Word, Option], Field(max_length=50)] | None = added(None)
+    no_decay: Annotated[tuple[Pattern, ...], Field(max_length=100)] = added(())
+    loss: Literal["cross_entropy", "binary_cross_entropy"] = added("cross_entropy")
+    target_threshold: Fraction | None = added(None)
+    repeats: Annotated[int, Field(ge=1, le=100)] = added(1)
+    color_jitter: Fraction = added(0.0)
+    evaluation_size: Annotated[int, Field(ge=1, le=2**16)] | None = added(None)
+
+    @property
+    def evaluated_size(self) -> int:
+        """Pixels of a side of validation images."""
+        return self.evaluation_size or self.image_size
 
     def __post_init__(self) -> None:
+        if self.optimizer_options:
+            check_options(self.optimizer, self.optimizer_options)
+        if self.repeats > self.batch:
+            raise ValueError(f"repeats {self.repeats} must be at most batch {self.batch}")
         if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
             raise ValueError(
                 f"warmup_epochs {self.warmup_epochs:g} must be below epochs {self.epochs}"
             )
+        if self.sampling == "balanced" and self.class_weights == "balanced":
+            raise ValueError("sampling and class_weights are both 'balanced': set one of them")
+        if self.class_weights == "balanced" and self.loss != "cross_entropy":
+            raise ValueError("class_weights 'balanced' needs loss 'cross_entropy'")
         if (self.mixup or self.cutmix) and self.batch % 2:
             raise ValueError(f"batch {self.batch} must be even for mixup and cutmix")
         if self.schedule == "step" and self.step_epochs == 0:
             raise ValueError("step_epochs 0 must be above 0 for schedule 'step'")
         if self.crop_scale is None:
-            if self.flip or self.randaugment or self.erasing:
+            if self.flip or self.randaugment or self.erasing or self.color_jitter:
                 raise ValueError(
-                    "crop_scale null is for no augmentation: flip, randaugment, erasing 0"
+                    "crop_scale null is for no augmentation: flip, randaugment, erasing, "
+                    "color_jitter 0"
                 )
         elif self.crop_scale[0] > self.crop_scale[1] or self.crop_scale[0] == 0:
             raise ValueError(f"crop_scale {list(self.crop_scale)} must rise and stay above 0")
@@ -252,10 +425,14 @@ class Recipe:
 
 @value(strict=True)
 class Spec:
-    """A network and its recipe: all of a run except its data and its seed."""
+    """A network and its recipe: all of a run except its data and its seed.
+
+    `weights` is the fingerprint of the weights that training starts from; None draws random ones.
+    """
 
     network: Network | Reference
     recipe: Recipe
+    weights: Hash | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -313,7 +490,7 @@ def problem_of(error: pydantic.ValidationError, kind: Any) -> Problem:
     """Return one line for the first fault of a pydantic error: key, fault, valid keys."""
     unexpected = ("unexpected_keyword_argument", "extra_forbidden")
     fault = min(error.errors(), key=lambda fault: fault["type"] not in unexpected)
-    unions = ("Network", "Reference", "Convolution", "Operation")
+    unions = ("Network", "Reference", *(kind.__name__ for kind in get_args(Unit)))
     keys = tuple(part for part in fault["loc"] if part not in unions)
     key = ".".join(shortened(str(part)) for part in keys)
     message = fault["msg"].removeprefix("Value error, ")

@@ -1,6 +1,6 @@
 """Row 09: GELU instead of ReLU (paper, section 2.6)."""
 
-from roadmap.edit import edit_blocks, edit_network, is_convolution, network_of, replace
+from roadmap.edit import edit_blocks, edit_network, has_norm, network_of, replace
 from roadmap.spec import Block, Spec
 
 
@@ -16,7 +16,7 @@ def gelu(spec: Spec) -> Spec:
 
 def _smooth_block(block: Block) -> Block:
     units = (
-        replace(unit, activation=_smooth(unit.activation)) if is_convolution(unit) else unit
+        replace(unit, activation=_smooth(unit.activation)) if has_norm(unit) else unit
         for unit in block.units
     )
     return replace(block, units=tuple(units), activation=_smooth(block.activation))

@@ -1,6 +1,6 @@
 """Row 12: LayerNorm instead of BatchNorm (paper, section 2.6)."""
 
-from roadmap.edit import edit_blocks, edit_network, is_convolution, network_of, replace
+from roadmap.edit import edit_blocks, edit_network, has_norm, network_of, replace
 from roadmap.spec import Block, Spec, Unit
 
 
@@ -29,7 +29,7 @@ def _layer_block(block: Block) -> Block:
 
 
 def _layer_unit(unit: Unit) -> Unit:
-    return replace(unit, norm=_layer(unit.norm), bias=True) if is_convolution(unit) else unit
+    return replace(unit, norm=_layer(unit.norm), bias=True) if has_norm(unit) else unit
 
 
 def _layer(norm: str | None) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from analysis.verdicts.verdict import Verdict
+from experiments.cluster.submission import Submission, SubmittedRun
 from roadmap.spec import Recipe
 from steps import STEPS
 from steps.recipes.load import load_recipe
@@ -48,6 +49,13 @@ def test_every_field_of_a_verdict_is_named():
     assert {field.name for field in dataclasses.fields(Verdict)} <= set(
         re.findall(r"`(\w+)`", PARTS["Study"])
     )
+
+
+def test_every_field_of_a_submission_is_named():
+    fields = {
+        field.name for each in (Submission, SubmittedRun) for field in dataclasses.fields(each)
+    }
+    assert fields <= set(re.findall(r"`(\w+)`", PARTS["Submission"]))
 
 
 def test_defaults_of_a_recipe_are_as_written():

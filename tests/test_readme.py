@@ -96,7 +96,8 @@ def test_verdicts_in_words_are_those_of_the_committed_records():
     three = [run for run in records if run.identity.seed < 3]
     judged = judge_study(load_study("path"), three).verdicts
     assert [each.step for each in judged if each.p < 0.05] == ["depthwise", "width"]
-    paper = judge_paper(load_study("path", roadmap="resnet50"), "resnet50").verdicts
+    printed = load_study("path", roadmap="resnet50")
+    paper = judge_paper(printed, printed.roadmap.paper).verdicts
     path = [each for each in paper if "-" not in each.step and each.p is not None]
     open_ones = [each.step for each in path if each.verdict not in ("better", "worse")]
     assert open_ones == ["patchify_stem", "gelu", "fewer_norms", "layer_norm"]

@@ -12,6 +12,7 @@ from matplotlib.patches import Circle, FancyBboxPatch
 
 from analysis.colours import KINDS, PAPER
 from analysis.figures.layer_boxes import Box
+from analysis.figures.sheet.layout import BOLD
 from analysis.figures.sheet.style import FAINT, INK
 from analysis.figures.sheet.text import fitted
 
@@ -127,8 +128,12 @@ def _type_on(fill: str) -> str:
 
 
 def _fitted(text: str, size: float, wide: float, bold: bool) -> tuple[str, float]:
-    """Return a text and the size at which it fits a box."""
-    return fitted(text, size, (wide - 0.05) / (1.12 if bold else 1.0))
+    """Return a text and the size at which it fits a box; `dw` for depthwise if it is too long."""
+    room = (wide - 0.05) / (BOLD if bold else 1.0)
+    shown, smaller = fitted(text, size, room)
+    return (
+        (shown, smaller) if shown == text else fitted(text.replace("depthwise", "dw"), size, room)
+    )
 
 
 def line(axes: Axes, points: Sequence[tuple[float, float]], *, arrow: bool = False) -> None:

@@ -25,17 +25,16 @@ from analysis.figures.history import (
 )
 from analysis.figures.sheet.layout import heading, inches, placed, type_of
 from analysis.figures.sheet.style import FAINT, GRID, TYPE, Drawing, applied, width_of
-from analysis.figures.sheet.text import called, fitting, fitting_size
-from analysis.measures import TOP1, Measure
+from analysis.figures.sheet.text import called, fitting_size, in_lines
+from analysis.measures import TOP1
 from analysis.notes import recipes, sentences
 from analysis.precision import precision
-from analysis.selection import Selection
 from analysis.subject import Subject
 from analysis.tables.cells import counts
 from roadmap.rows import Roadmap, Row
 
 COLUMNS, TALL = {"one-column": 3, "two-column": 5}, 1.12  # panels side by side; inches of each
-SIDE, ABOVE, BELOW, OWN_SIDE = 0.42, 0.42, 0.36, 0.32
+SIDE, ABOVE, BELOW = 0.42, 0.42, 0.36
 Curves = Mapping[str, numpy.ndarray]  # of rows: (seeds, epochs)
 Unfinished = Mapping[str, Sequence[numpy.ndarray]]  # of rows: (epochs,) of each run
 
@@ -68,34 +67,10 @@ def draw_curves(
     return figure
 
 
-def draw_row_curves(row: Row, selection: Selection, measure: Measure) -> Figure | None:
-    """Draw everything that was measured of one row over epochs, for one column.
-
-    Returns None if the row has no runs with a history.
-    """
-    numbers = {row.number, row.before.number if row.before else row.number}
-    titles = history_titles(selection, measure, brief=True)
-    curves = {key: histories(selection, key, rows=numbers) for key in titles}
-    dashed = {key: open_histories(selection, key, rows=numbers) for key in titles}
-    shown = {
-        key: title
-        for key, title in titles.items()
-        if row.number in curves[key] or row.number in dashed[key]
-    }
-    if not shown:
-        return None
-    with applied():
-        figure = _sheet(len(shown), "one-column", above=0.05)
-        for place, (key, title) in enumerate(shown.items()):
-            axes = _cell(figure, place, len(shown), max(len(shown), 3), above=0.05, own_axis=True)
-            _panel(axes, row, curves[key], title, type_of(figure) - 0.5, dashed[key])
-    return figure
-
-
-def _sheet(count: int, width: str, above: float = ABOVE) -> Figure:
+def _sheet(count: int, width: str) -> Figure:
     """Return an empty figure for so many panels, with the name of their common axis below."""
     deep = max(ceil(count / COLUMNS[width]), 1)
-    figure = Figure(figsize=(width_of(width), above + deep * TALL + BELOW))
+    figure = Figure(figsize=(width_of(width), ABOVE + deep * TALL + BELOW))
     low = 0.05 / figure.get_figheight()
     figure.text(0.5, low, "epoch", fontsize=TYPE[width], ha="center", va="bottom")
     return figure
@@ -109,22 +84,15 @@ def _limits(curves: Curves, unfinished: Unfinished) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _cell(
-    figure: Figure, place: int, count: int, columns: int, *, above: float = ABOVE,
-    own_axis: bool = False,
-) -> Axes:  # fmt: skip
-    """Return the panel at a place, row by row; ticks have numbers at the left and at the bottom.
-
-    With `own_axis`, ticks of every panel have numbers.
-    """
+def _cell(figure: Figure, place: int, count: int, columns: int) -> Axes:
+    """Return the panel at a place, row by row; ticks have numbers at the left and at the bottom."""
     across, down = place % columns, place // columns
-    margin, side = (0.0, OWN_SIDE) if own_axis else (SIDE, 0.0)
-    room = (figure.get_figwidth() - margin) / columns
-    left, top = margin + side + across * room, above + down * TALL
-    axes = placed(figure, left, top + 0.2, room - side - 0.12, TALL - 0.28)
+    room = (figure.get_figwidth() - SIDE) / columns
+    left, top = SIDE + across * room, ABOVE + down * TALL
+    axes = placed(figure, left, top + 0.2, room - 0.12, TALL - 0.28)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color=GRID, linewidth=0.5)
-    axes.tick_params(labelsize=type_of(figure) - 1, pad=2, labelleft=own_axis or across == 0,
+    axes.tick_params(labelsize=type_of(figure) - 1, pad=2, labelleft=across == 0,
                      labelbottom=place + columns >= count)  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -134,7 +102,8 @@ def _cell(
 def _panel(
     axes: Axes, row: Row, curves: Curves, title: str, size: float, unfinished: Unfinished
 ) -> None:
-    axes.set_title(fitting(title, size, inches(axes)), fontsize=size, loc="left", pad=3)
+    shown = in_lines(title, size, inches(axes))
+    axes.set_title(shown, fontsize=size, loc="left", pad=2, linespacing=1.0)
     if row.before is not None and row.before.number in curves:
         _line(axes, curves[row.before.number], FAINT, band=False)
     if row.number in curves:

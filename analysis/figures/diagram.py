@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from analysis.figures.layer_boxes import Box, box
+from roadmap.optimizers import title
 from roadmap.plan import Plan, plan
 from roadmap.rows import Row
 from roadmap.spec import Network, Recipe, Spec, Stage
@@ -159,11 +160,12 @@ def _parts(spec: Spec, planned: Plan) -> Iterator[Box]:
     ):
         yield from map(box, made.downsampling)
         outputs = made.blocks[-1].branch[-1].outputs
-        strides = number > 1 and not made.downsampling
+        side = made.blocks[0].branch[0].inputs[1]
+        strides = outputs[1] < side
         yield Box(
             kind="part",
             text=f"stage {number}: {stage.depth} block{'s' * (stage.depth > 1)}",
-            detail=_shape(outputs) + (", stride 2" if strides else ""),
+            detail=_shape(outputs) + (f", stride {-(-side // outputs[1])}" if strides else ""),
         )
     yield from (box(layer) for layer in planned.head if layer.kind != "flatten")
     yield from _recipe(spec.recipe, _network(spec))
@@ -171,7 +173,7 @@ def _parts(spec: Spec, planned: Plan) -> Iterator[Box]:
 
 def _recipe(recipe: Recipe, network: Network) -> Iterator[Box]:
     """Yield the recipe, and below it its augmentation and regularization, two to a line."""
-    optimizer = {"sgd": "SGD", "adamw": "AdamW"}[recipe.optimizer]
+    optimizer = title(recipe.optimizer)
     yield Box(
         kind="part",
         text=f"recipe: {optimizer}, {recipe.epochs} epoch{'s' * (recipe.epochs > 1)}",

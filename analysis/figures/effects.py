@@ -11,14 +11,17 @@ from dataclasses import replace
 from functools import partial
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from analysis.figures.effects_panel import Side, effect_panel, with_same_axis
-from analysis.figures.paper import PAPER
+from analysis.figures.effects_panel import THICK, THIN, Side, effect_panel, with_same_axis
 from analysis.figures.sheet.layout import EDGE, GAP, LABELS, heading, sheet, stacked, top_of
+from analysis.figures.sheet.legend import dot, legend
 from analysis.figures.sheet.row_labels import Label, labelled
-from analysis.figures.sheet.style import Drawing, applied
+from analysis.figures.sheet.style import FAINT, GRID, INK, Drawing, applied
 from analysis.figures.verdict_words import details, summary
 from analysis.subject import Subject
+from analysis.tables.cells import span
 from analysis.verdicts.paper import judge_paper
 from analysis.verdicts.verdict import Judged, Verdict
 
@@ -34,7 +37,7 @@ def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two
     lines = stacked([verdict.group for verdict in left.verdicts])
     wide = width == "two-column"
     if right is None:
-        sides = [Side.of(left, left.title, roomy=wide)]
+        sides = [Side.of(left, left.title.removeprefix("path: "), roomy=wide)]
     else:
         pair = (left, _like(right, left))
         titles = _headings(pair)
@@ -53,8 +56,12 @@ def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two
             axes = effect_panel(figure, side, lines, (start, room), sides, block)
             top = top_of(lines, figure, block)
             if place == 0 or not wide:
-                marks = [_label(verdict) for verdict in side.judged.verdicts]
+                numbers = left.numbers
+                marks = [_label(one, numbers.get(one.step, "")) for one in side.judged.verdicts]
                 labelled(axes, lines, marks, LABELS[width] + GAP / 2)
+            if place == 0:
+                shown = [one.judged for one in sides]
+                legend(figure, _marks(shown), EDGE, 0.23, columns=6 if wide else 3)
             if across == 1:
                 heading(figure, side.title, EDGE, top=top)
             else:
@@ -80,26 +87,39 @@ def _like(other: Judged, model: Judged) -> Judged:
     return replace(other, verdicts=tuple(known.get(one.step, one) for one in missing))
 
 
-def _label(verdict: Verdict) -> Label:
-    branch = verdict.step.partition("-")[2]
-    return Label(
-        number=f"-{branch}" if branch else "",
-        title=verdict.title,
-        missing=verdict.difference is None,
-    )
+def _label(verdict: Verdict, number: str) -> Label:
+    return Label(number=number, title=verdict.title, missing=verdict.difference is None)
+
+
+def _marks(sides: Sequence[Judged]) -> list[Line2D | Patch]:
+    """Return what the marks and lines mean, without those that no side has."""
+    verdicts = [verdict for judged in sides for verdict in judged.verdicts]
+    marks: list[Line2D | Patch] = [
+        dot("better, worse", fill=INK, edge=INK, size=4.2),
+        dot("undecided", fill="white", edge=INK, size=4.2),
+        Line2D([], [], color=INK, linewidth=THICK, label="95 %"),
+        Line2D([], [], color=INK, linewidth=THIN, label="adjusted"),
+    ]
+    if any(verdict.verdict.startswith("no ") for verdict in verdicts):
+        marks.insert(2, dot("no difference", fill="white", edge=INK, size=4.2, marker="s"))
+    if any(judged.by_order for judged in sides):
+        marks.append(dot("an order", fill=FAINT, edge=FAINT, size=2.2))
+    if any(judged.margin for judged in sides):
+        marks.append(Patch(color=GRID, alpha=0.6, label="margin"))
+    return marks
 
 
 def effect_drawings(subject: Subject) -> list[Drawing]:
     """Return the effects of a study, alone and next to those of the paper or of the path."""
     judged = subject.judged
-    theirs = None
-    if subject.paper is not None:
-        theirs = judge_paper(subject.paper, subject.paper.base.name)
+    theirs, paper = None, subject.paper.base.paper if subject.paper else None
+    if subject.paper is not None and paper is not None:
+        theirs = judge_paper(subject.paper, paper)
     if not _is_known(judged):
         return (
             []
-            if theirs is None
-            else [_alone(f"paper-effects-{subject.study.roadmap.paper}", theirs, PAPER)]
+            if theirs is None or paper is None
+            else [_alone(f"paper-effects-{paper.name}", theirs, paper.paper)]
         )
     drawings = [_alone("effects", judged)]
     if theirs is not None:
@@ -129,6 +149,14 @@ def _beside(name: str, other: Judged, judged: Judged) -> Drawing:
         draw=partial(draw_effects, other, judged),
         compares=True,
     )
+
+
+def comparison_drawing(judged: Judged) -> Drawing:
+    """Return the drawing of a comparison, as `compare`."""
+    where = f" on {judged.data}" if judged.data else ""
+    runs = span(verdict.n for verdict in judged.verdicts)
+    summary = f"{judged.title}: {judged.measure.words}{where}, {judged.asks}. n = {runs}."
+    return replace(_alone("compare", judged), summary=summary)
 
 
 def _path(subject: Subject) -> Judged:

@@ -20,6 +20,7 @@ from analysis.tables.cells import signed
 from analysis.verdicts.verdict import Judged, Verdict
 
 WORDS = 0.88  # inches to the right of a panel for verdicts, or more if they are longer
+THICK, THIN = 1.6, 0.6  # lines of the 95 % interval and of the adjusted one, in points
 NUMBERS, BETWEEN = 5.6, 0.7  # letters of a difference, and from it to the verdict
 
 
@@ -99,9 +100,12 @@ def _orders(axes: Axes, y: float, verdict: Verdict, worths: Sequence[float]) -> 
 
 def _line(axes: Axes, y: float, verdict: Verdict, difference: float) -> None:
     fill, (start, stop) = colour(verdict.group), axes.get_xlim()
+    if verdict.adjusted_low is not None and verdict.adjusted_high is not None:
+        ends = max(verdict.adjusted_low, start), min(verdict.adjusted_high, stop)
+        axes.plot(ends, [y, y], color=fill, linewidth=THIN, solid_capstyle="butt", zorder=2.5)
     if verdict.low is not None and verdict.high is not None:
         low, high = max(verdict.low, start), min(verdict.high, stop)
-        axes.plot([low, high], [y, y], color=fill, linewidth=1.6, solid_capstyle="butt", zorder=3)
+        axes.plot([low, high], [y, y], color=fill, linewidth=THICK, solid_capstyle="butt", zorder=3)
         for end, mark, cut in ((low, "<", low > verdict.low), (high, ">", high < verdict.high)):
             axes.plot(end, y, mark if cut else "|", color=fill, markersize=3.2 if cut else 4.5,
                       markeredgewidth=1.1, clip_on=False, zorder=3)  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from math import ceil
 
 import numpy
@@ -15,7 +14,6 @@ from roadmap.record import Record
 from roadmap.unfinished import Unfinished
 
 LOSSES = {"loss": "validation loss", "train_loss": "training loss"}
-BRIEF = {"loss": "val. loss", "train_loss": "train. loss"}
 COMPARED = {
     "train_loss": "Training losses include each row's own augmentation and label smoothing: rows "
     "with different recipes cannot be compared by them."
@@ -23,12 +21,9 @@ COMPARED = {
 MOST = 100  # epochs drawn of a run
 
 
-def history_titles(
-    selection: Selection, measure: Measure, *, brief: bool = False
-) -> dict[str, str]:
+def history_titles(selection: Selection, measure: Measure) -> dict[str, str]:
     """Return the titles of the measure and of the losses that any run has over epochs."""
-    losses = BRIEF if brief else LOSSES
-    titles = {measure.key: axis_title(measure)} | losses
+    titles = {measure.key: axis_title(measure)} | LOSSES
     recorded = {
         key
         for runs in selection.rows.values()
@@ -45,17 +40,13 @@ def history_titles(
     return {key: title for key, title in titles.items() if key in recorded}
 
 
-def histories(
-    selection: Selection, key: str, *, rows: Collection[str] | None = None
-) -> dict[str, numpy.ndarray]:
+def histories(selection: Selection, key: str) -> dict[str, numpy.ndarray]:
     """Return one measure over epochs for every row with finished runs: (runs, epochs).
 
     Runs with a shorter history than the others of their row are left out.
     """
     curves = {}
     for number, runs in selection.rows.items():
-        if rows is not None and number not in rows:
-            continue
         values = [_values(run, key) for run in finished(runs) if run.history]
         if values:
             epochs = max(map(len, values))
@@ -65,15 +56,12 @@ def histories(
     return curves
 
 
-def open_histories(
-    selection: Selection, key: str, *, rows: Collection[str] | None = None
-) -> dict[str, list[numpy.ndarray]]:
+def open_histories(selection: Selection, key: str) -> dict[str, list[numpy.ndarray]]:
     """Return one measure over the epochs so far of each row's unfinished runs: (epochs,) each."""
     return {
         number: found
         for number, runs in selection.unfinished.items()
-        if (rows is None or number in rows)
-        and (found := [values for run in runs if len(values := _so_far(run, key))])
+        if (found := [values for run in runs if len(values := _so_far(run, key))])
     }
 
 

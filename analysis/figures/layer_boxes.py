@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 from roadmap.plan import Layer
 
-NAMES = {"batch_norm": "BatchNorm", "layer_norm": "LayerNorm", "relu": "ReLU", "gelu": "GELU"}
+NAMES = {
+    "batch_norm": "BatchNorm", "layer_norm": "LayerNorm", "relu": "ReLU", "gelu": "GELU",
+    "response_norm": "response norm", "feature_norm": "LayerNorm",
+}  # fmt: skip
+NORMS = ("layer_scale", "response_norm", "feature_norm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,24 @@ def box(layer: Layer) -> Box:
     if layer.kind == "max_pool":
         text = f"max-pool {layer.kernel}×{layer.kernel}, stride {layer.stride}"
         return Box(kind="activation", text=text)
+    if layer.kind == "average_window":
+        text = f"average {layer.kernel}×{layer.kernel}, stride {layer.stride}"
+        return Box(kind="activation", text=text)
+    if layer.kind == "dropout":
+        return Box(kind="activation", text=f"dropout {layer.initial:g}")
+    if layer.kind == "parallel":
+        kernels = " | ".join(map(_kernel, layer.parts))
+        detail = ", ".join(str(part.outputs[0]) for part in layer.parts)
+        return Box(
+            kind="depthwise", text=f"{kernels} depthwise", channels=layer.outputs[0],
+            detail=f"{detail} of {layer.outputs[0]}",
+        )  # fmt: skip
+    if layer.kind == "squeeze_excitation":
+        detail = " → ".join(str(part.inputs[0]) for part in layer.parts if part.kind != "relu")
+        return Box(
+            kind="operation", text="squeeze-excite", detail=f"{detail} → {layer.outputs[0]}",
+            channels=layer.outputs[0],
+        )  # fmt: skip
     if layer.operation is not None:
         settings = layer.operation.parameters.items()
         return Box(
@@ -42,7 +64,9 @@ def box(layer: Layer) -> Box:
             detail=", ".join(f"{name} {setting}" for name, setting in settings),
             channels=layer.outputs[0],
         )
-    is_norm = layer.kind.part == "norm" or layer.kind == "layer_scale"
+    if layer.module:
+        return Box(kind="activation", text=layer.module.rpartition(".")[2])
+    is_norm = layer.kind.part == "norm" or layer.kind in NORMS
     text = NAMES.get(layer.kind, layer.kind.replace("_", " "))
     return Box(kind="norm" if is_norm else "activation", text=text)
 
@@ -51,14 +75,18 @@ def convolution_kind(layer: Layer) -> str:
     """Return `depthwise`, `k×k` or `1×1`."""
     if layer.groups > 1:
         return "depthwise"
-    return "k×k" if layer.kernel > 1 else "1×1"
+    return "k×k" if layer.taps > 1 else "1×1"
+
+
+def _kernel(layer: Layer) -> str:
+    return f"{layer.kernel}×{layer.columns or layer.kernel}"
 
 
 def _convolution(layer: Layer) -> Box:
     channels = f"{layer.inputs[0]} → {layer.outputs[0]}"
     groups = f", groups {layer.groups}" if layer.groups > 1 else ""
     stride = f", stride {layer.stride}" if layer.stride > 1 else ""
-    kernel = f"{layer.kernel}×{layer.kernel}"
+    kernel = _kernel(layer)
     kind = convolution_kind(layer)
     return Box(
         kind=kind,

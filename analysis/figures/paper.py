@@ -1,4 +1,4 @@
-"""What the paper printed, as bars and as points; only where the measure is the paper's."""
+"""What a paper printed, as bars and as points; only where the measure is the paper's."""
 
 from __future__ import annotations
 
@@ -6,32 +6,44 @@ from analysis.figures.bars import Bar, Bars
 from analysis.figures.points import Point, TradeOff
 from analysis.measures import TOP1
 from analysis.notes import sentences
+from analysis.verdicts.paper import decimals_of
 from roadmap.cost import cost
-from roadmap.paper import RECIPE, PaperRow, paper_rows
+from roadmap.errors import Problem
+from roadmap.paper import Paper, PaperRow
 from roadmap.rows import Roadmap
-
-PAPER = 'Liu et al., "A ConvNet for the 2020s", arXiv 2201.03545v2'
-TABLES = {"resnet50": (10, "Swin-T"), "resnet200": (11, "Swin-B")}  # and the model compared with
 
 
 def paper_bars(path: Roadmap) -> Bars:
-    """Return the bars of the roadmap that is one of the paper's tables."""
-    printed = paper_rows(path.name)
-    table, swin = TABLES[path.name]
-    bars = [_bar(printed[row.number], row.number, row.title, row.group) for row in path]
+    """Return the bars of a roadmap whose rows its paper prints, then those of other models."""
+    paper = _paper(path)
+    numbers = {row.number for row in path}
+    own = [_bar(paper.rows.get(row.number), row.number, row.title, row.group) for row in path]
+    others = [
+        _bar(row, "", row.title or row.row, "reference")
+        for number, row in paper.rows.items()
+        if number not in numbers
+    ]
     return Bars(
-        bars=(*bars, _bar(printed["swin"], "", swin, "reference")),
+        bars=(*own, *others),
         title=path.title,
         measure=TOP1,
-        data="ImageNet-1K",
-        recipe=RECIPE,
-        source=f"printed in {PAPER}, Table {table}",
-        decimals=2,
-        notes=tuple(f"row {row.row}: {row.note}" for row in printed.values() if row.note),
+        data=paper.data,
+        recipe=paper.recipe,
+        source=f"printed in {paper.source}",
+        decimals=decimals_of(paper),
+        notes=tuple(f"row {row.row}: {row.note}" for row in paper.rows.values() if row.note),
     )
 
 
-def _bar(row: PaperRow, number: str, title: str, group: str) -> Bar:
+def _paper(path: Roadmap) -> Paper:
+    if path.paper is None:
+        raise Problem(f"roadmap {path.name!r} names no table of a paper")
+    return path.paper
+
+
+def _bar(row: PaperRow | None, number: str, title: str, group: str) -> Bar:
+    if row is None:
+        return Bar(number=number, title=title, group=group, branch="-" in number)
     return Bar(
         number=number,
         title=title,
@@ -46,8 +58,8 @@ def _bar(row: PaperRow, number: str, title: str, group: str) -> Bar:
 
 def paper_points(path: Roadmap) -> TradeOff:
     """Return the trade-off of the printed accuracies and GFLOPs, with our count of parameters."""
-    printed = paper_bars(path)
-    params = {row.number: float(cost(row.spec.network, 224).params) for row in path}
+    printed, paper = paper_bars(path), _paper(path)
+    params = {row.number: float(cost(row.spec.network, paper.image_size).params) for row in path}
     points = [
         Point(
             label=bar.number or bar.title,
@@ -67,6 +79,6 @@ def paper_points(path: Roadmap) -> TradeOff:
         measure=TOP1,
         points=tuple(points),
         about=f"{printed.measure.words} on {printed.data} against multiply-accumulates, both "
-        f"printed in {PAPER}, and parameters, counted from our specs",
+        f"printed in {paper.paper}, and parameters, counted from our specs",
         notes=f"Recipe: {printed.recipe}. {sentences(printed.notes)}",
     )

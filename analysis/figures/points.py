@@ -11,6 +11,7 @@ from analysis.notes import sentences
 from analysis.selection import REFERENCE
 from analysis.tables.cells import notes, span
 from analysis.tables.table import Table, TableRow
+from roadmap.text import counted
 
 AREAS = (12.0, 80.0)  # of the smallest and the largest bubble, in square points
 CROWD = 30  # points; of more, only the front and the references are labelled
@@ -115,7 +116,8 @@ class TradeOff:
             "Diamonds: reference models." if references else "",
             f"Of unknown size, drawn smallest: {', '.join(unknown)}." if unknown else "",
             "−: without that step." if any(point.label[0] == "−" for point in points) else "",
-            f"Labelled: the front{' and references' * bool(references)}, of {len(points)} points."
+            f"Labelled: the front{' and references' * bool(references)}, of "
+            f"{counted(len(points), 'point')}."
             if len(points) > CROWD
             else "",
             "Error bars: one standard deviation over runs; a bubble hides one that is shorter."
@@ -129,13 +131,13 @@ class TradeOff:
 def table_points(table: Table) -> TradeOff:
     """Return the trade-off of our own runs."""
     missing = [row.row for row in table.rows if row.mean is None]
-    slow = [row.row for row in table.rows if row.mean is not None and not row.images_per_second]
+    slow = [row.row for row in table.rows if row.mean is not None and not row.speed]
+    timed = any(row.speed for row in table.rows)
     data = (table.data or "no data yet") + (f" ({table.sizes})" if table.sizes else "")
     remarks = [
-        "Speed: the median over runs of what was measured in training. It includes whatever else "
-        "the machine did.",
+        "Speed: training images/s by `roadmap speed`, median of rounds." if timed else "",
         f"Without finished runs: {', '.join(missing)}." if missing else "",
-        f"Without a measured speed: {', '.join(slow)}." if slow else "",
+        f"Without a measured speed: {', '.join(slow)}." if timed and slow else "",
         f"Recipe: {table.recipe}." if table.recipe else "",
         sentences(notes(table)),
     ]
@@ -143,14 +145,14 @@ def table_points(table: Table) -> TradeOff:
         title=table.title,
         measure=table.measure,
         points=tuple(_point(row, row.mean) for row in table.rows if row.mean is not None),
-        about=f"{table.measure.words} on {data} against multiply-accumulates, parameters and "
-        "training speed; our own runs, last epoch",
+        about=f"{table.measure.words} on {data} against multiply-accumulates, parameters"
+        f"{' and training speed' * timed}; our own runs, last epoch",
         notes=" ".join(remark for remark in remarks if remark),
     )
 
 
 def _point(row: TableRow, value: float) -> Point:
-    speed = {"speed": row.images_per_second} if row.images_per_second else {}
+    speed = {"speed": row.speed} if row.speed else {}
     return Point(
         label=_called(row.row),
         group=row.group,

@@ -117,7 +117,7 @@ def field_drawings(subject: Subject) -> list[Drawing]:
     sizes = f" ({selection.sizes})" if selection.sizes else ""
     runs = counts({number: field.n for number, field in measured.items()})
     where = f"on {selection.data or 'no data yet'}{sizes}. n = {runs}."
-    notes = sentences([*selection.notes, *lacking(selection)])
+    notes = sentences([*selection.notes, *lacking(selection, measured)])
     shared = f"{MEASURED} Recipe: {recipes(roadmap)}. {notes}"
     pictures = Drawing(
         name="receptive-field",

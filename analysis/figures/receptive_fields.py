@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isqrt
 
 import numpy
 
 from analysis.notes import finished
 from analysis.selection import Selection
+from roadmap.receptive_field import ReceptiveField
 
 HALF, MOST = 0.5, 0.9  # the shares whose squares are shown
 
@@ -65,16 +69,22 @@ def fields(selection: Selection) -> dict[str, Field]:
     for number, runs in selection.rows.items():
         measured = [run.receptive_field for run in finished(runs) if run.receptive_field]
         if measured:
-            scale = (measured[-1].pixels, measured[-1].side)
-            alike = [field for field in measured if (field.pixels, field.side) == scale]
-            shares = numpy.array([field.shares for field in alike])
+            scale = (measured[-1].pixels, len(measured[-1].cells))
+            alike = [field for field in measured if (field.pixels, len(field.cells)) == scale]
+            shares = numpy.array([_shares(field) for field in alike])
             by_row[number] = Field(runs=shares, pixels=scale[0])
     return by_row
 
 
-def lacking(selection: Selection) -> list[str]:
+def _shares(field: ReceptiveField) -> numpy.ndarray:
+    """Return `field.shares` as an array; the field was checked when it was read."""
+    flat = numpy.frombuffer(base64.b64decode(field.cells), dtype="<f2").astype(float)
+    side = isqrt(len(flat))
+    return (flat / flat.sum()).reshape(side, side)
+
+
+def lacking(selection: Selection, measured: Mapping[str, Field]) -> list[str]:
     """Return a note naming the rows whose finished runs lack a field, in part or all."""
-    measured = fields(selection)
     counts = {
         number: len(finished(runs)) - (measured[number].n if number in measured else 0)
         for number, runs in selection.rows.items()

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.bars import Bar, Bars, aligned, table_bars
 from analysis.figures.panels import cost_panel, value_panel
-from analysis.figures.paper import PAPER, paper_bars
+from analysis.figures.paper import paper_bars
 from analysis.figures.sheet.layout import (
     EDGE,
     GAP,
@@ -103,13 +103,13 @@ def roadmap_drawings(subject: Subject) -> list[Drawing]:
     own = Drawing(
         name="roadmap", summary=ours.summary, details=ours.details, draw=partial(draw, ours)
     )
-    if subject.paper is None:
+    if subject.paper is None or subject.paper.base.paper is None:
         return [own]
-    printed = paper_bars(subject.paper.base)
+    paper, printed = subject.paper.base.paper, paper_bars(subject.paper.base)
     title = f"the paper: {printed.title}"
     theirs = Drawing(
-        name=f"paper-{subject.paper.base.name}",
-        source=PAPER,
+        name=f"paper-{paper.name}",
+        source=paper.paper,
         summary=printed.summary,
         details=printed.details,
         draw=partial(draw, printed, title=title),

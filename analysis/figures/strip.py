@@ -51,7 +51,7 @@ class Tile:
         return cls(
             row=row,
             block=shown,
-            title=_two_lines(row.title, letters),
+            title=_in_lines(row.title, letters),
             notes=tuple(notes if len(notes) <= NOTES else [*notes[: NOTES - 1], "…"]),
         )
 
@@ -81,9 +81,9 @@ def draw_strip(roadmap: Roadmap, *, width: str = "two-column") -> Figure:
     return figure
 
 
-def _two_lines(text: str, letters: int) -> tuple[str, ...]:
-    """Return a text in at most two lines, cut with an ellipsis if it is longer."""
-    lines = textwrap.wrap(one_line(text), letters, max_lines=2, placeholder="…")
+def _in_lines(text: str, letters: int) -> tuple[str, ...]:
+    """Return a text in at most four lines, cut with an ellipsis if it is longer."""
+    lines = textwrap.wrap(one_line(text), letters, max_lines=4, placeholder="…")
     return tuple(lines)
 
 
@@ -148,7 +148,7 @@ def strip_drawing(roadmap: Roadmap) -> Drawing:
         summary=f"{roadmap.title}: the residual block of every row, for images of {pixels} pixels.",
         details="Drawn from the specs; nothing was trained. Boxes are convolutions with kernel and "
         "channels in → out, wider for more output channels; their norm and activation are below "
-        "them. Thick outline: new compared with the row it starts from; dashed: gone; grey words: "
-        "what changed outside the block.",
+        "them; dw: depthwise. Thick outline: new compared with the row it starts from; dashed: "
+        "gone; grey words: what changed outside the block.",
         draw=partial(draw_strip, roadmap),
     )

@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 from analysis.colours import colour
 from analysis.figures.panels import NICE
-from analysis.figures.paper import PAPER, paper_points
+from analysis.figures.paper import paper_points
 from analysis.figures.points import AREAS, CROWD, Point, TradeOff, table_points
 from analysis.figures.sheet.labels import Mark, label
 from analysis.figures.sheet.layout import heading, inches, placed, type_of
@@ -146,10 +146,8 @@ def _sizes(axes: Axes, shown: TradeOff, points: Sequence[Point], key: str) -> No
         return
     title = {"params": "parameters", "macs": "MACs"}[key]
     handles = [Line2D([], [], linestyle="", label=f"area: {title}")]
-    handles += [
-        dot(shown.size(key, cost), fill=GRID, edge="white", size=areas[cost] ** 0.5)
-        for cost in dict.fromkeys((min(known), max(known)))
-    ]
+    sizes = {shown.size(key, cost): areas[cost] ** 0.5 for cost in (min(known), max(known))}
+    handles += [dot(text, fill=GRID, edge="white", size=size) for text, size in sizes.items()]
     axes.legend(
         handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False,
         fontsize=type_of(axes) - 1, handlelength=2.0, handletextpad=0.1, columnspacing=0.4,
@@ -161,10 +159,9 @@ def trade_off_drawings(subject: Subject) -> list[Drawing]:
     """Return `trade-off` if there are runs, and the paper's own if there is a paper."""
     ours = table_points(subject.table)
     drawings = [_drawing("trade-off", ours)] if ours.points else []
-    if subject.paper is not None:
-        path = subject.paper.base
-        name = f"paper-trade-off-{path.name}"
-        drawings.append(_drawing(name, paper_points(path), source=PAPER))
+    if subject.paper is not None and (paper := subject.paper.base.paper) is not None:
+        points = paper_points(subject.paper.base)
+        drawings.append(_drawing(f"paper-trade-off-{paper.name}", points, source=paper.paper))
     return drawings
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from analysis.notes import sentences
 from analysis.tables.cells import span
-from analysis.verdicts.verdict import ALPHA, Judged, Verdict
+from analysis.verdicts.verdict import ALPHA, UNDECIDED, Judged, Verdict
 
 WITHIN = "no difference larger than "
+NO_SPREAD = f"{UNDECIDED}: no spread"
 
 
 def is_decided(verdict: Verdict) -> bool:
@@ -22,6 +23,8 @@ def varies(verdict: Verdict) -> bool:
 def short_verdict(verdict: Verdict, *, roomy: bool) -> str:
     """Return a verdict in a word or two, and whether it depends on the order; `roomy` how much."""
     order = (f", varies ±{verdict.order_std:.1f}" if roomy else " *") if varies(verdict) else ""
+    if verdict.verdict == NO_SPREAD:
+        return "no verdict"
     if verdict.verdict.startswith(WITHIN):
         return "within ±" + verdict.verdict.rpartition(" ")[2] + order
     return verdict.verdict.partition(":")[0] + order
@@ -41,9 +44,13 @@ def details(judged: Judged) -> str:
         unit = " point"
     square = f"no difference larger than {judged.margin:g}{unit}, the grey band"
     parts = [
-        f"Lines: 95 % intervals over {judged.over}; an arrow marks one longer than the axis.",
-        "Filled: better or worse at 5 % after Holm's adjustment; hollow: undecided"
+        f"Thick lines: 95 % intervals over {judged.over}; an arrow marks one longer than the axis.",
+        "Thin lines: the same after Holm's adjustment; one without zero is a verdict.",
+        "Filled: better or worse at 5 % after the adjustment; hollow: undecided"
         + (f"; square: {square}." if judged.margin else "."),
+        "No verdict: a side has one run, so that there is no spread."
+        if any(verdict.verdict == NO_SPREAD for verdict in judged.verdicts)
+        else "",
         "Small dots: what the step added in each sampled order." if judged.by_order else "",
         _dependence(judged),
         f"Recipe: {judged.recipe}." if judged.recipe else "",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.measures import Measure
 from analysis.report.contents import Run
+from analysis.report.titles import run_title
 from analysis.tables import render, verdict_table
 from analysis.tables.cells import cells
 from analysis.tables.table import Table
 from analysis.verdicts.verdict import Judged
 from roadmap.record import Record
+from roadmap.rows import Roadmap
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +74,13 @@ def table_grid(table: Table, notes: Iterable[str]) -> Grid:
     )
 
 
-def verdict_grid(judged: Judged, name: str, links: Mapping[str, str]) -> Grid:
-    """Return verdicts with the titles of their steps; `links` are anchors by step."""
+def verdict_grid(
+    judged: Judged, name: str, links: Mapping[str, str], *, without: Sequence[str] = ()
+) -> Grid:
+    """Return verdicts with the titles of their steps; `links` are anchors by step.
+
+    Notes are those of the verdicts, except the ones `without`.
+    """
     shown = verdict_table.cells(judged)
     headings = verdict_table.headings(judged)
     names = list(shown[0]) if shown else list(headings)
@@ -104,12 +111,17 @@ def verdict_grid(judged: Judged, name: str, links: Mapping[str, str]) -> Grid:
         caption=f"{judged.title}: what each step is worth",
         headings=tuple(headings[key] for key in names),
         rows=tuple(rows),
-        notes=tuple(verdict_table.remarks(judged)),
+        notes=tuple(note for note in verdict_table.remarks(judged) if note not in without),
     )
 
 
-def runs_grid(runs: Mapping[str, Run], measure: Measure) -> Grid:
-    """Return every run that was used, with its provenance; letters are those of `circumstances`."""
+def runs_grid(runs: Mapping[str, Run], measure: Measure, roadmaps: Sequence[Roadmap]) -> Grid:
+    """Return every run that was used, with its provenance; letters are those of `circumstances`.
+
+    Runs have the titles of their rows in `roadmaps`.
+    """
+    names = {run.name.rpartition("-seed")[0] for run in runs.values()}
+    titles = {name: run_title(name, roadmaps) for name in names}
     letters = {text: letter for letter, text in circumstances(runs)}
     headings = ("run", "study", "seed", measure.title, "epochs", "train img/s", "minutes",
                 "finished", "commit", "made with", "identity", "spec", "data",
@@ -122,7 +134,7 @@ def runs_grid(runs: Mapping[str, Run], measure: Measure) -> Grid:
         result = record.status if number is None else f"{number:.{measure.decimals + 1}f}"
         rows.append(
             (
-                Cell(text=run.name.rpartition("-seed")[0], anchor=f"run-{key}"),
+                Cell(text=titles[run.name.rpartition("-seed")[0]], anchor=f"run-{key}"),
                 Cell(text=run.study or "path"),
                 _number(record.identity.seed, 0),
                 Cell(text=result, value=number, numeric=True),

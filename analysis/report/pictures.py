@@ -1,4 +1,4 @@
-"""The figures of the report: as SVG for wide and for narrow screens, numbered."""
+"""The figures of the report as SVG, numbered; each is drawn once, for one column."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from analysis.figures.drawn import Images, key_of
 from analysis.figures.gallery import drawings
 from analysis.figures.sheet.style import Drawing
+from analysis.notes import finished, mixtures, sentences
 from analysis.report.inline import inline
 from analysis.subject import Subject
 
-LARGER = 1.4  # on a screen than on paper
+WIDTH, LARGER = "one-column", 1.6  # on a screen than on paper
 # The figures of the page in their order; of a study, its effects alone.
 SHOWN = ("roadmap", "effects", "trade-off", "curves", "receptive-field", "cost", "block")
 
@@ -24,34 +26,56 @@ class Picture:
     name: str
     number: int
     title: str
-    wide: Markup
-    narrow: Markup
+    image: Markup
     summary: str
     details: str
 
 
-def pictures(subject: Subject, names: Sequence[str] = SHOWN, *, first: int = 1) -> list[Picture]:
-    """Return figures numbered from `first`. One that compares stands for those it is made of."""
+def pictures(
+    subject: Subject, cache: Images, names: Sequence[str] = SHOWN, *, first: int = 1
+) -> list[Picture]:
+    """Return figures numbered from `first`; of our runs first, then the paper's.
+
+    A figure of a comparison stands for those that it is made of, except the roadmap's own.
+    """
     chosen = [drawing for name in names for drawing in _chosen(name, subject)]
-    return [_picture(drawing, number) for number, drawing in enumerate(chosen, first)]
+    mixed = mixtures(finished(subject.selection.runs))  # commits, versions: in provenance
+    unsaid = [sentences([note]) for note in mixed]
+    return [
+        _picture(drawing, key_of(drawing, subject), number, cache, unsaid)
+        for number, drawing in enumerate(chosen, first)
+    ]
 
 
 def _chosen(name: str, subject: Subject) -> Iterator[Drawing]:
-    drawn = [
-        drawing for drawing in drawings(name, subject) if not drawing.name.startswith("block-")
-    ]
-    comparing = [drawing for drawing in drawn if drawing.compares]
-    yield from comparing or drawn
+    drawn = [one for one in drawings(name, subject) if not one.name.startswith("block-")]
+    comparing = [one for one in drawn if one.compares]
+    if name == "roadmap":
+        yield from [one for one in drawn if one.compares or not one.name.startswith("paper-")]
+        yield from [] if comparing else [one for one in drawn if one.name.startswith("paper-")]
+        return
+    own = [one for one in drawn if not one.name.startswith("paper-")]
+    yield from comparing or own or drawn
 
 
-def _picture(drawing: Drawing, number: int) -> Picture:
+def _picture(
+    drawing: Drawing, key: object, number: int, cache: Images, unsaid: Sequence[str]
+) -> Picture:
+    """Return a figure for the page, without the sentences `unsaid` in its details."""
     title = f"figure {number}: {drawing.name.replace('-', ' ')}"
+
+    def draw() -> Markup:
+        return inline(drawing.draw(width=WIDTH), drawing.name, title, most=LARGER)
+
+    details = drawing.details
+    for sentence in unsaid:
+        details = details.replace(sentence, "").strip()
     return Picture(
         name=f"figure-{drawing.name}",
         number=number,
         title=title,
-        wide=inline(drawing.draw(width="two-column"), drawing.name, title, most=LARGER),
-        narrow=inline(drawing.draw(width="one-column"), f"{drawing.name}-narrow", title),
-        summary=drawing.summary,
-        details=drawing.details,
-    )
+        image=cache.get([number, key], draw),
+        summary=drawing.summary.replace(" (above in one column)", " (above)")
+        .replace("Left (above)", "Above").replace("Right (below)", "Below"),
+        details=details.replace("Left: ", "Above: ").replace("Right: ", "Below: "),
+    )  # fmt: skip

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from analysis.colours import colour
 from analysis.figures.block import draw_block
-from analysis.figures.curves import draw_row_curves
+from analysis.figures.drawn import Images
 from analysis.report.contents import Contents
 from analysis.report.inline import inline, themed
 from analysis.tables.cells import accuracy, signed
 from analysis.tables.costs import cost_rows
 from analysis.tables.explanation import changes, cost_lines, paper_words
 from roadmap.rows import Row
+from roadmap.text import counted
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowPart:
-    """The part of the page for one row; texts are plain, `block` and `curves` are SVG or empty."""
+    """The part of the page for one row; texts are plain, `block` is SVG."""
 
     number: str
     title: str
@@ -32,21 +35,18 @@ class RowPart:
     before: str
     costs: tuple[tuple[str, ...], ...]
     block: str
-    curves: str
     runs: tuple[tuple[str, str], ...]
     previous: str
     next: str
 
 
-def row_parts(contents: Contents) -> Iterator[RowPart]:
+def row_parts(contents: Contents, cache: Images) -> Iterator[RowPart]:
     """Yield the part of each row, in order."""
     subject = contents.subject
     rows = list(subject.fitted)
     costs = {row["row"]: row for row in cost_rows(subject.fitted)}
     for place, row in enumerate(rows):
-        curves = draw_row_curves(row, subject.selection, subject.measure)
         heading, changed = changes(row)
-        name = f"row {row.number}"
         yield RowPart(
             number=row.number,
             title=row.title,
@@ -59,12 +59,19 @@ def row_parts(contents: Contents) -> Iterator[RowPart]:
             changes=tuple(changed),
             before=row.before.number if row.before else "",
             costs=tuple(cost_lines(costs, row)),
-            block=inline(draw_block(row), f"block-{row.number}", f"network and block of {name}"),
-            curves=inline(curves, f"curves-{row.number}", f"curves of {name}") if curves else "",
+            block=_block(row, cache),
             runs=tuple(_runs(contents, row)),
             previous=rows[place - 1].number if place else "",
             next=rows[place + 1].number if place + 1 < len(rows) else "",
         )
+
+
+def _block(row: Row, cache: Images) -> Markup:
+    """Return the diagram of a row's network and block."""
+    before = row.before.spec.fingerprint if row.before else ""
+    key = ["block", row.number, row.title, row.group, row.spec.fingerprint, before]
+    title = f"network and block of row {row.number}"
+    return cache.get(key, lambda: inline(draw_block(row), f"block-{row.number}", title))
 
 
 def _result(contents: Contents, row: Row) -> str:
@@ -72,7 +79,11 @@ def _result(contents: Contents, row: Row) -> str:
     table, measure = contents.subject.table, contents.subject.measure
     shown = next(line for line in table.rows if line.row == row.number)
     if shown.mean is None:
-        return f"{shown.diverged} runs diverged." if shown.diverged else "No finished runs yet."
+        return (
+            f"{counted(shown.diverged, 'run')} diverged."
+            if shown.diverged
+            else "No finished runs yet."
+        )
     number = accuracy(shown.mean, shown.std, decimals=table.decimals)
     text = " ".join(word for word in ("Ours:", number, measure.unit, measure.label) if word)
     text += f" over {shown.n} runs" if shown.n > 1 else " in one run"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from analysis.report.contents import Contents
 from analysis.tables.cells import accuracy, signed
 from analysis.tables.table import Table, TableRow
-from analysis.tables.verdict_table import decimals_of
-from analysis.verdicts.verdict import UNDECIDED, Judged, Verdict
-
-# An interaction is neither better nor worse.
-SIGNS = {"better": "worth more together", "worse": "worth less together"}
+from analysis.verdicts.verdict import UNDECIDED, Judged
 
 
 def summary(contents: Contents) -> list[str]:
@@ -81,24 +78,15 @@ def _number(row: TableRow, mean: float, table: Table) -> str:
 
 
 def _verdicts(judged: Judged, where: str) -> Iterator[str]:
-    """Say how many questions are decided, and how."""
-    by_word: dict[str, list[Verdict]] = {}
-    for verdict in judged.verdicts:
-        word = verdict.verdict.partition(":")[0]
-        if "×" in verdict.step and word in SIGNS:
-            word = SIGNS[word]
-        by_word.setdefault(word, []).append(verdict)
-    lacking = len(by_word.pop("lacks runs", ())) + len(by_word.pop("changes nothing here", ()))
-    asked = sum(map(len, by_word.values()))
+    """Say how many questions are decided; the answer says how."""
+    words = Counter(verdict.verdict.partition(":")[0] for verdict in judged.verdicts)
+    lacking = words.pop("lacks runs", 0) + words.pop("changes nothing here", 0)
+    asked = words.total()
     if not asked:
         return
-    undecided = len(by_word.pop(UNDECIDED, ()))
-    decimals = min(decimals_of(judged), judged.measure.decimals)
-    parts = [f"{word}: {_listed(group, decimals)}" for word, group in sorted(by_word.items())]
-    text = f"{where}, {asked - undecided} of {asked} questions are decided"
-    text += f" – {'; '.join(parts)}." if parts else "."
-    if undecided:
-        text += f" {undecided} {'is' if undecided == 1 else 'are'} undecided."
+    undecided = words.pop(UNDECIDED, 0)
+    text = f"{where}, {asked - undecided} of {asked} question{'s' * (asked > 1)} "
+    text += f"{'is' if asked == 1 else 'are'} decided."
     if lacking:
         text += f" {lacking} more lack{'s' * (lacking == 1)} runs or change"
         text += f"{'s' * (lacking == 1)} nothing."
@@ -114,10 +102,3 @@ def _verdicts(judged: Judged, where: str) -> Iterator[str]:
         )
     if agreements:
         yield f"Rank correlation with the paper: {'; '.join(agreements)}."
-
-
-def _listed(verdicts: Sequence[Verdict], decimals: int) -> str:
-    ranked = sorted(verdicts, key=lambda verdict: -abs(verdict.difference or 0.0))
-    return ", ".join(
-        f"{verdict.title} ({signed(verdict.difference, decimals)})" for verdict in ranked
-    )

@@ -73,7 +73,7 @@ def cost_decimals(gmacs: list[float]) -> int:
 
 
 def cells(table: Table) -> list[dict[str, str]]:
-    """Return every row of a table as text by column, without empty columns of the paper."""
+    """Return every row of a table as text by column, without empty columns."""
     decimals = table.decimals
     gmacs = cost_decimals([row.gmacs for row in table.rows])
     params = 1 if max((row.params for row in table.rows), default=0) >= 1e7 else 2
@@ -88,7 +88,7 @@ def cells(table: Table) -> list[dict[str, str]]:
             "gmacs": fixed(row.gmacs, gmacs),
             "paper_gflops": fixed(row.paper_gflops, 2),
             "params": fixed(row.params / 1e6, params),
-            "images_per_second": rate(row.images_per_second),
+            "speed": rate(row.speed),
         }
         rows.append({key: text for key, text in cell.items() if key not in left_out(table)})
     return rows
@@ -108,10 +108,12 @@ def _step(row: TableRow) -> str:
 
 
 def left_out(table: Table) -> set[str]:
-    """Return the columns of the paper's numbers that would be empty."""
+    """Return the columns that would be empty: the paper's where they do not belong, and speed."""
+    shown = table.rows if table.beside_paper else ()
     filled = {
-        "paper_mean": any(row.paper_mean is not None for row in table.rows),
-        "paper_gflops": any(row.paper_gflops is not None for row in table.rows),
+        "paper_mean": any(row.paper_mean is not None for row in shown),
+        "paper_gflops": any(row.paper_gflops is not None for row in shown),
+        "speed": any(row.speed is not None for row in table.rows),
     }
     return {name for name, known in filled.items() if not known}
 

@@ -7,16 +7,17 @@ from typing import Any
 
 from roadmap.cost import cost
 from roadmap.errors import visible
-from roadmap.paper import CLASSES, IMAGE_SIZE, TABLES, UNREACHABLE, printed
+from roadmap.paper import printed
 from roadmap.rows import Roadmap, Row
+from roadmap.text import counted
 
 
 def cost_rows(roadmap: Roadmap, image_size: int | None = None) -> list[dict[str, Any]]:
     """Return one object per row: MACs (`gmacs` = 1e9), parameters, activations, the paper's.
 
     `image_size` is in pixels, by default the recipe's. `matches_paper` says whether the GMACs equal
-    the paper's to its two decimals. It is None for a row that is not in the paper's table, or not
-    at the paper's 224 pixels and 1000 classes.
+    the paper's to its printed decimals. It is None for a row without a printed cost, or not at the
+    paper's image size and classes.
     """
     return [_cost_row(roadmap, row, image_size or row.spec.recipe.image_size) for row in roadmap]
 
@@ -24,10 +25,12 @@ def cost_rows(roadmap: Roadmap, image_size: int | None = None) -> list[dict[str,
 def _cost_row(roadmap: Roadmap, row: Row, image_size: int) -> dict[str, Any]:
     network = row.spec.network
     own = cost(network, image_size)
-    paper = printed(roadmap.paper, row.number, row.step)
-    paper_size = (image_size, network.classes) == (IMAGE_SIZE, CLASSES)
-    comparable = roadmap.name in TABLES and paper_size
-    exempt = (roadmap.paper, row.number) in UNREACHABLE
+    table, paper = roadmap.paper, printed(roadmap.paper, row.number, row.step)
+    comparable = (
+        table is not None
+        and roadmap.paper_path is not None
+        and (image_size, network.classes) == (table.image_size, table.classes)
+    )
     return {
         "row": row.number,
         "step": row.step,
@@ -39,8 +42,8 @@ def _cost_row(roadmap: Roadmap, row: Row, image_size: int) -> dict[str, Any]:
         "activations": own.activations,
         "paper_gflops": paper.gflops if paper else None,
         "paper_top1": paper.top1 if paper else None,
-        "matches_paper": paper.agrees(own.gmacs) if paper and comparable else None,
-        "note": paper.note if paper and (comparable or not exempt) else "",
+        "matches_paper": paper.agrees(own.gmacs) if paper and paper.cost and comparable else None,
+        "note": paper.note if paper and (comparable or not paper.computed) else "",
     }
 
 
@@ -49,7 +52,10 @@ def cost_table(rows: list[dict[str, Any]], roadmap: Roadmap, image_size: int | N
     spec = roadmap.rows[-1].spec
     image_size, classes = image_size or spec.recipe.image_size, spec.network.classes
     small = max(row["gmacs"] for row in rows) < 1
-    lines = [f"{roadmap.title}: cost of one image of {image_size} pixels, {classes} classes", ""]
+    lines = [
+        f"{roadmap.title}: cost of one image of {image_size} pixels, {counted(classes, 'class')}",
+        "",
+    ]
     heading = (
         f"{'row':6} {'step':25} {'GMACs':>8} {'paper':>6}   {'parameters':>11} {'activations':>11}"
     )
@@ -57,7 +63,8 @@ def cost_table(rows: list[dict[str, Any]], roadmap: Roadmap, image_size: int | N
     marks = {True: "=", False: "≠", None: " "}
     for row in rows:
         gmacs = f"{row['gmacs']:.4f}" if small else f"{row['gmacs']:.2f}"
-        paper = "" if row["paper_gflops"] is None else f"{row['paper_gflops']:.2f}"
+        line = printed(roadmap.paper, row["row"], row["step"])
+        paper = line.cost if line else ""
         lines.append(
             f"{row['row']:6} {row['title'][:25]:25} {gmacs:>8} {paper:>6} "
             f"{marks[row['matches_paper']]} {row['params']:>11,} {row['activations']:>11,}"
@@ -65,11 +72,20 @@ def cost_table(rows: list[dict[str, Any]], roadmap: Roadmap, image_size: int | N
     lines += ["", "GMACs: 1e9 multiply-accumulates of convolution and linear weights."]
     if any(row["matches_paper"] is not None for row in rows):
         differing = any(row["matches_paper"] is False for row in rows)
-        lines.append("= agrees with the paper to its two decimals" + ("; ≠ does not:" * differing))
+        lines.append(
+            f"= agrees with the paper to its {_decimals(roadmap)}" + ("; ≠ does not:" * differing)
+        )
         lines += [f"  {row['row']}: {row['note']}" for row in rows if row["matches_paper"] is False]
-    elif any(row["paper_gflops"] for row in rows):
-        lines.append("paper: its own, larger network at 224 px with 1000 classes.")
+    elif roadmap.paper and any(row["paper_gflops"] for row in rows):
+        shown = f"{roadmap.paper.image_size} px with {roadmap.paper.classes} classes"
+        lines.append(f"paper: its own, larger network at {shown}.")
     return "\n".join(_folded(visible(line)) for line in lines)
+
+
+def _decimals(roadmap: Roadmap) -> str:
+    costs = (row.cost for row in roadmap.paper.rows.values()) if roadmap.paper else ()
+    most = max((len(cost.partition(".")[2]) for cost in costs), default=2)
+    return "two decimals" if most == 2 else f"{most} decimal{'s' * (most != 1)}"
 
 
 def _folded(line: str) -> str:

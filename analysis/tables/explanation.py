@@ -8,7 +8,7 @@ from analysis.tables.cells import signed
 from analysis.tables.costs import cost_rows
 from roadmap.errors import visible
 from roadmap.rows import Roadmap, Row
-from roadmap.text import difference, meaningful
+from roadmap.text import counted, difference, meaningful
 
 WIDTH = 80
 
@@ -35,13 +35,18 @@ def _paragraphs(text: str) -> str:
 def paper_words(costs: dict, row: Row) -> str:
     """Say what the paper prints for this row; empty if it has no such row."""
     own = costs[row.number]
-    if own["paper_top1"] is None:
+    parts = []
+    if own["paper_top1"] is not None:
+        text = f"{own['paper_top1']:.2f} % top-1 on ImageNet-1K"
+        before = costs[row.before.number]["paper_top1"] if row.before else None
+        if row.before and before is not None:
+            text += f" ({signed(own['paper_top1'] - before, 2)} from row {row.before.number})"
+        parts.append(text)
+    if own["paper_gflops"] is not None:
+        parts.append(f"{own['paper_gflops']:.2f} GFLOPs")
+    if not parts:
         return ""
-    text = f"The paper's: {own['paper_top1']:.2f} % top-1 on ImageNet-1K"
-    before = costs[row.before.number]["paper_top1"] if row.before else None
-    if row.before and before is not None:
-        text += f" ({signed(own['paper_top1'] - before, 2)} from row {row.before.number})"
-    text += f", {own['paper_gflops']:.2f} GFLOPs."
+    text = f"The paper's: {', '.join(parts)}."
     if own["note"]:
         text += f" Note: {own['note']}."
     return text
@@ -86,4 +91,4 @@ def _costs(costs: dict, row: Row) -> str:
             line += f"{rest[0]:>16}  {rest[1]:>9}"
         shown.append(line)
     size, classes = row.spec.recipe.image_size, row.spec.network.classes
-    return f"Cost of one image of {size} pixels, {classes} classes:\n" + "\n".join(shown)
+    return f"Cost of one image of {size} pixels, {counted(classes, 'class')}:\n" + "\n".join(shown)

@@ -27,7 +27,7 @@ def _headings(measure: Measure) -> dict[str, tuple[str, str]]:
         "gmacs": ("GMACs", "here"),
         "paper_gflops": ("GMACs", "paper"),
         "params": ("Params", "(M)"),
-        "images_per_second": ("Train", "img/s"),
+        "speed": ("Train", "img/s"),
     }
 
 

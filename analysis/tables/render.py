@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import escape
 from analysis.measures import Measure
-from analysis.tables.cells import cells, notes
+from analysis.tables.cells import cells, left_out, notes
 from analysis.tables.latex import latex
 from analysis.tables.table import Table, TableRow
 from analysis.tables.terminal import terminal
@@ -32,7 +32,7 @@ def headings(measure: Measure) -> dict[str, str]:
         "gmacs": "GMACs",
         "paper_gflops": "paper's GFLOPs",
         "params": "parameters, M",
-        "images_per_second": "train img/s",
+        "speed": "train img/s",
     }
 
 
@@ -74,9 +74,14 @@ def as_markdown(
     return f"{text}\n\n{listed}" if listed else text
 
 
-def columns(measure: Measure) -> dict[str, str]:
-    """Return the key of each field of a row in CSV and JSON: the measure's for its mean."""
+def columns(table: Table) -> dict[str, str]:
+    """Return the key of each field of a row in CSV and JSON: the measure's for its mean.
+
+    Speed has a column only if it was measured, so that older tables stay as they are.
+    """
+    measure = table.measure
     fields = [field.name for field in dataclasses.fields(TableRow)]
+    fields = [name for name in fields if name != "speed" or name not in left_out(table)]
     taken = measure.key in fields or f"paper_{measure.key}" in fields
     key = f"mean_{measure.key}" if taken else measure.key
     return {name: name for name in fields} | {"mean": key, "paper_mean": f"paper_{key}"}
@@ -107,7 +112,7 @@ def _plain(rows: Sequence[Any], keys: Mapping[str, str]) -> list[dict]:
 FORMATS = {
     "terminal": terminal,
     "md": _markdown,
-    "csv": lambda table: as_csv(table.rows, columns(table.measure)),
+    "csv": lambda table: as_csv(table.rows, columns(table)),
     "latex": latex,
-    "json": lambda table: as_json(table.rows, columns(table.measure)),
+    "json": lambda table: as_json(table.rows, columns(table)),
 }

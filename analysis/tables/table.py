@@ -7,14 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, median, stdev
 
+from analysis.comparable import stands_beside_paper
 from analysis.measures import TOP1, Measure
-from analysis.notes import finished, mixtures, recipes, skipped
+from analysis.notes import finished, mixtures, recipes, skipped, starts
 from analysis.precision import precision
 from analysis.selection import Selection, select
 from roadmap.cost import cost
 from roadmap.paper import printed
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
+from roadmap.spec import to_dict
+from roadmap.speed import NONE, Speeds
+from roadmap.text import counted
 from roadmap.unfinished import Unfinished
 
 
@@ -25,7 +29,9 @@ class TableRow:
     `std` is the sample standard deviation, None below two runs. `change` is the difference of means
     from the row this one starts from. `paper_mean` and `paper_std` are the paper's numbers for the
     same measure. `gmacs` (1e9 multiply-accumulates) and `params` are the network's own.
-    `images_per_second` is the median and counts training images.
+    `images_per_second` is the median of what the runs recorded in training; it includes whatever
+    else the machine did, and is in CSV and JSON only. `speed` is measured by `roadmap speed`: the
+    median of training images/s.
     """
 
     row: str
@@ -44,14 +50,17 @@ class TableRow:
     params: int
     images_per_second: float | None
     diverged: int
+    speed: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """The rows of a roadmap, then reference rows; `notes` say what was left out or is mixed.
 
-    `precision` says how little the accuracies can tell. `unfinished` is by row number what the
-    furthest run without a record has reached: `45.1 at 3/5`, the measure after 3 of 5 epochs.
+    `precision` says how little the accuracies can tell. `beside_paper` says whether the paper's
+    columns are shown; CSV and JSON always have them, so that a program finds the same columns.
+    `unfinished` is by row number what the furthest run without a record has reached: `45.1 at 3/5`,
+    the measure after 3 of 5 epochs.
     `sizes` (of the data) and `recipe` are in words, for captions; `legend` explains the columns.
     """
 
@@ -64,6 +73,7 @@ class Table:
     recipe: str = ""
     legend: str = ""
     measure: Measure = TOP1
+    beside_paper: bool = True
     unfinished: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -80,29 +90,36 @@ def tabulate(
     *,
     data: str | None = None,
     measure: Measure = TOP1,
+    paper: bool = False,
+    speeds: Speeds = NONE,
 ) -> Table:
     """Return the table of a roadmap from a selection of its runs, or from records.
 
     `data` is the data set's name or fingerprint. The default is the roadmap's own, else the only
-    one in the records. Raises Problem naming the data sets if the choice is open.
+    one in the records. The paper's columns are shown if the data are the roadmap's, or with
+    `paper`. `speeds` fill the column of speed. Raises Problem naming the data sets if the choice is
+    open.
     """
     selection = select(roadmap, runs, data)
     rows: dict[str, TableRow] = {}
     for row in selection.roadmap:
         before = rows[row.before.number].mean if row.before else None
         chosen = selection.rows.get(row.number, ())
-        rows[row.number] = _row(selection.roadmap, row, chosen, before, measure)
-    references = tuple(_reference(runs, measure) for runs in selection.references.values())
-    unfinished = _not_finished(selection)
+        rows[row.number] = _row(selection.roadmap, row, chosen, before, measure, speeds)
+    references = tuple(_reference(runs, measure, speeds) for runs in selection.references.values())
+    named = {name: runs for (name, _), runs in selection.references.items()}
     notes = (
-        *unfinished,
+        *_not_finished(selection),
         *_twice(references),
+        *starts({**selection.rows, **named}),
         *skipped(selection.runs),
         *mixtures(finished(selection.runs)),
     )
+    measured = any(row.speed is not None for row in (*rows.values(), *references))
+    speed_notes = speeds.notes if measured else ()
     return Table(
         rows=(*rows.values(), *references),
-        notes=(*selection.notes, *notes),
+        notes=(*selection.notes, *notes, *speed_notes),
         precision=precision(selection.rows, measure),
         legend=_legend(selection.roadmap),
         title=roadmap.title,
@@ -110,6 +127,7 @@ def tabulate(
         sizes=selection.sizes,
         recipe=recipes(selection.roadmap),
         measure=measure,
+        beside_paper=stands_beside_paper(roadmap, selection, asked=paper),
         unfinished={
             number: _reached(found, measure) for number, found in selection.unfinished.items()
         },
@@ -124,7 +142,12 @@ def _reached(runs: Sequence[Unfinished], measure: Measure) -> str:
 
 
 def _row(
-    roadmap: Roadmap, row: Row, runs: Sequence[Record], before: float | None, measure: Measure
+    roadmap: Roadmap,
+    row: Row,
+    runs: Sequence[Record],
+    before: float | None,
+    measure: Measure,
+    speeds: Speeds,
 ) -> TableRow:
     own = cost(row.spec.network, row.spec.recipe.image_size)
     paper = printed(roadmap.paper, row.number, row.step)
@@ -147,10 +170,11 @@ def _row(
         params=own.params,
         images_per_second=_speed(runs),
         diverged=_diverged(runs),
+        speed=speeds.training(to_dict(row.spec)),
     )
 
 
-def _reference(runs: Sequence[Record], measure: Measure) -> TableRow:
+def _reference(runs: Sequence[Record], measure: Measure, speeds: Speeds) -> TableRow:
     label, numbers = runs[0].label, measure.values(runs)
     return TableRow(
         row=label.row,
@@ -169,6 +193,7 @@ def _reference(runs: Sequence[Record], measure: Measure) -> TableRow:
         params=runs[0].params,
         images_per_second=_speed(runs),
         diverged=_diverged(runs),
+        speed=speeds.training(runs[0].spec),
     )
 
 
@@ -211,8 +236,7 @@ def _legend(roadmap: Roadmap) -> str:
     """Explain the columns in a line or two."""
     last = roadmap.rows[-1].spec
     size, classes = last.recipe.image_size, last.network.classes
-    text = (
-        f"GMACs, parameters: ours, at {size} pixels, {classes} classes. Change: from the row before"
-    )
+    text = f"GMACs, parameters: ours, at {size} pixels, {counted(classes, 'class')}. "
+    text += "Change: from the row before"
     before = sorted({row.before.number for row in roadmap if row.is_branch and row.before})
     return text + (f"; of side branches from row {', '.join(before)}." if before else ".")

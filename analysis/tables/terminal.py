@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from itertools import groupby
 from typing import Literal
 
@@ -31,7 +32,7 @@ def _headings(measure: Measure) -> dict[str, str]:
         "gmacs": "\nGMACs",
         "paper_gflops": "paper\nGMACs",
         "params": "param\n10⁶",
-        "images_per_second": "img\n/s",
+        "speed": "img\n/s",
     }
 
 
@@ -58,6 +59,16 @@ def terminal(table: Table, *, colour: bool | None = None) -> str:
         console.print(Text(visible(note), style="dim"))
     lines = screen_text.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines)
+
+
+def folded(text: str) -> str:
+    """Return text in lines of at most 80 columns, indented after the first; a command stays whole.
+
+    A command is what follows the last `: roadmap `. It gets lines of its own, to be copied.
+    """
+    words, mark, command = text.partition(": roadmap ")
+    lines = textwrap.wrap(visible(words + mark[:1]), WIDTH, subsequent_indent="  ")
+    return "\n".join([*lines, *([f"  roadmap {visible(command)}"] if command else [])])
 
 
 def _grid(table: Table) -> Grid:

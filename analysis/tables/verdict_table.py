@@ -232,10 +232,12 @@ def _latex(judged: Judged) -> str:
 
 
 COLUMNS = {field.name: field.name for field in dataclasses.fields(Verdict)}
+# CSV has the columns that it always had, so that tables of old records stay the same.
+CSV_COLUMNS = {name: key for name, key in COLUMNS.items() if not name.startswith("adjusted_")}
 FORMATS = {
     "terminal": _terminal,
     "md": _markdown,
-    "csv": lambda judged: as_csv(judged.verdicts, COLUMNS),
+    "csv": lambda judged: as_csv(judged.verdicts, CSV_COLUMNS),
     "latex": _latex,
     "json": lambda judged: as_json(judged.verdicts, COLUMNS),
 }

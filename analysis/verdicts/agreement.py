@@ -25,7 +25,7 @@ def find_agreements(
     paper = {  # a row of ours is the paper's if it has the same number and the same step
         row.number: known[row.number]
         for row in study.roadmap
-        if printed(table, row.number, row.step) is not None
+        if row.number in known and printed(table, row.number, row.step) is not None
     }
     rows = [number for number in samples if number in paper]
     weights = {contrast.step: contrast.weights for contrast in study.contrasts}

@@ -21,8 +21,9 @@ def over_images(
 ) -> Estimate | None:
     """Return a difference with the error of other validation images alone, without seed noise.
 
-    `rights` says, by variant, which images each run had right. An image's mean over n runs also
-    varies by the noise of seeds within images, 1/n of its variance over runs. That part belongs to
+    `rights` says, by variant, which images each run had right, or the result of each image as a
+    share. An image's mean over n runs also varies by the noise of seeds within images, 1/n of its
+    variance over runs. That part belongs to
     the error of seeds and is subtracted; a variant with one run does not tell it. None if a variant
     lacks `rights`, or if runs have different numbers of images.
     """
@@ -36,7 +37,8 @@ def over_images(
     for name, weight in weights.items():
         share, runs = numpy.mean(rights[name], axis=0), len(rights[name])
         differences += weight * 100 * share
-        if runs > 1:  # variance over runs of 0 and 1 with this share, divided by the runs
-            noise += (weight * 100) ** 2 * float(numpy.mean(share * (1 - share))) / (runs - 1)
+        if runs > 1:  # the mean over images of their variances over runs, divided by the runs
+            spread = numpy.var(rights[name], axis=0, ddof=1)
+            noise += (weight * 100) ** 2 * float(numpy.mean(spread)) / runs
     variance = max(0.0, float(differences.var(ddof=1)) - noise) / images
     return Estimate(value=float(differences.mean()), error=sqrt(variance), freedom=images - 1)

@@ -17,12 +17,14 @@ from analysis.verdicts.orders import (
     order_dependence,
     over_seeds,
 )
+from analysis.verdicts.pairing import PAIRS, BySeed, paired_sample
 from analysis.verdicts.shrinkage import above_zero
 from analysis.verdicts.statistics import (
     Estimate,
     Sample,
     difference,
     holm,
+    holm_levels,
     range_needed,
     seeds_needed,
 )
@@ -56,6 +58,7 @@ def judge(
     measure: Measure = TOP1,
     given_images: bool = False,
     diverged: Mapping[str, int] | None = None,
+    pairs: BySeed | None = None,
 ) -> tuple[Verdict, ...]:
     """Return a verdict for each contrast, also for those that lack runs.
 
@@ -63,11 +66,13 @@ def judge(
     of the same kind too, unless they are `given_images`. `looks` is how often each step is judged
     while runs are added, by default once; its p is multiplied by it (Bonferroni).
     `diverged` is the number of diverged runs by variant. A side that diverged more often is not
-    called better or equal.
+    called better or equal. With `pairs`, runs are paired by seed.
     """
-    known = [_known(contrast, samples) for contrast in contrasts]
+    known = [_known(contrast, samples, pairs) for contrast in contrasts]
     evidence = [
-        _evidence(parts, samples, {} if rights is None else rights, contrast.complete, given_images)
+        _evidence(
+            parts, samples, {} if rights is None else rights, contrast.complete, given_images, pairs
+        )
         if parts
         else None
         for contrast, parts in zip(contrasts, known, strict=True)
@@ -75,9 +80,8 @@ def judge(
     tests = max(1, sum(any(contrast.parts) for contrast in contrasts))
     ps = [item.total.p if item else None for item in evidence]
     counts = [1 if looks is None else looks[contrast.step] for contrast in contrasts]
-    adjusted = holm(
-        [None if p is None else min(1.0, p * n) for p, n in zip(ps, counts, strict=True)], tests
-    )
+    looked = [None if p is None else min(1.0, p * n) for p, n in zip(ps, counts, strict=True)]
+    adjusted, divisors = holm(looked, tests), holm_levels(looked, tests)
     orders = [order_dependence(parts, samples) for parts in known]
     order_ps = holm([p for _, p in orders], tests)
     rules = [  # the level is that of Holm's first step
@@ -85,8 +89,12 @@ def judge(
     ]
     rows = zip(contrasts, known, evidence, adjusted, rules, orders, order_ps, strict=True)
     verdicts = [
-        replace(_verdict(contrast, parts, item, p, samples, rule), order_std=std, order_p=order_p)
+        replace(_verdict(contrast, parts, item, p, rule), order_std=std, order_p=order_p)
         for contrast, parts, item, p, rule, (std, _), order_p in rows
+    ]
+    verdicts = [
+        _with_adjusted(verdict, item, divisor, n)
+        for verdict, item, divisor, n in zip(verdicts, evidence, divisors, counts, strict=True)
     ]
     chances = above_zero([item.total if item else None for item in evidence])
     if measure.better == "lower":
@@ -98,6 +106,16 @@ def judge(
         )
         for verdict, contrast, chance in zip(verdicts, contrasts, chances, strict=True)
     )
+
+
+def _with_adjusted(
+    verdict: Verdict, evidence: _Evidence | None, divisor: float | None, looks: int
+) -> Verdict:
+    """Add the interval at the level of Holm's test and of the number of looks."""
+    ends = evidence.total.interval(1 - ALPHA / divisor / looks) if evidence and divisor else None
+    if ends is None:
+        return verdict
+    return replace(verdict, adjusted_low=ends[0], adjusted_high=ends[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,21 +130,32 @@ class _Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class _Evidence:
-    """A difference with the error of seeds, of images, and of what counts for the verdict."""
+    """A difference with the error of seeds, of images, and of what counts for the verdict.
 
+    `samples` and `weights` are those that make the difference, of pairs or of variants.
+    """
+
+    samples: Mapping[str, Sample]
     weights: Mapping[str, float]
     seeds: Estimate
     images: Estimate | None
     total: Estimate
 
 
-def _known(contrast: Contrast, samples: Mapping[str, Sample]) -> list[Mapping[str, float]]:
+def _known(
+    contrast: Contrast, samples: Mapping[str, Sample], pairs: BySeed | None = None
+) -> list[Mapping[str, float]]:
     """Return the parts that have runs if they are enough to judge by, else none.
 
     A part in which the step changes nothing needs no runs. If there is one, all other parts must
-    have runs, or the mean would lean towards zero.
+    have runs, or the mean would lean towards zero. With `pairs`, they also need a common seed.
     """
-    known = [part for part in contrast.parts if all(name in samples for name in part)]
+    known = [
+        part
+        for part in contrast.parts
+        if all(name in samples for name in part)
+        and (pairs is None or not part or paired_sample(pairs, part))
+    ]
     enough = min(len(contrast.parts), FEWEST_ORDERS)
     if any(not part for part in contrast.parts):
         enough = len(contrast.parts)
@@ -139,12 +168,15 @@ def _evidence(
     rights: Mapping[str, Sequence[numpy.ndarray]],
     complete: bool,
     given_images: bool,
+    pairs: BySeed | None,
 ) -> _Evidence:
     weights = mean_weights(parts)
-    seeds = over_seeds(samples, parts, complete=complete)
     images = over_images(rights, weights)
+    if pairs is not None and weights and (paired := paired_sample(pairs, weights)):
+        samples, weights, parts = {PAIRS: paired}, {PAIRS: 1.0}, [{PAIRS: 1.0}]
+    seeds = over_seeds(samples, parts, complete=complete)
     total = seeds if given_images else seeds.plus(images)
-    return _Evidence(weights=weights, seeds=seeds, images=images, total=total)
+    return _Evidence(samples=samples, weights=weights, seeds=seeds, images=images, total=total)
 
 
 def _verdict(
@@ -152,7 +184,6 @@ def _verdict(
     parts: Sequence[Mapping[str, float]],
     evidence: _Evidence | None,
     p: float | None,
-    samples: Mapping[str, Sample],
     rules: _Rules,
 ) -> Verdict:
     blank = Verdict(
@@ -169,7 +200,7 @@ def _verdict(
     needed, fewest, most = None, None, None
     if words == UNDECIDED and len(parts) < FEWEST_ORDERS:
         counted = images if total is not seeds else None
-        asked = (samples, evidence.weights, rules.strictest, counted)
+        asked = (evidence.samples, evidence.weights, rules.strictest, counted)
         needed, (fewest, most) = seeds_needed(*asked), range_needed(*asked)
     low, high = total.interval() or (None, None)
     seeds_low, seeds_high = seeds.interval() or (None, None)
@@ -177,7 +208,7 @@ def _verdict(
     return replace(
         blank,
         verdict=words,
-        n=min((samples[name].n for part in parts for name in part), default=0),
+        n=min((evidence.samples[name].n for name in evidence.weights), default=0),
         difference=total.value,
         low=low,
         high=high,

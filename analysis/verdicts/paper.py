@@ -8,44 +8,62 @@ from dataclasses import replace
 from analysis.verdicts.judge import judge, verdict_words
 from analysis.verdicts.statistics import Estimate, Sample, difference, holm
 from analysis.verdicts.verdict import Judged, Verdict
-from roadmap.paper import RECIPE, paper_rows
+from roadmap.paper import Paper
 from steps.studies.contrast import Contrast
 from steps.studies.study import Study
 
 IMAGES = 0.25  # assumed half-width of a difference over other validation images, in points
-HALF_A_DIGIT = 0.005  # of the paper's printed numbers
+DECIMALS = {1: "one decimal", 2: "two decimals"}  # of printed accuracies
 
 
-def judge_paper(study: Study, table: str) -> Judged:
-    """Return the verdicts of the paper's printed means and standard deviations."""
-    samples = paper_samples(table)
+def judge_paper(study: Study, paper: Paper) -> Judged:
+    """Return the verdicts of a paper's printed means and standard deviations."""
+    samples = paper_samples(paper)
     verdicts = judge(study.contrasts, samples, study.margin)
-    has_spread = any(sample.std is not None for sample in samples.values())
-    printed_as = "means and standard deviations" if has_spread else "means of one run each"
-    notes = [f"given the 50,000 validation images; {_other_images(study, samples, verdicts)}"]
-    notes += [f"from printed {printed_as}, rounded to two decimals"]
-    if unsure := _sensitive_to_rounding(study.contrasts, samples, study.margin):
+    known = [each for each in study.contrasts if all(name in samples for name in each.weights)]
+    printed_as = "means and standard deviations" if paper.has_spread else "means of one run each"
+    notes = [
+        f"given the 50,000 validation images; {_other_images(known, samples, verdicts, study)}"
+    ]
+    notes += [f"from printed {printed_as}, rounded to {DECIMALS[decimals_of(paper)]}"]
+    if not paper.has_spread:
+        notes.append("one run per row: without a spread between runs, n = 1 decides no step")
+    if unsure := _sensitive_to_rounding(known, samples, study.margin, decimals_of(paper)):
         notes.append(f"may change with the digits that rounding lost: {', '.join(unsure)}")
     return Judged(
-        name=f"paper-{table}",
+        name=f"paper-{paper.name}",
         title=f"the paper: {study.roadmap.title}",
-        data="ImageNet-1K",
+        data=paper.data,
         margin=study.margin,
         asks=study.asks,
         verdicts=verdicts,
-        recipe=RECIPE,
+        recipe=paper.recipe,
+        numbers=study.numbers,
         notes=tuple(notes),
     )
 
 
-def _other_images(study: Study, samples: Mapping[str, Sample], verdicts: Sequence[Verdict]) -> str:
+def decimals_of(paper: Paper) -> int:
+    """Return the decimals to which a table prints top-1: the most that any row needs, 1 or 2."""
+    needed = (row.top1 for row in paper.rows.values() if row.top1 is not None)
+    return 1 if all(round(top1, 1) == top1 for top1 in needed) else 2
+
+
+def _other_images(
+    contrasts: Sequence[Contrast],
+    samples: Mapping[str, Sample],
+    verdicts: Sequence[Verdict],
+    study: Study,
+) -> str:
     """Say which verdicts change if other images add ±0.25 points to every interval."""
     images = Estimate(value=0.0, error=IMAGES / 1.96, freedom=49_999)
-    estimates = [difference(samples, contrast.weights).plus(images) for contrast in study.contrasts]
+    estimates = [difference(samples, contrast.weights).plus(images) for contrast in contrasts]
     ps = holm([estimate.p for estimate in estimates], len(estimates))
+    steps = {contrast.step for contrast in contrasts}
+    judged = [verdict for verdict in verdicts if verdict.step in steps]
     changed = [
         verdict.step
-        for verdict, estimate, p in zip(verdicts, estimates, ps, strict=True)
+        for verdict, estimate, p in zip(judged, estimates, ps, strict=True)
         if verdict.p is not None
         and verdict_words(estimate, p, study.margin, looks=1) != verdict.verdict
     ]
@@ -54,11 +72,11 @@ def _other_images(study: Study, samples: Mapping[str, Sample], verdicts: Sequenc
 
 
 def _sensitive_to_rounding(
-    contrasts: Sequence[Contrast], samples: Mapping[str, Sample], margin: float
+    contrasts: Sequence[Contrast], samples: Mapping[str, Sample], margin: float, decimals: int
 ) -> list[str]:
     """Return the steps whose verdict differs between the two ends of the rounding."""
     ends = []
-    for clearer in (HALF_A_DIGIT, -HALF_A_DIGIT):
+    for clearer in (0.5 / 10**decimals, -0.5 / 10**decimals):
         estimates = [_shifted(samples, contrast.weights, clearer) for contrast in contrasts]
         ps = holm([estimate.p for estimate in estimates], len(contrasts))
         ends.append(
@@ -83,9 +101,10 @@ def _shifted(samples: Mapping[str, Sample], weights: Mapping[str, float], by: fl
     return difference(moved, weights)
 
 
-def paper_samples(table: str) -> dict[str, Sample]:
-    """Return the printed mean, std and n of each row of one of the paper's tables."""
+def paper_samples(paper: Paper) -> dict[str, Sample]:
+    """Return the printed mean, std and n of each row of a paper's table that has a mean."""
     return {
         number: Sample(mean=row.top1, std=row.std, n=row.n)
-        for number, row in paper_rows(table).items()
+        for number, row in paper.rows.items()
+        if row.top1 is not None
     }

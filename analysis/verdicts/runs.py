@@ -11,6 +11,7 @@ from analysis.measures import Measure
 from analysis.selection import Selection
 from analysis.verdicts.images import right
 from analysis.verdicts.statistics import Sample
+from roadmap.evaluation import Evaluation, unpack_scores
 from roadmap.record import Record
 from steps.studies.study import Study
 
@@ -97,8 +98,15 @@ def right_images(
 ) -> dict[str, list[numpy.ndarray]]:
     """Return which images each run has right, of the rows all of whose runs have recorded it.
 
-    Empty for a measure that is no proportion of images.
+    For a measure by `roadmap evaluate`, it is the result of each image. Empty for a measure without
+    results per image.
     """
+    if (scores := measure.scores) is not None:
+        return {
+            number: [_results(scores(run), run.evaluations[measure.key], measure) for run in group]
+            for number, group in runs.items()
+            if all(scores(run) for run in group)
+        }
     if not measure.of_images:
         return {}
     return {
@@ -106,3 +114,9 @@ def right_images(
         for number, group in runs.items()
         if all(run.correct for run in group)
     }
+
+
+def _results(scores: str, evaluation: Evaluation, measure: Measure) -> numpy.ndarray:
+    """Return the result of each image; percentages are shares, others a hundredth."""
+    results = numpy.asarray(unpack_scores(scores)[: evaluation.images])
+    return results if measure.is_percentage else results / 100

@@ -22,11 +22,15 @@ LEVEL, MOST = 0.95, 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Runs of one variant: mean, sample standard deviation (None below two runs), number."""
+    """Runs of one variant: mean, sample standard deviation (None below two runs), number.
+
+    `prior` is the degrees of freedom that a moderated standard deviation has beyond n - 1.
+    """
 
     mean: float
     std: float | None
     n: int
+    prior: float = 0.0
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Sample:
@@ -81,7 +85,7 @@ def difference(samples: Mapping[str, Sample], weights: Mapping[str, float]) -> E
         sample = samples[name]
         if sample.std is None:
             return Estimate(value=value)
-        parts.append((weight**2 * sample.std**2 / sample.n, sample.n - 1))
+        parts.append((weight**2 * sample.std**2 / sample.n, sample.n - 1 + sample.prior))
     variance = sum(part for part, _ in parts)
     if not variance:
         return Estimate(value=value)
@@ -134,6 +138,22 @@ def range_needed(
     if ends[0] <= 0 <= ends[1]:
         return fewest, None
     return fewest, seeds_needed(samples, weights, alpha, images, low)
+
+
+def holm_levels(ps: Sequence[float | None], tests: int | None = None) -> list[float | None]:
+    """Return by how much Holm divides the level of each test: an interval at it agrees with `holm`.
+
+    The interval excludes zero exactly if the adjusted p is below 5 %. Tests that are not decided
+    share the divisor at which the first of them failed.
+    """
+    order = sorted((p, place) for place, p in enumerate(ps) if p is not None)
+    divisors: list[float | None] = [None] * len(ps)
+    count, failed = tests or len(order), 0
+    for rank, (p, place) in enumerate(order):
+        if not failed and p * (count - rank) >= 1 - LEVEL:
+            failed = count - rank
+        divisors[place] = float(failed or count - rank)
+    return divisors
 
 
 def holm(ps: Sequence[float | None], tests: int | None = None) -> list[float | None]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from analysis.comparable import stands_beside_paper
 from analysis.measures import TOP1, Measure
-from analysis.notes import mixtures, recipes
+from analysis.notes import mixtures, recipes, starts
 from analysis.selection import Selection, data_name, select
 from analysis.tables.cells import span
 from analysis.verdicts.agreement import find_agreements
 from analysis.verdicts.diverged import diverged_runs, worst_cases
 from analysis.verdicts.judge import by_order, judge, margin_of
+from analysis.verdicts.moderation import moderate
 from analysis.verdicts.orders import ENOUGH_ORDERS
+from analysis.verdicts.pairing import by_seed
 from analysis.verdicts.runs import count_looks, measured_runs, right_images, samples_of
 from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.record import Record
+from roadmap.text import counted
 from steps.studies.study import Study
 
 
@@ -25,15 +29,23 @@ def judge_study(
     *,
     measure: Measure = TOP1,
     given_images: bool = False,
+    paper: bool = False,
 ) -> Judged:
     """Return the verdicts of a study from a selection of its runs, or from records.
 
     Verdicts hold for other validation images too if runs record which images they had right, and
-    are not `given_images`, the ones that were used.
+    are not `given_images`, the ones that were used. The agreement with the paper is told if the
+    data are the roadmap's, or with `paper`.
     """
     selection = select(study.roadmap, runs, data)
     measured = measured_runs(selection, measure)
     samples = samples_of(measured, measure)
+    declared = []
+    if study.variances == "moderated":
+        moderated = moderate(samples)
+        samples, declared = moderated.samples, [moderated.note]
+    if study.paired:
+        declared = ["runs are paired by seed, as the study declares"]
     margin = margin_of(study, measure)
     looks = count_looks(study, measured)
     verdicts = judge(
@@ -45,10 +57,12 @@ def judge_study(
         measure=measure,
         given_images=given_images,
         diverged=diverged_runs(selection),
+        pairs=by_seed(measured, measure) if study.paired else None,
     )
     new_images = not given_images and any(verdict.images_low is not None for verdict in verdicts)
     missing = [row.number for row in study.roadmap if row.number not in samples]
     notes = [
+        *declared,
         *(f"{step}: {why}" for step, why in study.left_out.items()),
         *_missing(missing),
         *_diverged(selection),
@@ -61,8 +75,10 @@ def judge_study(
         *(_given_images(verdicts) if new_images else []),
         *mixtures([run for group in measured.values() for run in group]),
         *selection.notes,
+        *starts(selection.rows),
     ]
-    compared = study.design == "path" and measure.in_paper
+    beside_paper = stands_beside_paper(study.base, selection, asked=paper)
+    compared = study.design == "path" and measure.in_paper and beside_paper
     return Judged(
         name=study.name,
         title=study.roadmap.title,
@@ -76,6 +92,7 @@ def judge_study(
         measure=measure,
         new_images=new_images,
         by_order=by_order(study, samples) if study.design == "orders" else {},
+        numbers=study.numbers,
     )
 
 
@@ -83,7 +100,7 @@ def _missing(numbers: Sequence[str], most: int = 8) -> list[str]:
     if not numbers:
         return []
     listed = ", ".join(numbers[:most]) + (", …" if len(numbers) > most else "")
-    return [f"no finished runs of {len(numbers)} variants: {listed}"]
+    return [f"no finished runs of {counted(len(numbers), 'variant')}: {listed}"]
 
 
 def _looks(looks: Mapping[str, int]) -> list[str]:

@@ -28,7 +28,9 @@ class Verdict:
     `order_std` is how much the step's worth varies over orders beyond what seeds explain, and
     `order_p` the p of no such variation, adjusted by Holm. `diverged` counts the diverged runs of
     the variants that are added, `diverged_before` of those that are subtracted. `worst` is the
-    difference with each of them as 0 %, if there are any.
+    difference with each of them as 0 %, if there are any. `adjusted_low` and `adjusted_high` are
+    the ends of the interval at the level of Holm's test and of the looks: it excludes zero exactly
+    if the step is better or worse.
     """
 
     step: str
@@ -55,6 +57,8 @@ class Verdict:
     worst: float | None = None
     needed_low: int | None = None
     needed_high: int | None = None
+    adjusted_low: float | None = None
+    adjusted_high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +84,7 @@ class Judged:
     `asks` says what a difference subtracts from what, `recipe` how the runs were trained.
     `by_order` is what a step added in each sampled order, for a study of orders. `new_images` says
     that verdicts hold for other validation images too, not only given those that were used.
+    `numbers` are the roadmap's row numbers by step.
     """
 
     name: str
@@ -94,6 +99,7 @@ class Judged:
     measure: Measure = TOP1
     by_order: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     new_images: bool = False
+    numbers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def over(self) -> str:
@@ -101,5 +107,9 @@ class Judged:
         source = "orders and seeds" if self.by_order else "seeds (Welch)"
         if self.new_images:
             return f"{source} and over validation images"
-        given = ", given these validation images" if self.measure.of_images else ""
+        given = (
+            ", given these validation images"
+            if self.measure.of_images or self.measure.scores
+            else ""
+        )
         return f"{source}{given}"

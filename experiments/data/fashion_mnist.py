@@ -33,6 +33,10 @@ class FashionMnist(Source):
 
     choice = "'fashion-mnist'"
     name = "fashion-mnist"
+    class_names = (
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    )  # fmt: skip
 
     @classmethod
     def takes(cls, name: str) -> bool:

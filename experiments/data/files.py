@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -25,12 +25,16 @@ UNCOMPRESSED = (".ppm", ".pgm", ".bmp", ".tif", ".tiff")
 
 @dataclass(frozen=True)
 class File:
-    """An image: `size` bytes from `offset` of the file at `path`; `name` is train/<class>/…"""
+    """An image: `size` bytes from `offset` of the file at `path`; `name` is train/<class>/…
+
+    `member` is its name in an archive, if that is another one.
+    """
 
     name: str
     path: Path
     size: int
     offset: int = 0
+    member: str = ""
 
     def open(self, *, limit: int = MOST_BYTES) -> BinaryIO:
         """Return the image's bytes as a file; raise ValueError if they are more than `limit`."""
@@ -42,7 +46,7 @@ class File:
     def __str__(self) -> str:
         """Name the image in a message."""
         in_archive = self.path.suffix == ".tar"
-        return escaped(f"{self.path}: {self.name}" if in_archive else str(self.path))
+        return escaped(f"{self.path}: {self.member or self.name}" if in_archive else str(self.path))
 
 
 Samples = tuple[tuple[File, int], ...]  # images with their labels
@@ -52,13 +56,16 @@ Samples = tuple[tuple[File, int], ...]  # images with their labels
 class Files(Source):
     """A data set whose images are files; `samples` are those of "train" and "val".
 
-    `prepared` says how they were made, if they are a copy by `prepare-data`.
+    `prepared` says how they were made, if they are a copy by `prepare-data`. With `exif`, images
+    are turned upright. `facts` are more facts for records.
     """
 
     name: str
     class_names: tuple[str, ...]
     samples: dict[str, Samples]
     prepared: Prepared | None = None
+    exif: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def classes(self) -> int:
@@ -75,17 +82,19 @@ class Files(Source):
         """12 hexadecimal digits over names and sizes; uncompressed images count with their bytes.
 
         It is the same for a folder and for a tar of it. That of a prepared copy covers its source.
+        Names begin with the split, so the choice of held-out images is part of it.
         """
         content: dict[str, Any] = {
             split: [[file.name, _content(file)] for file, _ in pairs]
             for split, pairs in self.samples.items()
         }
-        return fingerprint(
-            content | ({"prepared": self.prepared.identity} if self.prepared else {})
-        )
+        content |= {"prepared": self.prepared.identity} if self.prepared else {}
+        return fingerprint(content | ({"exif": True} if self.exif else {}))
 
     def check_jpeg(self) -> None:
         """Raise Problem that names the first training image that is no JPEG file."""
+        if self.exif:
+            raise Problem("--decode gpu turns no images upright; leave out --exif or --decode gpu")
         for file, _ in self.samples["train"]:
             if PurePosixPath(file.name).suffix.lower() not in JPEG:
                 copy = "prepare-data writes a copy of them"
@@ -93,14 +102,18 @@ class Files(Source):
 
     @property
     def details(self) -> dict[str, Any]:
-        """How a prepared copy was made."""
-        return {"prepared": asdict(self.prepared)} if self.prepared else {}
+        """How a prepared copy was made, and how the images are read."""
+        copy = {"prepared": asdict(self.prepared)} if self.prepared else {}
+        return copy | self.facts | ({"exif": True} if self.exif else {})
 
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
         """Return both splits; an image is read from its file each time that it is asked for."""
         from experiments.data.splits import split_of_files
 
-        return {split: split_of_files(samples) for split, samples in self.samples.items()}
+        return {
+            split: split_of_files(samples, exif=self.exif)
+            for split, samples in self.samples.items()
+        }
 
 
 def _content(file: File) -> int | str:

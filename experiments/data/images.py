@@ -15,6 +15,17 @@ from roadmap.errors import escaped
 # Pillow looks at the content, not at the ending. PostScript would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP")
 
+ORIENTATION = 0x0112  # EXIF's tag; 1 is upright
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
 
 class BrokenImage(OSError):
     """An image cannot be opened. The message is one line.
@@ -54,8 +65,16 @@ def named(name: str) -> Iterator[None]:
         raise BrokenImage(f"image {name} cannot be read: {escaped(reason)}") from error
 
 
-def in_colour(image: Image.Image) -> Image.Image:
-    """Convert any image to RGB; reduce 16 bits per pixel to 8, where Pillow would clip them."""
+def in_colour(image: Image.Image, *, exif: bool = False) -> Image.Image:
+    """Convert any image to RGB; reduce 16 bits per pixel to 8, where Pillow would clip them.
+
+    With `exif`, turn it upright as its EXIF orientation says.
+    """
+    if exif:
+        image.load()  # a TIFF is turned by this
+        turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+        upright = in_colour(image)
+        return upright if turn is None else upright.transpose(turn)
     if image.mode == "F":
         raise ValueError("its values are fractions of no fixed range")
     if image.mode == "I" and image.format == "TIFF":  # other formats have at most 16 bits

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
@@ -110,7 +110,8 @@ class Preparation:
         if done := len(targets) - len(missing):
             say(f"continuing: {done:,} of {len(targets):,} images are there")
         files = [targets[name][0] for name in missing]
-        results = in_order(resized, files, self.how, workers=self.workers)
+        resize = partial(resized, exif=self.source.exif)
+        results = in_order(resize, files, self.how, workers=self.workers)
         for number, (name, result) in enumerate(zip(missing, results, strict=True), done + 1):
             if isinstance(result, bytes):
                 copy.put(name, result)

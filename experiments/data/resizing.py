@@ -15,7 +15,7 @@ from typing import TypeVar
 from PIL import Image
 
 from experiments.data.files import File
-from experiments.data.images import BrokenImage, in_colour, named, open_image
+from experiments.data.images import ORIENTATION, BrokenImage, in_colour, named, open_image
 from experiments.data.prepared import Prepared
 from experiments.host.signals import ignore_stop_signals
 from roadmap.errors import Problem
@@ -26,26 +26,27 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def resized(file: File, how: Prepared) -> bytes | str:
+def resized(file: File, how: Prepared, *, exif: bool = False) -> bytes | str:
     """Return the image as a smaller JPEG, or what is wrong with it, in one line.
 
-    A JPEG in RGB that is small enough is copied as it is.
+    A JPEG in RGB that is small enough is copied as it is. With `exif`, images are turned upright.
     """
     try:
         with named(str(file)):
-            return _resized(file.open().read(), how)
+            return _resized(file.open().read(), how, exif)
     except BrokenImage as fault:
         return str(fault)
 
 
-def _resized(content: bytes, how: Prepared) -> bytes:
+def _resized(content: bytes, how: Prepared, exif: bool) -> bytes:
     image = open_image(io.BytesIO(content))
     shrink = how.short_side / min(image.size)
-    picture = in_colour(image)
-    if shrink >= 1 and (image.format, image.mode) == ("JPEG", "RGB"):
+    turned = exif and image.getexif().get(ORIENTATION, 1) != 1
+    picture = in_colour(image, exif=exif)
+    if shrink >= 1 and not turned and (image.format, image.mode) == ("JPEG", "RGB"):
         return content
     if shrink < 1:
-        width, height = (max(1, round(side * shrink)) for side in image.size)
+        width, height = (max(1, round(side * shrink)) for side in picture.size)
         picture = picture.resize((width, height), Image.Resampling.BICUBIC)
     made = io.BytesIO()
     picture.save(made, "JPEG", quality=how.quality, subsampling="4:2:0")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from roadmap.errors import Problem
+from experiments.data.reading import Reading
+from roadmap.errors import Problem, escaped
 
 if TYPE_CHECKING:
     from experiments.data.splits import Split
@@ -36,6 +37,13 @@ class Source(ABC):
     @abstractmethod
     def read(cls, name: str, root: Path | None) -> Source:
         """Find and check the data set; `root` is --data-root. Raises Problem."""
+
+    @classmethod
+    def read_as(cls, name: str, root: Path | None, reading: Reading) -> Source:
+        """Find and check the data set, with options for folders. Raises Problem if it is none."""
+        raise Problem(
+            f"{reading.options} is for a folder or a .tar of images; data {escaped(name)} is none"
+        )
 
     @property
     @abstractmethod

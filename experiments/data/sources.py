@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments.data.fashion_mnist import FashionMnist
 from experiments.data.folder import Folder
 from experiments.data.fractals import Fractals, ScatteredFractals
+from experiments.data.reading import PLAIN, Reading
 from experiments.data.shards import Shards
 from experiments.data.source import Source
 from experiments.data.timm_data import TimmData
@@ -25,15 +26,32 @@ SOURCES: tuple[type[Source], ...] = (
 
 
 @cache
-def read_source(name: str | None, root: Path | None = None) -> Source:
+def read_source(name: str | None, root: Path | None = None, reading: Reading = PLAIN) -> Source:
     """Find and check a data set by the name given with --data. Raises Problem.
 
-    `root` is where timm looks for its own data sets and downloads them to.
+    `root` is where timm looks for its own data sets and downloads them to. `reading` says how a
+    folder of images is read.
     """
     choices = ", ".join(kind.choice for kind in SOURCES)
     if name is None:
         raise Problem(f"this roadmap has no data of its own; give --data: {choices}")
     for kind in SOURCES:
         if kind.takes(name):
-            return kind.read(name, root)
+            plain = not reading.options
+            return kind.read(name, root) if plain else kind.read_as(name, root, reading)
     raise Problem(f"data {escaped(name)} does not exist; valid: {choices}")
+
+
+def read_evaluated(name: str, root: Path | None, reading: Reading = PLAIN) -> Source:
+    """Find a data set of which only the validation images are needed. Raises Problem.
+
+    A folder may hold class folders alone: all of their images are then evaluated.
+    """
+    if reading.val_fraction is None and not _is_built_in(name) and Folder.takes(name):
+        return Folder.read_alone(name, reading)
+    return read_source(name, root, reading)
+
+
+def _is_built_in(name: str) -> bool:
+    """Return whether a kind before Folder takes the name."""
+    return any(kind.takes(name) for kind in SOURCES[: SOURCES.index(Folder)])

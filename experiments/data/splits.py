@@ -133,11 +133,11 @@ def held_split(arrays: Arrays, labels: numpy.ndarray) -> Split:
     return Split(image=partial(_from_array, arrays), labels=labels, arrays=arrays)
 
 
-def split_of_files(samples: Samples) -> Split:
-    """Return a split whose images are opened one by one."""
+def split_of_files(samples: Samples, *, exif: bool = False) -> Split:
+    """Return a split whose images are opened one by one; with `exif` they are turned upright."""
     labels = numpy.array([label for _, label in samples])
     files = [file for file, _ in samples]
-    return Split(image=partial(_from_file, samples), labels=labels, files=files)
+    return Split(image=partial(_from_file, samples, exif), labels=labels, files=files)
 
 
 def _from_array(images: Arrays, index: int) -> Image.Image:
@@ -150,7 +150,7 @@ def _from_some(
     return image(indices[index])
 
 
-def _from_file(samples: Samples, index: int) -> Image.Image:
+def _from_file(samples: Samples, exif: bool, index: int) -> Image.Image:
     file = samples[index][0]
     with named(str(file)):
-        return in_colour(open_image(file.open()))
+        return in_colour(open_image(file.open()), exif=exif)

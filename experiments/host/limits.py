@@ -1,4 +1,4 @@
-"""What this process may use of the machine: cores and memory, also inside a container.
+"""What this process may use of the machine: cores and memory, also in a container or SLURM job.
 
 A container's limits are those of its control group (cgroup v1 or v2) and of all groups above it.
 `root` is where the file system begins; tests give another one.
@@ -14,11 +14,20 @@ ROOT = Path("/")
 
 
 def cores(root: Path = ROOT) -> int:
-    """Return the number of cores to use: those this process may run on, within its CPU quota."""
+    """Return the number of cores to use: those this process may run on, within its CPU quota.
+
+    In a SLURM job it is at most the job's part of the node, which not every cluster enforces.
+    """
     allowed = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    return max(1, min([allowed, *(int(quota) for quota in _cpu_quotas(root))]))
+    return max(1, min([allowed, *(int(quota) for quota in _cpu_quotas(root)), *_slurm_cores()]))
+
+
+def _slurm_cores() -> list[int]:
+    names = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE")
+    given = [text for name in names if (text := os.environ.get(name, "")).isdecimal()]
+    return [int(given[0])] if given else []
 
 
 def memory_limit(root: Path = ROOT) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,21 @@ def lock_of(folder: Path) -> FileLock:
     return FileLock(path)
 
 
+def is_held(folder: Path) -> bool:
+    """Return whether a process holds the run in `folder`. Nothing is created or changed.
+
+    The test takes a shared lock for a moment: a process that starts right then waits that long.
+    """
+    try:
+        with (folder / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no such file, or a file system without locks
+        return False
+    return False
+
+
 def _acquire(lock: FileLock) -> None:
     """Wait for the lock or for a stop signal."""
     while True:
@@ -42,7 +58,7 @@ def exclusive_run(folder: Path, name: str, wait: bool, observe: Observer) -> Ite
     try:
         held.acquire(timeout=0)
     except Timeout:
-        who = _who(holder)
+        who = who_holds(folder)
         if not wait:
             raise Problem(
                 f"{name} is being trained by {who}; without --no-wait this waits"
@@ -56,8 +72,9 @@ def exclusive_run(folder: Path, name: str, wait: bool, observe: Observer) -> Ite
         held.release()
 
 
-def _who(holder: Path) -> str:
-    """Return what the holder wrote about itself."""
+def who_holds(folder: Path) -> str:
+    """Return what the process that holds the run wrote about itself."""
+    holder = folder / "holder.txt"
     if holder.is_symlink() or not holder.is_file():
         return "another process"
     with holder.open(errors="replace") as file:

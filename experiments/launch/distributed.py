@@ -9,17 +9,22 @@ from __future__ import annotations
 import os
 import re
 import socket
+import time
 import zlib
 
 from experiments.host.events import Observer
 from experiments.host.imports import imported_without_gc
+from experiments.host.lock import is_held
 from experiments.host.machine import Machine
+from experiments.host.signals import STOP
 from experiments.job import Job
 from experiments.launch.worker import Worker, collect, started
 from experiments.request import Request
 from experiments.training.place import Place
 from roadmap.errors import Problem
 from roadmap.record import Record
+
+GRACE = 60.0  # seconds: a shared file system may show another node's record late
 
 
 def node_rank(machine: Machine) -> int:
@@ -59,9 +64,18 @@ def _train(job: Job, place: Place, observe: Observer) -> Record | None:
 
 
 def _from_first_node(request: Request) -> Record:
-    record = request.finished()
-    if record is None:
-        raise Problem(f"the first node left no record of {request.name} in {request.folder}")
+    """Return the record that the first node writes: it still measures when the others are done.
+
+    Raises Problem if that node has released the run for `GRACE` seconds and there is no record.
+    """
+    end = time.monotonic() + GRACE
+    while (record := request.finished()) is None:
+        STOP.check()
+        if is_held(request.folder):
+            end = time.monotonic() + GRACE
+        elif time.monotonic() > end:
+            raise Problem(f"the first node left no record of {request.name} in {request.folder}")
+        time.sleep(0.2)
     return record
 
 

@@ -16,10 +16,12 @@ from typing import Any
 import numpy
 import torch
 from PIL import Image
+from timm.data import auto_augment as timm_operations
 from timm.data.auto_augment import RandAugment, rand_augment_transform
 from timm.data.random_erasing import RandomErasing
 from timm.data.transforms import RandomResizedCropAndInterpolation
 from torch import Tensor
+from torchvision.transforms import ColorJitter
 
 from experiments.data.splits import Statistics
 from experiments.loading import lookup
@@ -27,6 +29,9 @@ from experiments.loading.lookup import Operation
 from roadmap.spec import Recipe
 
 ASPECT = (3 / 4, 4 / 3)
+JITTERED: tuple[Operation, ...] = (
+    timm_operations.brightness, timm_operations.contrast, timm_operations.color
+)  # fmt: skip
 
 Box = tuple[slice, slice, slice]  # channels, rows, columns
 
@@ -54,16 +59,20 @@ class Augmentation:
         self.resample = Image.Resampling[recipe.interpolation.upper()]
         self.policy = _policy(recipe, self.fill, self.resample)
         self.erasing = RandomErasing(recipe.erasing, mode="pixel", device="cpu")
+        jitter = recipe.color_jitter if not recipe.randaugment else 0.0  # as timm: one of the two
+        self.jitter = ColorJitter(jitter, jitter, jitter) if jitter else None
 
     @property
     def layers(self) -> int:
         """Return the largest number of operations that an image can get."""
-        return self.policy.num_layers if self.policy else 0
+        return self.policy.num_layers if self.policy else len(JITTERED) * bool(self.jitter)
 
     @property
     def operations(self) -> set[Operation]:
         """Return the operations that can be drawn."""
-        return {op.aug_fn.args[0] for op in self.policy.ops} if self.policy else set()
+        if self.policy:
+            return {op.aug_fn.args[0] for op in self.policy.ops}
+        return set(JITTERED) if self.jitter else set()
 
     def draw(self, height: int, width: int) -> Drawn:
         """Draw what happens to one image of that size from the global generators' state."""
@@ -75,6 +84,8 @@ class Augmentation:
         drawn = Drawn(crop=crop, flip=flip)
         if self.policy:
             self.policy(drawn.operations)
+        if self.jitter:
+            drawn.operations += _jittered(self.jitter)
         self.draw_erasing(drawn)
         return drawn
 
@@ -134,6 +145,14 @@ def _policy(
         operation.aug_fn = partial(_record, operation.aug_fn)
     policy.ops = numpy.array(policy.ops)  # timm makes this array for every image
     return policy
+
+
+def _jittered(jitter: ColorJitter) -> list[tuple[Operation, tuple]]:
+    """Draw torchvision's color jitter: brightness, contrast and color in a random order."""
+    order, *factors, _ = ColorJitter.get_params(
+        jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue
+    )
+    return [(JITTERED[number], (factors[number],)) for number in order.tolist() if number < 3]
 
 
 def _record(operation: Operation, recorded: list, *arguments: Any, **_: Any) -> list:

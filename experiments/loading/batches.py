@@ -65,15 +65,28 @@ class Loader(DataLoader):
         """Yield what arrives; raise Problem if a loading process was killed."""
         try:
             yield from super().__iter__()
-        except RuntimeError as error:
-            if not re.match(r"DataLoader worker \(pid", str(error)):
+        except (RuntimeError, ConnectionError, FileNotFoundError, EOFError) as error:
+            reason = _why_it_ended(error)
+            if reason is None:
                 raise
             _end_loading(weakref.ref(self))  # or torch raises once more, at any later point
-            reason = str(error).strip().splitlines()[0].rstrip(". ")
             raise Problem(
                 f"a loading process ended ({reason}): memory may be short; use fewer loading "
                 "processes (--workers 0: none)"
             ) from error
+
+
+def _why_it_ended(error: Exception) -> str | None:
+    """Return how a loading process ended, or None if the error was raised by its own work.
+
+    torch names a process that is gone when nothing arrives. If it ends while it hands over a batch,
+    its socket breaks first. An error of its own work arrives as text that names the process.
+    """
+    text = str(error).strip()
+    if isinstance(error, RuntimeError):
+        gone = re.match(r"DataLoader worker \(pid", text)
+        return text.splitlines()[0].rstrip(". ") if gone else None
+    return None if "in DataLoader worker process" in text else "it exited during a transfer"
 
 
 def _end_loading(reference: weakref.ref[Loader]) -> None:

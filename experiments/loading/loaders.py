@@ -54,7 +54,7 @@ def choose_loading(data: DataSet, recipe: Recipe, machine: Machine) -> Loading:
     Images on a GPU always do: a GPU augments faster than one process can draw.
     """
     cropped = len(data.val) + (len(data.train) if recipe.crop_scale is None else 0)
-    evaluated = 3 * recipe.image_size**2 * cropped
+    evaluated = 3 * max(recipe.image_size, recipe.evaluated_size) ** 2 * cropped
     if machine.decode == "gpu":
         _check_decoding(data, recipe)
         return Loading(held=False, workers=machine.workers, decode="gpu")
@@ -105,7 +105,8 @@ def train_loader(
         views = Held(data.train, recipe, seed, statistics)
     else:
         views = Streamed(data.train, recipe, seed, statistics)
-    sampler = EpochSampler(len(data.train), recipe.batch, seed, share)
+    labels = data.train.labels if recipe.sampling == "balanced" else None
+    sampler = EpochSampler(len(data.train), recipe.batch, seed, share, labels, recipe.repeats)
     return Loader(views, sampler, loading.workers, device)
 
 
@@ -129,4 +130,6 @@ def _evaluated(
 ) -> Evaluated:
     split = data.train if name == "train" else data.val
     place = device if loading.on_gpu else None
-    return Evaluated(split, recipe, data.statistics(recipe), hold=loading.held, device=place)
+    size = recipe.image_size if name == "train" else recipe.evaluated_size
+    statistics = data.statistics(recipe)
+    return Evaluated(split, recipe, statistics, hold=loading.held, device=place, size=size)

@@ -12,6 +12,7 @@ from roadmap.errors import Problem
 
 Key = tuple[int, int]  # epoch, index
 NO_IMAGE = -1
+MOST_EPOCHS = 2**20  # more than a recipe can have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +43,24 @@ class EpochSampler:
 
     `batch` is the batch of the whole optimizer step. Each step sees the same images however it is
     shared out. Images that mixup pairs (the first with the last, and so on) stay in
-    one micro-batch.
+    one micro-batch. With `labels`, one per image, each class comes equally often. With `repeats` an
+    epoch has each of its images so often, in one batch where it fits. An image that comes again in
+    an epoch has a key as of another epoch, so that it is augmented differently.
     """
 
-    def __init__(self, size: int, batch: int, seed: int, share: Share | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        batch: int,
+        seed: int,
+        share: Share | None = None,
+        labels: numpy.ndarray | None = None,
+        repeats: int = 1,
+    ) -> None:
         share = share or Share()
+        self.repeats = repeats
         check_batch(batch, size, share)
+        self.labels = labels
         self.size, self.batch, self.seed, self.share = size, batch, seed, share
         self.epoch = self.done = 0
 
@@ -72,20 +85,47 @@ class EpochSampler:
         epoch, done = self.epoch, self.done
         order = self._order(epoch)
         for number in range(done, len(self)):
-            yield [(epoch, index) for index in self._images(order, number)]
+            places = self._places(number)
+            images = order[places // self.repeats]
+            again = images[:, 1] * self.repeats + places % self.repeats
+            epochs = (epoch + again * MOST_EPOCHS).tolist()
+            yield list(zip(epochs, images[:, 0].tolist(), strict=True))
 
     def images(self, epoch: int, number: int) -> list[int]:
         """Return this process's images in one batch of an epoch."""
-        return self._images(self._order(epoch), number)
+        return self._order(epoch)[self._places(number) // self.repeats, 0].tolist()
 
     def _order(self, epoch: int) -> numpy.ndarray:
-        return numpy.random.default_rng((self.seed, epoch)).permutation(self.size)
+        """Return the images of an epoch, (images, 2): index, and how often it was there before."""
+        draw = numpy.random.default_rng((self.seed, epoch))
+        if self.labels is not None:
+            return balanced_order(self.labels, draw)
+        order = draw.permutation(self.size)
+        return numpy.stack([order, numpy.zeros_like(order)], axis=1)
 
-    def _images(self, order: numpy.ndarray, number: int) -> list[int]:
+    def _places(self, number: int) -> numpy.ndarray:
+        """Return the places of one micro-batch in an epoch, (images,); a repeat is a place too."""
         step, micro_batch = divmod(number, self.share.accumulate)
-        whole = order[step * self.batch : (step + 1) * self.batch]
-        part = _part(whole, micro_batch * self.share.world + self.share.rank, self.share)
-        return part.tolist()
+        whole = numpy.arange(step * self.batch, (step + 1) * self.batch)
+        return _part(whole, micro_batch * self.share.world + self.share.rank, self.share)
+
+
+def balanced_order(labels: numpy.ndarray, draw: numpy.random.Generator) -> numpy.ndarray:
+    """Return as many images as there are, equally many of each class: (images, 2).
+
+    The images of a class come in random order, all of them before one comes again.
+    """
+    known = numpy.unique(labels)
+    counts = numpy.full(len(known), len(labels) // len(known))
+    counts[draw.permutation(len(known))[: len(labels) % len(known)]] += 1
+    parts = []
+    for label, count in zip(known, counts, strict=True):
+        own = numpy.flatnonzero(labels == label)
+        rounds = -(-count // len(own))
+        chosen = numpy.concatenate([draw.permutation(own) for _ in range(rounds)])
+        again = numpy.repeat(numpy.arange(rounds), len(own))
+        parts.append(numpy.stack([chosen, again], axis=1)[:count])
+    return numpy.concatenate(parts)[draw.permutation(len(labels))]
 
 
 def _part(whole: numpy.ndarray, number: int, share: Share) -> numpy.ndarray:

@@ -87,7 +87,7 @@ class Streamed(Augmented):
             is_training=True,
             scale=recipe.crop_scale,
             hflip=recipe.flip,
-            color_jitter=None,  # type: ignore[arg-type] # timm's own meaning of None: no jitter
+            color_jitter=recipe.color_jitter or None,  # type: ignore[arg-type] # None is off
             auto_augment=recipe.randaugment,
             interpolation=recipe.interpolation,
             mean=statistics.mean,
@@ -165,7 +165,7 @@ class Evaluated(Views):
     """Batches of resized, centre-cropped images.
 
     With `hold` all images are resized and cropped once, and kept: in the host's memory, or on
-    `device`.
+    `device`. `size` is in pixels, by default that of the recipe's validation images.
     """
 
     def __init__(
@@ -176,10 +176,11 @@ class Evaluated(Views):
         *,
         hold: bool,
         device: torch.device | None = None,
+        size: int | None = None,
     ) -> None:
         self.split, self.statistics, self.device = split, statistics, device
         self.transform = create_transform(
-            recipe.image_size,
+            size or recipe.evaluated_size,
             interpolation=recipe.interpolation,
             crop_pct=recipe.evaluation_crop,
             use_prefetcher=True,  # leaves out the normalization: `finish` does it

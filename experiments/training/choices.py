@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from experiments.host.machine import Machine
+from experiments.host.machine import Machine, Precision
 from experiments.request import Request
 from experiments.training.estimates import estimate
 
@@ -37,12 +37,17 @@ def chosen(machine: Machine, request: Request) -> Machine:
     GPU and long enough to pay for it.
     """
     on_gpu = torch.cuda.is_available()
-    precision, compiled = machine.precision, machine.compile
-    if precision == "auto":
-        has = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
-        precision = "bf16" if has else "32"
+    precision, compiled = precision_here(machine.precision), machine.compile
     if compiled == "auto":
         length = estimate(request)
         seconds = length.seconds / machine.world if length else 0.0
         compiled = on_gpu and seconds > WORTH_COMPILING
     return replace(machine, precision=precision, compile=compiled)
+
+
+def precision_here(asked: Precision) -> Precision:
+    """Return the precision with "auto" replaced: bf16 on GPUs that have it, else 32 bits."""
+    if asked != "auto":
+        return asked
+    has = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if has else "32"

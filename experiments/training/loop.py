@@ -30,6 +30,7 @@ from experiments.training.checkpoint import (
 )
 from experiments.training.choices import chosen, compile_mode
 from experiments.training.final import final_accuracies
+from experiments.training.losses import class_weights
 from experiments.training.measured_cost import measured_cost
 from experiments.training.optimizer import scaled_rate
 from experiments.training.place import Place
@@ -39,11 +40,15 @@ from experiments.training.reporting import ReportingCallback
 from experiments.training.task import Classification, Diverged
 from experiments.training.trainer import make_trainer, quiet
 from experiments.training.waiting import StoppableLoader, loading_processes_ended
+from experiments.weights.freezing import freeze
+from experiments.weights.loading import in_words, load_start, scale_new_head
 from roadmap.cost import cost
 from roadmap.errors import Problem
-from roadmap.kernels.choice import in_words
+from roadmap.kernels import choice
+from roadmap.layers import check_layers
 from roadmap.network import build
-from roadmap.record import Record
+from roadmap.plan import plan
+from roadmap.record import Record, StartWeights
 from roadmap.spec import Network, Recipe, Spec, to_dict
 
 Say = Callable[[str], None]
@@ -59,11 +64,14 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     def say(text: str) -> None:
         observe(Message(run=request.name, text=text))
 
+    _check_operations(request.spec)
     data, loading = _open(job, observe, say)
     share = Share(rank=place.rank, world=machine.world, accumulate=machine.accumulate)
     torch.set_num_threads(machine.threads)
     torch.manual_seed(request.seed)
-    network = build(request.spec.network, recipe.image_size).to(memory_format=torch.channels_last)
+    network = build(request.spec.network, recipe.image_size)
+    start = _start(network, job)
+    network = network.to(memory_format=torch.channels_last)
     costs = _cost(request.spec, network)
     device = torch.device("cuda", place.local) if torch.cuda.is_available() else torch.device("cpu")
     loader = train_loader(data, recipe, request.seed, share=share, loading=loading, device=device)
@@ -77,6 +85,11 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         seed=request.seed,
         share=share,
         compiled=bool(machine.compile),
+        weights=(
+            class_weights(data.train.labels, data.source.classes)
+            if recipe.class_weights == "balanced"
+            else None
+        ),
         graphs=mode is not None,
     )
     if machine.compile:  # the network only: Lightning's module would compile its hooks too
@@ -97,6 +110,8 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     last = _resume(job, len(data.train), sampler, say)
     if place.rank == 0:
         say(_plan(recipe, machine, share, loading, graphs=task.graphs))
+        if start is not None:
+            say(in_words(start))
     status = "finished"
     with quiet(), loading_processes_ended():
         try:
@@ -150,6 +165,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         spec=to_dict(request.spec),
         history=report.history,
         asked=job.asked,
+        weights=start,
         provenance=describe_machine(
             machine,
             images=str(loading),
@@ -159,6 +175,12 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
             graphs=task.graphs,
         ),
     )
+
+
+def _check_operations(spec: Spec) -> None:
+    """Raise Problem if an operation of the user's is broken: images are not read before that."""
+    if isinstance(spec.network, Network):
+        check_layers(plan(spec.network, spec.recipe.image_size).layers())
 
 
 def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
@@ -178,6 +200,19 @@ def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
     if loading.held:
         data = data.hold(partial(preparing, "decoding the images, once"))
     return data, loading
+
+
+def _start(network: nn.Module, job: Job) -> StartWeights | None:
+    """Load the weights to start from, if there are any; prepare the classifier; freeze parts."""
+    spec, choice = job.request.spec, job.request.settings.start
+    start = None
+    if spec.weights is not None:
+        if choice is None:
+            raise Problem(f"{job.name} starts from weights {spec.weights}; give --weights")
+        start = load_start(network, choice.weights)
+    scale_new_head(network, spec.recipe.head_init_scale, start)
+    freeze(network, spec.recipe.freeze)
+    return start
 
 
 def _references(data: DataSet, loading: Loading, say: Say) -> dict[str, object]:
@@ -219,7 +254,7 @@ def _plan(recipe: Recipe, machine: Machine, share: Share, loading: Loading, *, g
         rate += f" = {recipe.learning_rate:g} × {recipe.batch} / {recipe.base_batch}"
     parts = [batch, rate, f"images {loading}", f"precision {machine.precision}"]
     parts += ["compiled" + ", with CUDA graphs" * graphs] if machine.compile else []
-    parts += [kernels] if torch.cuda.is_available() and (kernels := in_words(0)) else []
+    parts += [kernels] if torch.cuda.is_available() and (kernels := choice.in_words(0)) else []
     parts += [f"{machine.jobs} runs at a time"] if machine.jobs > 1 else []
     return ", ".join(parts)
 

@@ -1,4 +1,4 @@
-"""Find a loss that is not finite without making the host wait for the device in every step."""
+"""The weighted loss, and how to find one that is not finite without waiting in every step."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+import numpy
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 LAG = 8  # micro-batches after which a GPU's loss is read; it has long been computed by then
 
@@ -20,6 +21,30 @@ class Step:
     epoch: int
     micro_batch: int
     learning_rate: float
+
+
+def class_weights(labels: numpy.ndarray, classes: int) -> Tensor:
+    """Return images / (classes × images of the class) for each class that has images, else 0.
+
+    Their mean over all images is 1.
+    """
+    counts = numpy.bincount(labels, minlength=classes)
+    known = counts > 0
+    weights = numpy.zeros(classes)
+    weights[known] = len(labels) / (known.sum() * counts[known])
+    return torch.from_numpy(weights).float()
+
+
+def weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float) -> Tensor:
+    """Return the mean cross-entropy in which each class counts by its weight.
+
+    Labels are (batch,), which are smoothed here, or soft ones (batch, classes). The sum is divided
+    by the images, not by their weights: so a step is the same however it is shared out.
+    """
+    if labels.dim() == 1:
+        shares = nn.functional.one_hot(labels, len(weights)).to(logits.dtype)
+        labels = shares * (1 - smoothing) + smoothing / len(weights)
+    return -(weights * labels * logits.log_softmax(1)).sum(1).mean()
 
 
 class NotFinite(Exception):

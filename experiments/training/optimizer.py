@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import torch
 from timm.data import Mixup
-from timm.optim import create_optimizer_v2
+from timm.loss import BinaryCrossEntropy, SoftTargetCrossEntropy
+from timm.optim import (
+    create_optimizer_v2,
+    param_groups_layer_decay,
+    param_groups_weight_decay,
+)
 from timm.scheduler import CosineLRScheduler, StepLRScheduler
 from timm.scheduler.scheduler import Scheduler
 from timm.utils import ModelEmaV3
 from torch import nn
 
+from roadmap.errors import Problem
+from roadmap.optimizers import OPTIMIZERS
 from roadmap.spec import Recipe
 
 
@@ -43,18 +52,56 @@ def scaled_rate(recipe: Recipe) -> float:
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return timm's optimizer at the scaled learning rate."""
-    own: dict[str, Any] = {"betas": recipe.betas} if recipe.optimizer == "adamw" else {}
+    """Return timm's optimizer at the scaled learning rate.
+
+    With `layer_decay` each parameter group has a factor `lr_scale`, which the schedule applies.
+    """
+    options = dict(recipe.optimizer_options or {})
+    if recipe.optimizer in ("sgd", "adamw"):
+        options["fused"] = True
+    if recipe.optimizer == "adamw":
+        options.setdefault("betas", recipe.betas)
+    momentum = OPTIMIZERS[recipe.optimizer].get("momentum", recipe.momentum)
     return create_optimizer_v2(
         network,
-        opt={"sgd": "momentum", "adamw": "adamw"}[recipe.optimizer],
+        opt="momentum" if recipe.optimizer == "sgd" else recipe.optimizer,
         lr=scaled_rate(recipe),
-        momentum=recipe.momentum,
+        momentum=options.pop("momentum", momentum),
         weight_decay=recipe.weight_decay,
         filter_bias_and_bn=not recipe.decay_norms_and_biases,
-        fused=True,
-        **own,
+        layer_decay=recipe.layer_decay if recipe.layer_decay < 1 else None,
+        param_group_fn=partial(_groups, recipe=recipe) if recipe.no_decay else None,
+        **options,
     )
+
+
+def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Return timm's parameter groups, without weight decay where `no_decay` says so.
+
+    Raises Problem for a pattern that names no parameter.
+    """
+    names = [name for name, _ in network.named_parameters()]
+    for pattern in recipe.no_decay:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise Problem(f"recipe.no_decay: {pattern!r} names no parameter, as {names[0]} is one")
+    chosen: dict[str, Any] = {
+        "weight_decay": recipe.weight_decay,
+        "weight_decay_exclude_1d": not recipe.decay_norms_and_biases,
+        "no_weight_decay_list": recipe.no_decay,
+    }
+    if recipe.layer_decay < 1:
+        return param_groups_layer_decay(network, layer_decay=recipe.layer_decay, **chosen)
+    return param_groups_weight_decay(network, **chosen)
+
+
+def make_losses(recipe: Recipe) -> tuple[nn.Module, nn.Module]:
+    """Return the losses of soft labels (batch, classes) and of labels (batch,)."""
+    if recipe.loss == "binary_cross_entropy":
+        loss = BinaryCrossEntropy(
+            smoothing=recipe.label_smoothing, target_threshold=recipe.target_threshold
+        )
+        return loss, loss
+    return SoftTargetCrossEntropy(), nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
 
 
 def make_schedule(

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from experiments.data.splits import DataSet
 from experiments.loading.views import Evaluated
 from roadmap.network import RoadmapNetwork
-from roadmap.plan import plan
+from roadmap.plan import Layer, plan
 from roadmap.receptive_field import ReceptiveField
 from roadmap.spec import Network, Recipe
 
@@ -48,7 +48,9 @@ def receptive_field(
         return None
     count = min(IMAGES, len(data.val))
     spread = [number * len(data.val) // count for number in range(count)]  # ordered by class
-    images, _ = Evaluated(data.val, recipe, data.statistics(recipe), hold=False)[spread]
+    images, _ = Evaluated(
+        data.val, recipe, data.statistics(recipe), hold=False, size=recipe.image_size
+    )[spread]
     try:
         return measured_field(network.to(device), images.to(device))
     except Exception as fault:  # the run is done, and its record matters more
@@ -78,12 +80,19 @@ def as_trained(network: RoadmapNetwork, image_size: int) -> RoadmapNetwork:
     network = copy.deepcopy(network)
     for layer in plan(network.spec, image_size).layers():
         if layer.kind == "convolution":
-            starts = torch.arange(layer.outputs[1]) * layer.stride - layer.padding
-            met = starts[:, None] + torch.arange(layer.kernel)  # output positions, along the kernel
-            inside = ((met >= 0) & (met < layer.inputs[1])).any(0)
+            columns = layer.columns or layer.kernel
+            rows_met = _met(layer, layer.kernel, layer.padding, side=1)
+            columns_met = _met(layer, columns, layer.column_padding, side=2)
             weight = network.get_parameter(f"{layer.name}.weight")
-            weight.data *= (inside[:, None] & inside).to(weight.device)
+            weight.data *= (rows_met[:, None] & columns_met).to(weight.device)
     return network
+
+
+def _met(layer: Layer, kernel: int, padding: int, *, side: int) -> Tensor:
+    """Return which positions along one side of a kernel meet more than padding: (kernel,)."""
+    starts = torch.arange(layer.outputs[side]) * layer.stride - padding
+    met = starts[:, None] + torch.arange(kernel)  # output positions, along the kernel
+    return ((met >= 0) & (met < layer.inputs[side])).any(0)
 
 
 def gradient(network: RoadmapNetwork, images: Tensor, field: int) -> Tensor:

@@ -11,13 +11,19 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from timm.loss import SoftTargetCrossEntropy
 from torch import Tensor, nn
 
 from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import NO_IMAGE, Share
-from experiments.training.losses import LossWatch, NotFinite, Step
-from experiments.training.optimizer import average, make_optimizer, make_schedule, mixup
+from experiments.training.losses import LossWatch, NotFinite, Step, weighted_loss
+from experiments.training.optimizer import (
+    average,
+    make_losses,
+    make_optimizer,
+    make_schedule,
+    mixup,
+)
+from experiments.weights.freezing import frozen_norms
 from roadmap.errors import Problem
 from roadmap.spec import Recipe
 
@@ -32,8 +38,9 @@ class Classification(lightning.LightningModule):
     After each epoch `correct` says which validation images are right. `summary` holds train_loss,
     loss, top1 and top5 (percentages) and the learning rate of the epoch's last step. With an
     average of the weights (`recipe.ema`), the average is validated. `share` is this process's part
-    of every optimizer step. A `compiled` network gets batches of one size only. With `graphs` it is
-    replayed as CUDA graphs, whose outputs last until the next batch.
+    of every optimizer step. A `compiled` network gets batches of one size only. `weights` of the
+    classes, (classes,), apply to the training loss. With `graphs` the network is replayed as CUDA
+    graphs, whose outputs last until the next batch.
     """
 
     def __init__(
@@ -46,22 +53,26 @@ class Classification(lightning.LightningModule):
         seed: int,
         share: Share | None = None,
         compiled: bool = False,
+        weights: Tensor | None = None,
         graphs: bool = False,
     ) -> None:
         super().__init__()
+        self.register_buffer("weights", weights, persistent=False)
         self.network, self.recipe, self.seed = network, recipe, seed
         self.averaged = average(network, recipe)
+        self.frozen: list[nn.Module] = []  # norms whose statistics must stay
         self.steps_per_epoch, self.share = steps_per_epoch, share or Share()
         self.compiled, self.graphs, self.shown = compiled, graphs, min(5, classes)
         self.mix = mixup(recipe, classes)
-        self.soft_loss = SoftTargetCrossEntropy()
-        self.hard_loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.soft_loss, self.hard_loss = make_losses(recipe)
         self.loss_sum, self.loss_count = torch.zeros(()), 0  # of the epoch so far
         self.losses = LossWatch(torch.device("cpu"))
         self.summary: dict[str, float] = {}
         self.full = 0  # images in the first validation batch
         self.hits: list[Tensor] = []  # of each validation batch, which images are right
         self.correct = torch.empty(0, dtype=torch.bool)
+
+    weights: Tensor | None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the optimizer; the schedule sets its learning rate before every step."""
@@ -71,16 +82,23 @@ class Classification(lightning.LightningModule):
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the present step."""
-        return self.optimizer.param_groups[0]["lr"]
+        """The learning rate of the present step: the classifier's, if it decays by layer."""
+        group = self.optimizer.param_groups[0]
+        return group["lr"] / group.get("lr_scale", 1.0)
 
     def on_train_start(self) -> None:
-        """Watch the losses on the device that the network is on by now."""
+        """Watch the losses on the device that the network is on by now; find frozen norms.
+
+        Lightning may have replaced the norms since the start, for statistics over all devices.
+        """
+        self.frozen = frozen_norms(self.network)
         self.losses = LossWatch(self.device, self.share.world)
         self.loss_sum = self.loss_sum.to(self.device)
 
     def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
-        """Set this step's learning rate."""
+        """Set this step's learning rate; keep the statistics of frozen norms."""
+        for norm in self.frozen:
+            norm.eval()
         self.schedule.step_update(self.global_step)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -98,7 +116,10 @@ class Classification(lightning.LightningModule):
                 seed_rng(self.seed, self.global_step, micro_batch)
             self._new_batch()
             logits = self.network(images.contiguous(memory_format=torch.channels_last))
-        loss = self.soft_loss(logits, labels) if self.mix else self.hard_loss(logits, labels)
+        if self.weights is not None:
+            loss = weighted_loss(logits, labels, self.weights, self.recipe.label_smoothing)
+        else:
+            loss = self.soft_loss(logits, labels) if self.mix else self.hard_loss(logits, labels)
         step = Step(
             step=self.global_step,
             epoch=self.current_epoch,

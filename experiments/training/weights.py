@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,27 @@ def keep_only(keep: Keep, folder: Path) -> None:
     `last` keeps the last checkpoint, `weights` the weights that were validated, `none` nothing.
     """
     if keep == "weights" and (folder / LAST).exists():
-        saved = read_checkpoint(folder / LAST)
-        metadata = {"format": "pt", "identity": json.dumps(saved["identity"])}
-        put_bytes(folder / WEIGHTS, save(validated_weights(saved), metadata=metadata))
+        put_bytes(folder / WEIGHTS, _file(read_checkpoint(folder / LAST)))
     for name in CHECKPOINTS:
         if keep != "last" or name != LAST:
             (folder / name).unlink(missing_ok=True)
+
+
+def weights_fingerprint(folder: Path) -> str:
+    """Return the fingerprint that the weights file would have that `keep_only` makes.
+
+    Raises Problem if the run has no weights.
+    """
+    identity, weights = read_weights(folder)
+    return hashlib.sha256(_bytes(identity, weights)).hexdigest()[:12]
+
+
+def _file(checkpoint: dict[str, Any]) -> bytes:
+    return _bytes(checkpoint["identity"], validated_weights(checkpoint))
+
+
+def _bytes(identity: dict[str, Any], weights: dict[str, Tensor]) -> bytes:
+    return save(weights, metadata={"format": "pt", "identity": json.dumps(identity)})
 
 
 def validated_weights(checkpoint: dict[str, Any]) -> dict[str, Tensor]:

@@ -91,6 +91,26 @@ def add_data(parser: Parser, text: str = DATA) -> None:
     """Add the data set to open."""
     parser.add_argument("--data", metavar="DATA", help=text)
     add_data_root(parser)
+    add_folder(parser)
+
+
+def add_folder(parser: Parser) -> None:
+    """Add how a folder of images is read."""
+    parser.add_argument(
+        "--val-fraction", type=_fraction, metavar="F",
+        help="hold out this share of each class of a folder for validation, as in 0.2",
+    )  # fmt: skip
+    parser.add_argument(
+        "--split-seed", type=natural, metavar="N", help="draws what is held out (default 0)"
+    )
+    parser.add_argument(
+        "--val-labels", type=Path, metavar="FILE",
+        help="classes of validation images that lie in one folder, as in ImageNet's archive",
+    )  # fmt: skip
+    parser.add_argument(
+        "--exif", action="store_true",
+        help="turn images upright by their EXIF orientation (default: as stored, like timm)",
+    )  # fmt: skip
 
 
 def add_data_root(parser: Parser) -> None:
@@ -109,6 +129,7 @@ def add_runs(parser: Parser) -> None:
 def add_reading(parser: Parser) -> None:
     """Add the runs that a command reads."""
     parser.add_argument("--data", metavar="DATA", help="data set, if there are runs on several")
+    add_folder(parser)
     add_runs(parser)
 
 
@@ -116,7 +137,15 @@ def add_measure(parser: Parser) -> None:
     """Add the measure by which runs are compared."""
     parser.add_argument(
         "--measure", metavar="KEY", default="top1",
-        help="compare runs by top1 (default), top5, loss, images_per_second or a metric of theirs",
+        help="compare runs by top1 (default), top5, loss or a metric of theirs, as in mean_recall",
+    )  # fmt: skip
+
+
+def add_paper(parser: Parser) -> None:
+    """Add the choice to show the paper's numbers next to runs on other data."""
+    parser.add_argument(
+        "--paper", action="store_true",
+        help="show the paper's numbers too (default: only on the roadmap's own data or ImageNet)",
     )  # fmt: skip
 
 
@@ -160,8 +189,76 @@ def add_broken(parser: Parser) -> None:
     )  # fmt: skip
 
 
-def add_training(parser: Parser) -> None:
-    """Add the data, the folder of runs, and how this machine trains."""
+def add_weights(parser: Parser) -> None:
+    """Add the weights that training starts from; they are part of a run's identity."""
+    parser.add_argument(
+        "--weights", metavar="SOURCE",
+        help="start from weights: a finished run's folder, a .safetensors or .pth file, or "
+        "timm:NAME.tag (default: random weights)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--use-ema", action="store_true",
+        help="of a file with raw and averaged weights take the averaged ones",
+    )  # fmt: skip
+    parser.add_argument(
+        "--if-nothing-fits", choices=("refuse", "scratch"),
+        help="a row that shares no layer with the weights: refuse it (default), or train it from "
+        "random weights",
+    )  # fmt: skip
+
+
+def add_compute(parser: Parser) -> None:
+    """Add threads and precision of a command that computes in this process."""
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="compute threads (default: all cores)"
+    )
+    parser.add_argument(
+        "--precision", choices=("auto", "32", "bf16"), default="auto",
+        help="floating-point precision (default: bf16 on GPUs that have it, else 32)",
+    )  # fmt: skip
+
+
+def add_submission(parser: Parser) -> None:
+    """Add what a run gets of a SLURM cluster."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the sbatch script; submit nothing"
+    )
+    parser.add_argument("--partition", metavar="NAME", help="SLURM partition of the runs")
+    parser.add_argument(
+        "--time", metavar="LIMIT",
+        help="limit of a task: minutes, 1:30:00 or 2-12 (default: the partition's); a run that "
+        "needs longer comes back to the queue",
+    )  # fmt: skip
+    parser.add_argument(
+        "--gpus-per-run", type=positive, metavar="N",
+        help="GPUs of each node of a run (default: none, the run computes on CPUs)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cpus-per-run", type=positive, metavar="N", help="CPU cores of each node of a run"
+    )
+    parser.add_argument(
+        "--nodes-per-run", type=positive, default=1, metavar="N",
+        help="nodes that share a run (default 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-parallel", type=positive, metavar="K", help="train at most K runs at a time"
+    )
+    parser.add_argument(
+        "--signal", type=positive, default=300, metavar="SECONDS",
+        help="save and requeue this long before the limit (default 300)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--setup", type=Path, metavar="FILE", help="shell lines for each task, as in module load …"
+    )
+    parser.add_argument(
+        "--sbatch", action="append", default=[], metavar="OPTION",
+        help="a further option of sbatch, as in account=vision (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument("--after", help=argparse.SUPPRESS)  # the wave that this one follows
+
+
+def add_training(parser: Parser, *, here: bool = True) -> None:
+    """Add the data, the folder of runs, and how a machine trains: `here`, or a cluster's node."""
     add_data(parser)
     add_runs(parser)
     parser.add_argument(
@@ -181,10 +278,11 @@ def add_training(parser: Parser) -> None:
         help="what decodes JPEG files of training (default cpu; a GPU's pixels differ a little)",
     )  # fmt: skip
     add_devices(parser)
-    parser.add_argument(
-        "--nodes", type=positive, default=1, metavar="N",
-        help="machines that share a run; start the command on each (default 1)",
-    )  # fmt: skip
+    if here:
+        parser.add_argument(
+            "--nodes", type=positive, default=1, metavar="N",
+            help="machines that share a run; start the command on each (default 1)",
+        )  # fmt: skip
     parser.add_argument(
         "--accumulate", type=positive, default=1, metavar="N",
         help="micro-batches per step and device, one after the other (default 1)",
@@ -201,7 +299,7 @@ def add_training(parser: Parser) -> None:
         "--sync-batchnorm", action="store_true", help="compute BatchNorm over all devices (GPUs)"
     )
     parser.add_argument(
-        "--save-every", type=_seconds, default=60.0, metavar="SECONDS",
+        "--save-every", type=seconds, default=60.0, metavar="SECONDS",
         help="write a checkpoint this often, and after every epoch (default 60)",
     )  # fmt: skip
     parser.add_argument(
@@ -210,10 +308,15 @@ def add_training(parser: Parser) -> None:
         "tensorboard,csv",
     )  # fmt: skip
     add_keep(parser)
-    parser.add_argument(
-        "--restart", action="store_true", help="start over; move existing run folders aside"
-    )
+    if here:
+        parser.add_argument(
+            "--restart", action="store_true", help="start over; move existing run folders aside"
+        )
     add_broken(parser)
+    parser.add_argument(
+        "--scratch", type=_folder, metavar="DIR",
+        help="copy the data to this disk of the machine first, checked, and read it there",
+    )  # fmt: skip
     parser.add_argument(
         "--no-wait", action="store_true", help="fail if another process trains the same run"
     )
@@ -240,14 +343,30 @@ def _no_number(text: str, least: int) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(f"{quoted(text)} is not a whole number of {least} or more")
 
 
-def _seconds(text: str) -> float:
+def _fraction(text: str) -> float:
     try:
-        seconds = float(text)
+        fraction = float(text)
     except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
+        fraction = 0.0
+    if not 0 < fraction < 1:
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a fraction between 0 and 1")
+    return fraction
+
+
+def crop(text: str) -> float:
+    """Return a share above 0, at most 1."""
+    return 1.0 if text in ("1", "1.0") else _fraction(text)
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds, 0 or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
-    return seconds
+    return number
 
 
 def _folder(text: str) -> Path:

@@ -1,21 +1,21 @@
-"""`roadmap check-data` and `roadmap export`: images before training, weights after it."""
+"""`roadmap check-data`: images before training."""
 
 from __future__ import annotations
 
 from experiments.data.sources import read_source
-from experiments.request import Request
 from roadmap.cli.console import DONE, FAILED, show
 from roadmap.cli.workspace import Workspace
-from roadmap.errors import Problem
-from roadmap.spec import Network
+from roadmap.errors import visible
+from roadmap.text import counted
 
 
 def check_data(workspace: Workspace) -> int:
-    """Open every image of a data set and name those that cannot be opened."""
-    source = read_source(workspace.options.data, workspace.options.data_root)
-    from experiments.data.check import broken_images
+    """Open every image of a data set; name what is broken, left out, doubled, and what to do."""
+    source = read_source(workspace.options.data, workspace.options.data_root, workspace.reading)
+    from experiments.data.advice import advice, findings
     from experiments.data.pixels import pixel_references
     from experiments.data.splits import open_data
+    from experiments.data.survey import survey
     from experiments.host.events import Preparing
     from experiments.host.progress import Display
 
@@ -26,37 +26,27 @@ def check_data(workspace: Workspace) -> int:
             display(Preparing(run=source.name, what=what, done=done, total=total))
 
         data = open_data(source, progress=progress)
-        faults = list(broken_images(data, progress))
+        found = survey(data, progress)
+    faults = found.faults
     for fault in faults:
         show(fault)
-    sizes = f"{len(data.train):,} training and {len(data.val):,} validation images"
+    sizes = f"{len(data.train):,} training and {counted(len(data.val), 'validation image')}"
     answer = f"{len(faults):,} cannot be opened" if faults else "all can be opened"
-    show(f"{sizes} of {source.classes} classes: {answer}")
+    show(f"{sizes} of {counted(source.classes, 'class')}: {answer}")
     if not faults:
         share = pixel_references(data)
         show(
             f"chance {100 / source.classes:.1f} %, nearest training image by pixels "
             f"{share['nearest_neighbour']:.1f} %, nearest class mean {share['nearest_mean']:.1f} %"
         )
+    names = getattr(source, "class_names", ())
+    left_out = getattr(source, "left_out", {})
+    for line in findings(found, names, left_out, exif=workspace.options.exif):
+        show(visible(line))
+    if (held := source.details.get("held_out")) is not None:
+        show(f"held out for validation: {held['fraction']:g} of each class, seed {held['seed']}")
+    if (folder := source.details.get("val_folder")) is not None:
+        show(f"validation images: those in {folder}/")
+    for sentence in advice(found):
+        show(f"→ {sentence}")
     return FAILED if faults else DONE
-
-
-def export(workspace: Workspace) -> int:
-    """Write the weights of a finished run to a file."""
-    options = workspace.options
-    if options.out.is_dir():
-        raise Problem(f"--out {options.out} is a folder; give a file, as in weights.safetensors")
-    request = Request(settings=workspace.settings, row=options.row, seed=options.seed)
-    if request.finished() is None:  # before torch is loaded
-        hint = f"`roadmap train {options.row}` with the same options trains it"
-        raise Problem(f"{request.name} has no finished run in {options.runs}; {hint}")
-    network = request.spec.network
-    if options.timm and isinstance(network, Network):
-        from roadmap.timm_names import timm_names
-
-        timm_names(network)
-    from experiments.training.export import export as write_weights
-
-    write_weights(request, options.out, timm_names=options.timm)
-    show(options.out)
-    return DONE

@@ -49,7 +49,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         if options.command is None:
             parser.print_help()
             return DONE
-        return pkgutil.resolve_name(f"roadmap.cli.{options.command}")(Workspace(options))
+        given = tuple(sys.argv[1:] if arguments is None else arguments)
+        return pkgutil.resolve_name(f"roadmap.cli.{options.command}")(Workspace(options, given))
     except Problem as problem:
         say(str(problem))
         return WRONG

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
+
+from analysis.figures.drawn import Files, key_of
 from analysis.figures.gallery import FIGURES, NEED_NO_RUNS, drawings
-from analysis.figures.sheet.style import save
+from analysis.figures.sheet.style import Drawing, check_look, paths_of, save
+from analysis.subject import Subject
 from roadmap.cli.console import DONE, say, show
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem, unknown
@@ -18,6 +23,8 @@ def plot(workspace: Workspace) -> int:
             raise unknown("figure", name, FIGURES)
     if options.row is not None and names != ["block"]:
         raise Problem("--row is for the block of one row: roadmap plot block --row ROW")
+    check_look(options.width, options.theme)
+    known = Files.of(options.out)
     subject = workspace.subject(say_none=not set(names) <= NEED_NO_RUNS)
     if "roadmap" in names:
         for note in subject.table.notes:
@@ -27,6 +34,18 @@ def plot(workspace: Workspace) -> int:
         if not drawn:
             say(f"figure {name} is left out: it needs {FIGURES[name].needs}")
         for drawing in drawn:
-            for path in save(drawing, options.out, width=options.width, theme=options.theme):
+            for path in _written(drawing, subject, options, known):
                 show(path)
     return DONE
+
+
+def _written(
+    drawing: Drawing, subject: Subject, options: argparse.Namespace, known: Files
+) -> list[Path]:
+    """Return the files of a figure, written if they are not there already as they would be."""
+    key = [key_of(drawing, subject), options.width, options.theme]
+    paths = paths_of(drawing, options.out)
+    if not known.has(paths, key):
+        paths = save(drawing, options.out, width=options.width, theme=options.theme)
+        known.add(paths, key)
+    return paths

@@ -22,7 +22,7 @@ def prepare_data(workspace: Workspace) -> int:
         raise Problem(f"data {escaped(options.data)} is no folder and no .tar: nothing to prepare")
     if options.quality > 100:
         raise Problem(f"--quality {options.quality}: JPEG's is 1 to 100")
-    source = Folder.read(options.data, None)
+    source = Folder.read_as(options.data, None, workspace.reading)
     preparation = Preparation(
         source=source,
         root=Path(options.data),

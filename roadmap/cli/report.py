@@ -7,7 +7,8 @@ from contextlib import suppress
 from analysis.report.contents import gather
 from analysis.report.page import write_report
 from roadmap.cli.console import DONE, show
-from roadmap.cli.workspace import DEFAULT_RUNS, Workspace
+from roadmap.cli.given import same_options
+from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
 from steps.studies.load import shipped
 from steps.studies.study import Study
@@ -21,7 +22,7 @@ def report(workspace: Workspace) -> int:
         _other_studies(workspace),
         all_of_them=bool(workspace.options.studies),
         broken=workspace.loaded.broken,
-        given=_same_options(workspace),
+        given=same_options(workspace),
         goes_on=not workspace.collected,
     )
     for path in write_report(contents, workspace.options.out):
@@ -38,15 +39,3 @@ def _other_studies(workspace: Workspace) -> list[Study]:
         with suppress(Problem):  # for example a sweep of rows that this roadmap does not have
             studies.append(workspace.config.load_study(name))
     return [study for study in studies if study.design != "path"]
-
-
-def _same_options(workspace: Workspace) -> list[str]:
-    """Return the options that another command needs for the same roadmap, data and runs."""
-    options = workspace.options
-    trained_on = {record.asked.data if record.asked else None for record in workspace.records}
-    data = options.data or (trained_on.pop() if len(trained_on) == 1 else None)
-    words: list[str] = []
-    for name, value in (("roadmap", options.roadmap), ("steps", options.steps), ("data", data)):
-        words += [f"--{name}", str(value)] if value is not None else []
-    words += [word for setting in options.overrides for word in ("--set", setting)]
-    return words + (["--runs", str(options.runs)] if options.runs != DEFAULT_RUNS else [])

@@ -5,12 +5,16 @@ from __future__ import annotations
 from analysis.selection import named, select
 from analysis.tables.render import apart, check_format, render
 from analysis.tables.table import tabulate
+from analysis.tables.terminal import folded
 from analysis.tables.verdict_table import render_verdicts, verdicts_apart
+from analysis.verdicts.answer import answers
 from analysis.verdicts.paper import judge_paper
 from roadmap.cli.console import DONE, say, show
+from roadmap.cli.given import asked_of
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
 from roadmap.record import write_record
+from roadmap.speed import write_speed
 
 
 def table(workspace: Workspace) -> int:
@@ -20,7 +24,13 @@ def table(workspace: Workspace) -> int:
     roadmap, measure = workspace.roadmap, workspace.measure
     records = workspace.records_or_say_none()
     selection = select(roadmap, records, workspace.data, unfinished=workspace.unfinished)
-    made = tabulate(roadmap, selection, measure=measure)
+    made = tabulate(
+        roadmap,
+        selection,
+        measure=measure,
+        paper=workspace.options.paper,
+        speeds=workspace.speeds,
+    )
     show(render(made, format))
     for note in apart(made, format):
         say(note)
@@ -35,10 +45,16 @@ def verdicts(workspace: Workspace) -> int:
         roadmap = workspace.options.roadmap or "resnet50"
         study = workspace.replaced(study="path", roadmap=roadmap).config.load_study("path")
         if study.roadmap.paper is None:
-            raise Problem(f"roadmap {study.roadmap.name!r} names no table of the paper's")
+            raise Problem(f"roadmap {roadmap!r} names no table of a paper")
         judged = judge_paper(study, study.roadmap.paper)
     else:
-        judged = workspace.subject().judged
+        subject = workspace.subject()
+        judged = subject.judged
+        if format == "terminal":
+            asked = asked_of(workspace, workspace.options.study)
+            for answer in answers(judged, subject.study, subject.selection, asked):
+                show(folded(str(answer)))
+            show("")
     show(render_verdicts(judged, format))
     for note in verdicts_apart(judged, format):
         say(note)
@@ -61,4 +77,7 @@ def collect(workspace: Workspace) -> int:
         target = options.out / f"{name}.json"
         write_record(record, target)
         show(target)
+    for speed in workspace.speeds.by_key.values():
+        if speed.label.roadmap == roadmap.name:
+            show(write_speed(speed, options.out))
     return DONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +16,12 @@ from roadmap.errors import Problem
 if TYPE_CHECKING:
     from analysis.measures import Measure
     from analysis.subject import Subject
+    from experiments.data.reading import Reading
     from experiments.settings import Settings
+    from experiments.weights.choice import Start
     from roadmap.record import Record, Records
     from roadmap.rows import Roadmap
+    from roadmap.speed import Speeds
     from roadmap.unfinished import Unfinished
     from steps.config import Config
     from steps.studies.study import Study
@@ -37,10 +41,12 @@ class Workspace:
     """The values that the options of one command name. Each is loaded on first use, once."""
 
     options: argparse.Namespace
+    arguments: Sequence[str] = ()  # the command line after `roadmap`, as it was typed
 
     def replaced(self, **options: object) -> Workspace:
         """Return a workspace with other options."""
-        return Workspace(argparse.Namespace(**{**vars(self.options), **options}))
+        changed = argparse.Namespace(**{**vars(self.options), **options})
+        return Workspace(changed, self.arguments)
 
     @cached_property
     def overrides(self) -> dict[str, Any]:
@@ -55,7 +61,35 @@ class Workspace:
             if key in overrides:
                 raise Problem(f"--set {key} is given twice")
             overrides[key] = scalar(text)
-        return overrides
+        if self.options.recipe is None:
+            return overrides
+        from roadmap.spec import to_dict
+        from steps.recipes.load import load_recipe
+
+        return {"recipe": to_dict(load_recipe(self.options.recipe)), **overrides}
+
+    @cached_property
+    def start(self) -> Start | None:
+        """The weights to start from, if --weights names any."""
+        options = self.options
+        if options.weights is None:
+            for option in ("use_ema", "if_nothing_fits"):
+                if getattr(options, option):
+                    raise Problem(f"--{option.replace('_', '-')} needs --weights")
+            return None
+        from experiments.weights.choice import Start
+
+        scratch = options.if_nothing_fits == "scratch"
+        runs = getattr(options, "runs", DEFAULT_RUNS)  # commands without runs have rows too
+        return Start(options.weights, runs, options.use_ema, scratch)
+
+    @property
+    def roadmap_name(self) -> str | None:
+        """The name given with --roadmap, with that of --scale after it."""
+        name, scale = self.options.roadmap, getattr(self.options, "scale", None)
+        if scale and name is None:
+            raise Problem("--scale is for a roadmap: add --roadmap NAME")
+        return f"{name}@{scale}" if scale else name
 
     @cached_property
     def config(self) -> Config:
@@ -63,10 +97,11 @@ class Workspace:
         from steps.config import Config
 
         return Config(
-            roadmap=self.options.roadmap,
+            roadmap=self.roadmap_name,
             study=self.options.study,
             steps=self.options.steps,
             overrides=self.overrides,
+            start=self.start,
         )
 
     @cached_property
@@ -89,6 +124,22 @@ class Workspace:
             data=self.options.data,
             data_root=self.options.data_root,
             runs=self.options.runs,
+            reading=self.reading,
+        )
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How a folder of images is read."""
+        from experiments.data.reading import Reading
+
+        options = self.options
+        if options.split_seed is not None and options.val_fraction is None:
+            raise Problem("--split-seed draws what --val-fraction holds out: give both")
+        return Reading(
+            val_fraction=options.val_fraction,
+            split_seed=options.split_seed or 0,
+            val_labels=options.val_labels,
+            exif=options.exif,
         )
 
     @cached_property
@@ -101,7 +152,9 @@ class Workspace:
         """The records below the folder of runs, and messages about files that are not readable."""
         from roadmap.record import read_records
 
-        return read_records(self.options.runs, self.known)
+        read = read_records(self.options.runs, self.known)
+        gc.freeze()  # thousands of records stay until the end: no collection visits them again
+        return read
 
     @cached_property
     def records(self) -> Sequence[Record]:
@@ -135,10 +188,12 @@ class Workspace:
     def data(self) -> str | None:
         """The data set asked for: a name in the records, or the fingerprint of files."""
         if self.options.data is None or not Path(self.options.data).exists():
+            if self.reading.options:
+                raise Problem(f"{self.reading.options}: --data names the folder of images to read")
             return self.options.data
         from experiments.data.sources import read_source
 
-        return read_source(self.options.data).fingerprint
+        return read_source(self.options.data, None, self.reading).fingerprint
 
     @cached_property
     def measure(self) -> Measure:
@@ -147,6 +202,16 @@ class Workspace:
 
         key = self.options.measure
         return find_measure(key, () if key in MEASURES else self.loaded.records)
+
+    @cached_property
+    def speeds(self) -> Speeds:
+        """The speeds that were measured, after a message for each file that is not readable."""
+        from roadmap.speed import Speeds, read_speeds
+
+        speeds, broken = read_speeds(self.options.runs)
+        for message in broken:
+            say(message)
+        return Speeds.of(speeds)
 
     def forget_records(self, known: Sequence[Record] = ()) -> None:
         """Read the folder of runs again when records are next asked for, except those `known`."""
@@ -174,6 +239,8 @@ class Workspace:
             data=data or self.data,
             row=self.options.row,
             given_images=self.options.given_images,
+            ask_paper=self.options.paper,
+            speeds=self.speeds,
             unfinished=self.unfinished,
             records=self.records_or_say_none() if say_none else self.records,
         )

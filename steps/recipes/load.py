@@ -14,6 +14,11 @@ from roadmap.spec import Recipe, from_dict
 SHIPPED = Path(__file__).parent
 
 
+def shipped() -> tuple[str, ...]:
+    """Return the names of the shipped recipes."""
+    return tuple(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
+
+
 def load_recipe(name: str | Path, *, folder: Path = Path()) -> Recipe:
     """Return the shipped recipe of that name, or the one in a YAML file, relative to `folder`."""
     path = strict_yaml.locate("recipe", str(name), shipped=SHIPPED, folder=folder)

@@ -15,17 +15,19 @@ import pydantic
 from roadmap import strict_yaml
 from roadmap.choice import read_choice
 from roadmap.errors import Problem, quoted, unknown
-from roadmap.paper import TABLES
 from roadmap.rows import Roadmap, Row
+from roadmap.scale import SCALES
 from roadmap.spec import Classes, from_dict, problem_of
 from roadmap.step import Step
 from steps import BASE, STEPS
 from steps.own import read_steps
 from steps.recipes.load import recipe_of
-from steps.roadmaps.entries import Steps, read_rows
+from steps.roadmaps.entries import Steps, read_family, read_rows
+from steps.roadmaps.papers import load_paper
 
-SHIPPED = ("tiny", "small", "cifar", "resnet50", "resnet200")
-KEYS = ("title", "paper", "base", "recipe", "data", "classes", "margin", "choose", "rows")
+SHIPPED = ("tiny", "small", "cifar", "resnet50", "resnet200", "inceptionnext", "bag-of-tricks",
+           "convnext-family", "convnext-v2", "resnet-rs", "robust-cnn")  # fmt: skip
+KEYS = ("title", "paper", "base", "recipe", "data", "classes", "margin", "choose", "rows", "family")
 LONGEST = {"title": 200, "paper": 200, "data": 4096}  # characters
 MOST_ROWS = 200
 
@@ -33,7 +35,8 @@ MOST_ROWS = 200
 def load_roadmap(name: str | Path, *, steps: Path | None = None) -> Roadmap:
     """Return the shipped roadmap of that name, or the one in a YAML file.
 
-    `steps` is a user's steps file. Raises Problem with file, line and key for anything wrong.
+    With a scale after it, as in `resnet50@tiny`, it is a small version of that roadmap. `steps` is
+    a user's steps file. Raises Problem with file, line and key for anything wrong.
     """
     return _load(str(name), STEPS | _own(steps), Path(), ())
 
@@ -48,11 +51,21 @@ def _own(path: Path | None) -> dict[str, Step]:
 
 def _load(name: str, steps: Steps, folder: Path, within: tuple[Path, ...]) -> Roadmap:
     """Load a roadmap by name; the base of a file may name another file, relative to its folder."""
+    name, _, scale = name.rpartition("@") if _is_scaled(name) else (name, "", "")
+    if scale:
+        if scale not in SCALES:
+            raise unknown("scale", scale, SCALES)
+        return _load(name, steps, folder, within).scaled(SCALES[scale])
     shipped = Path(__file__).parent
     path = strict_yaml.locate("roadmap", name, shipped=shipped, names=SHIPPED, folder=folder)
     if path.resolve() in within:
         raise Problem(f"roadmap {path} starts from itself")
     return _read(strict_yaml.read(path), steps, (*within, path.resolve()))
+
+
+def _is_scaled(name: str) -> bool:
+    """Return whether a name ends with a scale, as in `resnet50@tiny`, not in `a@b.yaml`."""
+    return "@" in name and not set("./\\") & set(name.rpartition("@")[2])
 
 
 def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]) -> Roadmap:
@@ -61,19 +74,25 @@ def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]
         for key in data:
             if key not in KEYS:
                 raise unknown("key", key, KEYS)
-        for key in ("base", "rows"):
-            if key not in data:
-                raise Problem(f"key {key!r} is missing")
+        if "base" not in data:
+            raise Problem("key 'base' is missing")
+        if ("rows" in data) == ("family" in data):
+            what = "only one of 'rows' and 'family' is valid" if "rows" in data else (
+                "key 'rows' is missing")  # fmt: skip
+            raise Problem(what)
+    listed = "rows" if "rows" in data else "family"
     title = _text(document, "title") or name
-    paper = _text(document, "paper")
+    table = _text(document, "paper")
     with document.at("paper"):
-        if paper and paper not in TABLES:
-            raise unknown("table of the paper", paper, TABLES)
+        paper = load_paper(table, roadmap=name, folder=document.path.parent) if table else None
     base = _base_row(document, steps, within)
-    with document.at("rows"):
-        if not isinstance(data["rows"], list) or len(data["rows"]) > MOST_ROWS:
-            raise Problem(f"rows must be a list of steps, at most {MOST_ROWS}")
-    rows = read_rows(document, base, steps)
+    with document.at(listed):
+        if not isinstance(data[listed], list) or len(data[listed]) > MOST_ROWS:
+            raise Problem(f"{listed} must be a list of steps, at most {MOST_ROWS}")
+        if listed == "family" and not data[listed]:
+            raise Problem("family must have at least one row")
+    read = read_rows if listed == "rows" else read_family
+    rows = read(document, base, steps)
     default = _text(document, "data")
     if default and (document.path.parent / default).exists():
         default = str(document.path.parent / default)
@@ -89,7 +108,9 @@ def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]
         margin=margin_of(document),
     )
     with document.at("choose"):
-        return roadmap.checked_choice()
+        roadmap = roadmap.checked_choice()
+    own = paper is not None and not paper.roadmap
+    return replace(roadmap, paper_path=roadmap) if own else roadmap
 
 
 def margin_of(document: strict_yaml.Document) -> float | None:

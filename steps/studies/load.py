@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -27,7 +27,8 @@ from steps.studies.contrast import Designed, Name
 from steps.studies.designs import DESIGNS
 from steps.studies.study import Study, distinct
 
-COMMON = ("title", "design", "roadmap", "seeds", "margin", "set", "choose")
+COMMON = ("title", "design", "roadmap", "seeds", "margin", "set", "choose", "paired", "variances")
+Variances = Literal["welch", "moderated"]
 MARGIN = 0.5  # points, if neither the study nor its roadmap has one
 _FOLDER = Path(__file__).parent
 ReadRoadmap = Callable[[str, Path | None], Roadmap]
@@ -68,6 +69,11 @@ def load_study(
     with document.at("seeds"):
         if not 1 <= seeds <= 1000:
             raise Problem(f"seeds must be 1 to 1000, got {seeds}")
+    paired = _typed(document, "paired", bool, False)
+    variances = _typed(document, "variances", Variances, "welch")
+    if paired and (variances != "welch" or document.data["design"] == "orders"):
+        with document.at("paired"):
+            raise Problem("paired is for designs other than orders, without moderated variances")
     with document.at(*["set"] * bool(document.data.get("set") and not overrides)):
         base = as_read.overridden(settings)
     of = given.get("of")
@@ -75,8 +81,13 @@ def load_study(
         if of in settings:
             raise Problem(f"{of} is what the study varies; it cannot be set")
         # The settings decide whether a swept field has an effect, so a sweep starts from them.
-        made = design(base if of else as_read, **given)
-        variants = replace(as_read, name=path.stem, rows=made.rows).overridden(settings)
+        made = design(base if of else as_read.full or as_read, **given)
+        if of:  # a whole recipe is in `base` already; again, it would overwrite what is swept
+            settings = {key: data for key, data in settings.items() if key != "recipe"}
+        variants = replace(as_read, name=path.stem, rows=made.rows)
+        if as_read.scale and not of:  # steps are for the full size
+            variants = variants.changed(as_read.scale.apply)
+        variants = variants.overridden(settings)
         if of and len({row.spec.fingerprint for row in variants}) < len(made.rows):
             raise Problem(f"{of} is what the study varies; what is set overwrites it")
     varied = of or " × ".join(given.get("steps", ()))
@@ -91,6 +102,8 @@ def load_study(
         contrasts=tuple(distinct(contrast, variants) for contrast in made.contrasts),
         asks=made.asks,
         left_out=made.left_out,
+        paired=paired,
+        variances=variances,
     )
 
 

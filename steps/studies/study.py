@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from roadmap.rows import Roadmap
 from steps.studies import paths
-from steps.studies.contrast import Contrast
+from steps.studies.contrast import Contrast, step_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +17,8 @@ class Study:
     `base` is the roadmap that is varied, with the study's settings. `margin` is the smallest
     difference that matters, in the unit of the measure's differences: for top-1, points. `asks`
     says what a verdict subtracts from what. `left_out` has the reason why a step has no variant.
+    The file declares the analysis before there are runs: `paired` compares runs of the same seed,
+    `variances` are each row's own (`welch`) or `moderated` by those of all rows.
     """
 
     design: str
@@ -27,11 +29,21 @@ class Study:
     contrasts: tuple[Contrast, ...]
     asks: str
     left_out: Mapping[str, str]
+    paired: bool = False
+    variances: str = "welch"
 
     @property
     def name(self) -> str:
         """The study's name, that of its file."""
         return self.roadmap.name
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The number of the roadmap's row for each step that contrasts ask about."""
+        changes = [row for row in self.base if row.before and not row.is_branch]
+        steps = {step: number for number, step in step_names(changes).items()}
+        steps |= {row.number: row.number for row in self.base}
+        return {one.step: steps[one.step] for one in self.contrasts if one.step in steps}
 
     @property
     def path(self) -> Study:

@@ -10,7 +10,7 @@ from roadmap.errors import Problem
 from roadmap.layers import DepthwiseConvolution, sequence
 from roadmap.network import build
 from roadmap.plan import plan
-from roadmap.spec import Block, Convolution, Network, Reference, Stage, Stem
+from roadmap.spec import Block, Convolution, Network, Operation, Reference, Stage, Stem
 from steps.roadmaps.load import load_roadmap
 
 TINY = load_roadmap("tiny")
@@ -126,6 +126,7 @@ def test_small_maps_as_a_matrix_are_the_convolution(side, stride):
 
 
 # convnext: 7×7; mobilenetv3: 3×3 and 5×5, stride 2; resnext: groups, but not one a channel
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("test_convnext", 9), ("mobilenetv3_small_050", 11), ("resnext50_32x4d", 0)],
@@ -190,3 +191,23 @@ def test_drop_path_grows_linearly_over_depth():
     stages = plan(load_roadmap("resnet50")["13"].spec.network).stages
     rates = [block.drop_path for stage in stages for block in stage.blocks]
     assert rates == pytest.approx([0.1 * i / 17 for i in range(18)])
+
+
+@pytest.mark.parametrize("stated", [1, 2])
+def test_the_cost_of_an_own_operation_is_compared_with_its_module(stated):
+    """`cost` states `stated` values per channel; the module has 2."""
+    operation = Operation(
+        operation="scale_and_shift",
+        build=lambda channels: nn.GroupNorm(1, channels),
+        cost=lambda channels, height, width: {
+            "macs": 0, "params": stated * channels, "activations": 0,
+        },
+    )  # fmt: skip
+    block = Block(units=(Convolution(kernel=3, width="narrow"), operation))
+    stages = (Stage(depth=1, width=8, block=block),)
+    network = Network(stem=Stem(kernel=4, stride=4), stages=stages, classes=3)
+    if stated == 2:
+        assert build(network).num_classes == 3
+        return
+    with pytest.raises(Problem, match="scale_and_shift' states 8 parameters for 8 channels.* 16"):
+        build(network)

@@ -12,6 +12,7 @@ from roadmap.cost import cost
 from roadmap.errors import StepError
 from roadmap.network import build
 from roadmap.plan import plan
+from roadmap.rows import Row
 from roadmap.spec import Reference, Spec, from_dict, to_dict
 from steps import STEPS
 from steps.recipes.load import load_recipe
@@ -24,8 +25,27 @@ PARAMETERS = {
     "stage_ratio": {"depths": [1, 1, 2, 1]},
     "width": {"width": 16},
     "layer_scale": {"initial": 0.5},
+    "partial_depthwise": {"share": 0.5},
+    "stage_expansion": {"expansions": [4, 4, 2, 3]},
+    "network_size": {"depths": [1, 1, 2, 1], "width": 16},
+    "isotropic": {"depth": 2, "width": 16, "patch": 8},
+    "robust_cnn": {"block": "inverted", "kernel": 3, "depths": [1, 1]},
+    "epochs": {"epochs": 7},
+    "randaugment": {"policy": "rand-m3"},
+    "weight_decay": {"amount": 0.01},
+    "drop_path": {"rate": 0.3},
 }
-ALL = tuple(STEPS)
+ALL = tuple(STEPS)[:14]  # those of the first paper, which commute
+OTHERS = tuple(STEPS)[14:]
+BEFORE = {  # what a step needs, or changes
+    "move_up_depthwise": ["depthwise"],
+    "partial_depthwise": ["depthwise", "move_up_depthwise"],
+    "inception_mixer": ["depthwise", "move_up_depthwise", "partial_depthwise"],
+    "batch_norm": ["layer_norm"],
+    "no_layer_scale": ["layer_scale"],
+    "response_norm": ["inverted_bottleneck"],
+    "cosine_schedule": [],
+}
 
 
 def base() -> Spec:
@@ -89,9 +109,15 @@ def test_all_steps_in_any_valid_order_end_at_the_same_network(order):
     assert spec == compose(ALL)
 
 
-@pytest.mark.parametrize("name", ALL)
+def _before(name):
+    if name == "spatial_stride":
+        return resnet(OLD, depths=(1, 2, 1, 1), width=8, classes=3, stride_at="first")
+    return compose(BEFORE.get(name, []))
+
+
+@pytest.mark.parametrize("name", STEPS)
 def test_a_step_leaves_its_input_alone_and_changes_something(name):
-    before = compose(["depthwise"]) if name == "move_up_depthwise" else base()
+    before = _before(name)
     data, fingerprint = to_dict(before), before.fingerprint
     after = STEPS[name].apply(before, **PARAMETERS.get(name, {}))
     assert to_dict(before) == data
@@ -99,7 +125,31 @@ def test_a_step_leaves_its_input_alone_and_changes_something(name):
     assert after.fingerprint != fingerprint
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_step_of_another_paper_trains_and_costs_what_it_says(name):
+    """One backward pass, and the cost of the walk against torch's counter."""
+    spec = STEPS[name].apply(_before(name), **PARAMETERS.get(name, {}))
+    torch.manual_seed(0)
+    network = build(spec.network).train()
+    logits = network(torch.randn(4, 3, 32, 32))
+    torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 0])).backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    walked = cost(spec.network, 32)
+    found = {"macs": walked.macs, "params": walked.params, "activations": walked.activations}
+    assert found == measured_cost(network, 32)
+    assert (
+        from_dict(Spec, to_dict(spec)) == spec
+        and Row(number="00", step=name, title="", group="", explanation="", spec=spec).checked()
+    )
+
+
+@pytest.mark.parametrize("name", ["partial_depthwise", "inception_mixer"])
+def test_what_a_step_of_another_paper_lacks_is_said(name):
+    with pytest.raises(StepError, match=f"step '{name}' needs"):
+        compose([name])
+
+
+@pytest.mark.parametrize("name", STEPS)
 def test_a_step_explains_itself(name):
     step = STEPS[name]
     assert len(step.explanation.splitlines()) >= 3

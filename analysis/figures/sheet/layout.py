@@ -14,13 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.sheet.style import GRID, TYPE, WIDTHS, width_of
-from analysis.figures.sheet.text import fitted, one_line
+from analysis.figures.sheet.text import fitted, in_lines
 
 # From the left edge to the labels, above and below the panels, between panels; labels; a line.
 EDGE, ABOVE, BELOW, GAP = 0.05, 0.42, 0.42, 0.12
 LABELS = {"one-column": 1.47, "two-column": 1.8}
 LINE = {"one-column": 0.135, "two-column": 0.17}
 HEADER = 1.15  # the height of a group's label, in lines
+BOLD = 1.17  # how much wider bold type is, at most
 LETTER = 0.0088  # the width of a letter, in inches per point
 
 
@@ -110,14 +111,16 @@ def heading(
 ) -> None:  # fmt: skip
     """Write a title above a panel so that it fits `room` inches, by default to the sheet's edge.
 
-    If a title `neighbour` is given, both get the same size.
+    If a title `neighbour` is given, both get the same size. A title that is too long for one line
+    of small type has two.
     """
     width, height = figure.get_size_inches()
-    room = (width - left if room is None else room) / 1.12  # bold type is wider
+    room = (width - left - EDGE if room is None else room) / BOLD
     size = type_of(figure) + 1.5
     size = min(fitted(title, size, room)[1] for title in (text, neighbour))
-    shown, _ = fitted(text, size, room)
+    shown = in_lines(text, size, room)
+    above = 0.08 if "\n" not in shown else 0.02
     figure.text(
-        left / width, 1 - (top + 0.08) / height, one_line(shown), fontsize=size, weight="bold",
-        va="top",
+        left / width, 1 - (top + above) / height, shown, fontsize=size, weight="bold", va="top",
+        linespacing=1.0,
     )  # fmt: skip

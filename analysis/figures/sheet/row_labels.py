@@ -10,8 +10,17 @@ from matplotlib.axes import Axes
 
 from analysis.figures.sheet.layout import GAP, Lines, inches, sheet_of, type_of
 from analysis.figures.sheet.style import FAINT, INK
-from analysis.figures.sheet.text import called, fitted, fitting, fitting_size, length, one_line
+from analysis.figures.sheet.text import (
+    SMALLEST,
+    called,
+    fitted,
+    fitting_size,
+    in_lines,
+    length,
+    one_line,
+)
 
+HINTED = 0.93  # of the room: on a screen, small type is wider than it measures
 NUMBER = 6  # letters of a number that has a column of its own
 
 
@@ -38,7 +47,8 @@ def labelled(axes: Axes, lines: Lines, labels: Sequence[Label], room: float) -> 
     """Write groups, numbers and titles to the left of a panel, in `room` inches.
 
     Titles without a number are below those with one, or all at the left edge if one of them does
-    not fit there. All titles have the size at which the longest fits.
+    not fit there. All titles have the size at which the longest fits. A title that is too long for
+    one line of small type has two.
     """
     wide, size = inches(axes), type_of(axes)
     left = -room / wide
@@ -54,11 +64,27 @@ def labelled(axes: Axes, lines: Lines, labels: Sequence[Label], room: float) -> 
         for label, alone in zip(labels, free, strict=True)
     )
     rooms = [whole if alone and outwards else narrow for alone in free]
-    size = fitting_size([label.text for label in labels], rooms, size)
-    for y, label, space in zip(lines.rows, labels, rooms, strict=True):
+    fits = [length(one_line(label.text), SMALLEST * size) <= HINTED * space
+            for label, space in zip(labels, rooms, strict=True)]  # fmt: skip
+    texts = [label.text if fit else "" for label, fit in zip(labels, fits, strict=True)]
+    sizes = [HINTED * space for space in rooms]
+    common, smallest = fitting_size(texts, sizes, size), SMALLEST * size
+    for y, label, space, fit in zip(lines.rows, labels, rooms, fits, strict=True):
+        shown, size = (
+            (one_line(label.text), common) if fit else _two_lines(label.text, smallest, space)
+        )
         if label.has_column:
-            axes.text(left, y, one_line(label.number), fontsize=size - 1, color=FAINT, **place)
+            axes.text(left, y, one_line(label.number), fontsize=common - 1, color=FAINT, **place)
         axes.text(
-            left + (0 if space == whole else number / wide), y, fitting(label.text, size, space),
-            fontsize=size, color=FAINT if label.missing else INK, **place,
+            left + (0 if space == whole else number / wide), y, shown, fontsize=size,
+            color=FAINT if label.missing else INK, linespacing=1.0, **place,
         )  # fmt: skip
+
+
+def _two_lines(text: str, size: float, room: float) -> tuple[str, float]:
+    """Return a text in two lines, and the size at which it fits, not below 0.8 of `size`."""
+    for share in (1.0, 0.9, 0.8):
+        shown = in_lines(text, share * size, HINTED * room)
+        if "…" not in shown:
+            break
+    return shown, share * size

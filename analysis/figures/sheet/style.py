@@ -116,22 +116,30 @@ def save(
 
     Raises Problem for an unknown width or theme.
     """
-    width_of(width)
-    if theme not in THEMES:
-        raise unknown("theme", theme, THEMES)
+    check_look(width, theme)
     figure = drawing.draw(width=width)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    *images, caption = paths_of(drawing, folder)
     with applied():
         cleaned(figure)
         if theme == "dark":
             darken(figure)
-        for kind, metadata in _METADATA.items():
-            paths.append(folder / f"{drawing.name}.{kind}")
+        for path, (kind, metadata) in zip(images, _METADATA.items(), strict=True):
             drawn = io.BytesIO()
             source = {_SOURCE[kind]: drawing.source} if drawing.source else {}
             figure.savefig(drawn, format=kind, metadata=metadata | source)
-            put_bytes(paths[-1], drawn.getbuffer())
-    paths.append(folder / f"{drawing.name}.txt")
-    put_text(paths[-1], drawing.caption + "\n")
-    return paths
+            put_bytes(path, drawn.getbuffer())
+    put_text(caption, drawing.caption + "\n")
+    return [*images, caption]
+
+
+def check_look(width: str, theme: str) -> None:
+    """Raise Problem for an unknown width or theme."""
+    width_of(width)
+    if theme not in THEMES:
+        raise unknown("theme", theme, THEMES)
+
+
+def paths_of(drawing: Drawing, folder: Path) -> list[Path]:
+    """Return the files of a figure, the caption last."""
+    return [folder / f"{drawing.name}.{kind}" for kind in (*_METADATA, "txt")]

@@ -31,9 +31,9 @@ def called(number: str, title: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def length(text: str, size: float) -> float:
-    """Return the width of a text in inches, in the font of the figures."""
-    font = FontProperties(family="DejaVu Sans", size=size)
+def length(text: str, size: float, weight: str = "normal") -> float:
+    """Return the width of a text in inches, in the figures' font, of this weight."""
+    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
 
 
@@ -60,6 +60,21 @@ def fitted(text: str, size: float, room: float) -> tuple[str, float]:
     """Return a text and the size at which it fits: smaller first, then cut."""
     size = fitting_size([text], [room], size)
     return fitting(text, size, room), size
+
+
+def in_lines(text: str, size: float, room: float, most: int = 2) -> str:
+    """Return a text in at most `most` lines of a width in inches; what is longer is cut."""
+    lines: list[str] = []
+    words = one_line(text).split(" ")
+    while words and len(lines) < most - 1:
+        count = len(words)
+        while count > 1 and length(" ".join(words[:count]), size) > room:
+            count -= 1
+        lines.append(" ".join(words[:count]))
+        words = words[count:]
+    if words:
+        lines.append(" ".join(words))
+    return "\n".join(fitting(line, size, room) for line in lines)
 
 
 def short(text: str, letters: int) -> str:

@@ -136,6 +136,7 @@ def texts(figure):
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tiny", "cifar", "resnet50", "resnet200"])
 def test_no_box_of_any_shipped_row_is_cut_short_or_leaves_the_sheet(name):
     for row in load_roadmap(name):
@@ -171,6 +172,7 @@ def test_two_columns_show_the_block_of_the_row_before(resnet50):
         draw_block(resnet50["07"], width="three-column")
 
 
+@pytest.mark.slow
 def test_files_and_captions(tiny, tmp_path):
     drawings = [row_drawing(tiny["08"]), strip_drawing(tiny)]
     files = [path for drawing in drawings for path in save(drawing, tmp_path)]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy
 import pytest
 
-from analysis.figures.curves import curve_drawings, draw_curves, draw_row_curves
+from analysis.figures.curves import curve_drawings, draw_curves
 from analysis.figures.history import histories
 from analysis.measures import MEASURES, TOP1
 from analysis.selection import select
@@ -52,14 +52,6 @@ def test_captions_count_runs(tiny, chosen):
     assert "n = 00: 2, 01: 1." in drawings["curves-top1"].caption
 
 
-def test_a_row_alone_has_a_panel_for_each_measure(tiny, chosen):
-    panels = draw_row_curves(tiny["01"], chosen, TOP1).axes
-    assert [panel.lines[-1].get_ydata().tolist() for panel in panels] == [
-        [5, 6, 7], [1, 1, 1], [2, 2, 2],
-    ]  # fmt: skip
-    assert draw_row_curves(tiny["02"], chosen, TOP1) is None
-
-
 def subject(tiny, selection, measure=TOP1):
     return Subject(roadmap=tiny, study=load_study("path"), measure=measure,
                    records=[run for runs in selection.rows.values() for run in runs])  # fmt: skip
@@ -72,8 +64,6 @@ def test_measures_without_a_history_have_no_figure(tiny, chosen):
     short = replace(chosen.rows["00"][0], history=[{"epoch": 0.0, "top1": 5.0}])
     alone = replace(chosen, rows={"00": (short,)})
     assert [one.name for one in curve_drawings(subject(tiny, alone))] == ["curves-top1"]
-    (panel,) = draw_row_curves(tiny["00"], alone, TOP1).axes
-    assert panel.get_title("left") == "top-1, %"
 
 
 def test_numbers_that_are_none_leave_a_gap(tiny, chosen):

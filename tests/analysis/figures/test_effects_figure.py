@@ -1,6 +1,7 @@
 """What the figure of effects shows, read back from its axes."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +13,11 @@ from analysis.tables.cells import signed
 from analysis.verdicts.paper import judge_paper
 from analysis.verdicts.study import judge_study
 from roadmap.errors import Problem
+from roadmap.record import read_records
 from steps.studies.load import load_study
 
-PAPER = judge_paper(load_study("path", roadmap="resnet50"), "resnet50")
+PRINTED = load_study("path", roadmap="resnet50")
+PAPER = judge_paper(PRINTED, PRINTED.roadmap.paper)
 
 
 def path_subject(roadmap, records, **given):
@@ -64,12 +67,40 @@ def test_every_step_has_its_difference_interval_and_verdict(ours):
     shown = texts(axes)
     for each in ours.verdicts[:3]:
         assert signed(each.difference, 1) in shown
-    assert shown.count("worse") == 1 and "within ±1" in shown and shown.count("undecided") == 1
+    assert shown.count("worse") == 1 and "within ±1" in shown and shown.count("no verdict") == 1
     assert shown.count("lacks runs") == len(ours.verdicts) - 3
     ends = [line.get_xdata() for line in axes.lines if line.get_linewidth() == 1.6]
     assert [tuple(each) for each in ends] == [
         (each.low, each.high) for each in ours.verdicts[:2]
     ]  # one seed has no interval
+
+
+def test_the_adjusted_interval_agrees_with_the_verdict(ours):
+    """A thin line without zero is a verdict; the 95 % interval alone may say more."""
+    records = read_records(Path(__file__).parents[3] / "results" / "tiny").records
+    for judged in (ours, PAPER, judge_study(load_study("path"), records)):
+        for one in judged.verdicts:
+            if one.adjusted_low is None:
+                assert one.p is None
+                continue
+            assert one.adjusted_low <= one.low and one.high <= one.adjusted_high
+            without_zero = one.adjusted_low > 0 or one.adjusted_high < 0
+            assert without_zero is (one.verdict in ("better", "worse")), one.step
+    gelu = next(one for one in judged.verdicts if one.step == "gelu")
+    assert gelu.low > 0 > gelu.adjusted_low and gelu.verdict == "undecided"
+
+
+def test_rows_have_numbers_marks_are_explained_and_row_01_of_the_paper_has_no_verdict():
+    figure = draw_effects(PAPER)
+    (axes,) = figure.axes
+    shown = texts(axes)
+    assert {"01", "08-k11", "13"} <= set(shown) and shown.count("no verdict") == 1
+    (marks,) = figure.legends
+    assert [each.get_text() for each in marks.get_texts()] == [
+        "better, worse", "undecided", "95 %", "adjusted", "margin",
+    ]  # fmt: skip
+    thin = [line for line in axes.lines if line.get_linewidth() == 0.6]
+    assert len(thin) == sum(one.adjusted_low is not None for one in PAPER.verdicts)
 
 
 def test_intervals_that_go_on_beyond_the_axis_have_an_arrow(tiny, invented):

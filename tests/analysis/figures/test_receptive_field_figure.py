@@ -68,7 +68,7 @@ def test_fields_of_another_scale_are_not_averaged_and_the_note_says_so(tiny, run
     coarse = seeing(runs[1], box(8, 32), pixels=8)
     chosen = select(tiny, [runs[0], coarse, *runs[2:]])
     assert fields(chosen)["07"].n == 1
-    (note,) = lacking(chosen)
+    (note,) = lacking(chosen, fields(chosen))
     assert note == "left out: 2 runs have no receptive field that fits on record (00, 07)"
 
 

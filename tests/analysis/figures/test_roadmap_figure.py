@@ -14,7 +14,6 @@ from analysis.figures.sheet.style import WIDTHS, Drawing, cleaned, save
 from analysis.measures import MEASURES
 from analysis.tables.table import tabulate
 from roadmap.errors import Problem
-from roadmap.paper import paper_rows
 from steps import BASE, STEPS
 from steps.roadmaps.load import load_roadmap
 from steps.studies.load import load_study
@@ -40,7 +39,7 @@ def texts(axes) -> list[str]:
 @pytest.mark.parametrize("name", ["resnet50", "resnet200"])
 @pytest.mark.parametrize("width", ["one-column", "two-column"])
 def test_the_papers_figure(name, width):
-    bars, printed = paper_bars(load_roadmap(name)), paper_rows(name)
+    bars, printed = paper_bars(load_roadmap(name)), load_roadmap(name).paper.rows
     accuracy, cost = draw(bars, width=width).axes
     ends, hollow = dots(accuracy)
     numbers = [bar.number or "swin" for bar in bars.bars]
@@ -98,6 +97,7 @@ def test_a_measure_that_is_better_lower_names_its_axis_and_reference(tiny, inven
     assert "loss on fractals" in bars.summary and "top-1" not in bars.caption
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["one-column", "two-column"])
 def test_labels_of_shipped_rows_are_never_cut(tiny, invented, width):
     ours = table_bars(tabulate(tiny, invented.study(tiny)))
@@ -215,6 +215,7 @@ def test_one_row_alone_is_drawn_from_zero(tiny, invented):
     assert accuracy.get_xlim()[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["one-column", "two-column"])
 @pytest.mark.parametrize("name", ["leave-one-out", "learning-rate", "orders", "micro-design"])
 def test_labels_of_a_studys_variants_do_not_meet(name, width, invented):

@@ -44,6 +44,7 @@ def test_every_groups_colour_is_seen_on_dark_paper(group):
     assert contrast(ON_DARK_PAPER.get(colour, colour), DARK_PAPER) > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", FIGURES)
 def test_no_light_colour_is_left_on_dark_paper(figure, subject, tmp_path, monkeypatch):
     for other in ("pdf", "png"):  # only the SVG is read
@@ -56,6 +57,7 @@ def test_no_light_colour_is_left_on_dark_paper(figure, subject, tmp_path, monkey
         assert DARK_PAPER in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", FIGURES)
 def test_every_figure_has_the_widths_that_it_says(figure, subject):
     for drawing, width in itertools.product(drawings(figure, subject), WIDTHS):

@@ -16,6 +16,7 @@ from analysis.report.grids import verdict_grid
 from analysis.report.inline import inline
 from analysis.report.page import page, write_report
 from analysis.report.summary import study_summary, summary
+from analysis.report.titles import run_title, titled
 from analysis.subject import Subject
 from analysis.verdicts.study import judge_study
 from roadmap.cli.main import main
@@ -63,9 +64,7 @@ def test_the_summary_says_where_the_path_leads_and_what_is_decided(with_runs):
     words = " ".join(summary(with_runs))
     assert "From row 00, ResNet, to row 13, separate downsampling" in words
     assert "78.9 ± 0.8 % (3 runs) to 94.9 ± 0.1 % (2 runs): +16.0 points" in words
-    assert re.search(
-        r"\d+ of 16 questions are decided – better: fewer activations \(\+21\.8\)", words
-    )
+    assert re.search(r"\d+ of 16 questions are decided\.", words)
     (other,) = with_runs.studies
     words = study_summary(other.judged)[0]  # row 13 has a diverged run: no verdict
     assert words.startswith("In this study, 0 of 2 questions")
@@ -93,6 +92,16 @@ def test_intervals_over_seeds_and_over_images_are_columns():
     place = grid.headings.index("over seeds")
     assert [row[place].value for row in grid.rows] == [one.seeds_low for one in judged.verdicts]
     assert grid.headings[place + 1] == "over images"
+
+
+def test_names_of_files_are_replaced_by_titles(tiny):
+    note = "depthwise: cannot be left out: step 'move_up_depthwise' needs a depthwise convolution"
+    assert titled(note, tiny) == (
+        "depthwise conv: cannot be left out: step 'move up depthwise conv' needs a depthwise "
+        "convolution"
+    )
+    assert run_title("05-width", [tiny]) == "05 increase width"
+    assert run_title("timm-swin", [tiny]) == "timm-swin"
 
 
 def test_commands_keep_words_with_spaces_and_signs_of_the_shell(tiny):
@@ -193,7 +202,7 @@ def test_tables_for_papers_stand_beside_the_page(written):
     names = {path.name for path in written.parent.iterdir()}
     assert names == {
         "report.html", "table.md", "table.tex", "verdicts.md", "verdicts.tex",
-        "verdicts-leave-one-out.md", "verdicts-leave-one-out.tex", "tables.tex",
+        "verdicts-leave-one-out.md", "verdicts-leave-one-out.tex", "tables.tex", ".figures.json",
     }  # fmt: skip
     together = (written.parent / "tables.tex").read_text()
     assert r"\usepackage{booktabs}" in together and r"\end{document}" in together
@@ -289,7 +298,7 @@ def test_the_theme_switches_figures_too_and_follows_the_system(opened, browser, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [360, 768, 1050, 1400, 1600])
+@pytest.mark.parametrize("width", [360, 500, 768, 800, 1050, 1400, 1600])
 def test_nothing_is_wider_than_the_window_and_no_table_is_clipped(opened, width):
     window, _ = opened
     window.set_viewport_size({"width": width, "height": 800})
@@ -298,8 +307,26 @@ def test_nothing_is_wider_than_the_window_and_no_table_is_clipped(opened, width)
     clipped = """[...document.querySelectorAll('.scroll:has(table)')]
         .filter((region) => region.scrollWidth > region.clientWidth + 1).length"""
     assert window.evaluate(clipped) == 0
-    narrow = window.locator("#summary .narrow").first.is_visible()
-    assert narrow is (width == 360)
+
+
+@pytest.mark.slow
+def test_terms_are_explained_on_hover_and_in_a_glossary(opened):
+    window, _ = opened
+    said = window.get_attribute("#verdicts thead th:has-text('MDE')", "title")
+    assert said.startswith("Minimum detectable effect")
+    window.click("nav a[href='#glossary']")
+    window.wait_for_function("document.querySelector('#glossary dl').checkVisibility()")
+    assert said in window.inner_text("#glossary")
+    assert "Here: 1 point" in window.inner_text("#glossary")
+
+
+@pytest.mark.slow
+def test_commits_are_only_in_the_provenance(tiny, invented, tmp_path):
+    runs = invented.study(tiny)
+    made = dataclasses.replace(runs[0].provenance, commit="deadbeef0123")
+    runs[0] = dataclasses.replace(runs[0], provenance=made)
+    before, _, after = page(contents(tiny, runs)).partition('id="provenance"')
+    assert "deadbeef0123" not in before and "deadbeef0123" in after
 
 
 def unfold(window):
@@ -313,6 +340,9 @@ def test_the_first_screen_has_the_answer_and_the_rest_is_folded(opened):
     assert window.locator("table:visible").count() == 1
     height = window.evaluate("document.documentElement.scrollHeight")
     assert height < 3500 and len(window.inner_text("body").split()) < 1500
+    answer, figure, table = (window.locator(place).first.bounding_box()
+                             for place in (".answers", "#summary figure", "#table"))  # fmt: skip
+    assert answer["y"] < 400 and figure["y"] < 400 < table["y"]  # side by side on a wide screen
     assert window.locator("article#row-09 .facts").is_hidden()
     window.click("#table a[href='#row-09']")
     window.wait_for_function("document.querySelector('#row-09 .facts').checkVisibility()")
@@ -392,8 +422,8 @@ def test_an_interaction_is_not_called_better(tiny, invented):
     tops = {row.number: 60.0 + 10.0 * row.number.count("+") ** 2 for row in grid.roadmap}
     runs = [invented.record(grid.roadmap, number, seed, top1 + seed / 10)
             for number, top1 in tops.items() for seed in range(3)]  # fmt: skip
-    words = " ".join(study_summary(Subject(roadmap=grid.roadmap, study=grid, records=runs).judged))
-    assert "worth more together: " in words and "better: gelu ×" not in words
+    text = page(gather(Subject(roadmap=grid.roadmap, study=grid, records=runs), []))
+    assert "Worth more together (in points): " in text and "Better (in points): gelu ×" not in text
 
 
 @pytest.mark.slow

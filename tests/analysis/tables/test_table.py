@@ -246,3 +246,12 @@ def test_selecting_compares_no_runs_with_each_other(tiny, invented, monkeypatch)
     selection = select(tiny, runs)
     assert len(selection.rows["05"]) == 3 + 290
     assert len(named(tiny, selection)) == len(selection.runs)
+
+
+def test_runs_of_another_roadmap_of_that_name_do_not_change_the_classes(tiny, invented):
+    """Two files called mine.yaml: the records of one are in the folder of the other."""
+    longer = tiny.overridden({"recipe.epochs": 7}).with_classes(40)
+    chosen = select(tiny, [invented.record(longer, "05")])
+    assert not chosen.rows and chosen.roadmap["05"].spec.network.classes == 20
+    own = invented.record(tiny.with_classes(40), "05")
+    assert select(tiny, [own]).roadmap["05"].spec.network.classes == 40

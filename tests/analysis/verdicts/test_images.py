@@ -153,7 +153,8 @@ def test_the_tables_say_what_an_interval_is_over(tiny, invented):
 
 
 def test_the_paper_is_judged_given_its_images():
-    judged = judge_paper(load_study("path", roadmap="resnet50"), "resnet50")
+    study = load_study("path", roadmap="resnet50")
+    judged = judge_paper(study, study.roadmap.paper)
     assert "given these validation images" in render_verdicts(judged, "md")
     note = judged.notes[0]
     assert note.startswith("given the 50,000 validation images; ±0.25 points for other images")

@@ -21,7 +21,6 @@ from analysis.verdicts.statistics import Sample, difference, holm, seeds_needed
 from analysis.verdicts.study import judge_study
 from analysis.verdicts.verdict import UNDECIDED
 from roadmap.errors import Problem
-from roadmap.paper import paper_rows
 from roadmap.record import Asked, read_records, write_record
 from steps.roadmaps.load import load_roadmap
 from steps.studies.contrast import Contrast
@@ -29,6 +28,7 @@ from steps.studies.designs import DESIGNS
 from steps.studies.load import load_study
 
 PATH = load_roadmap("tiny")
+PAPER = load_roadmap("resnet50").paper
 SHORT = dataclasses.replace(PATH, rows=PATH.rows[:4])  # three steps: six orders share six variants
 STUDIES = 2000
 
@@ -143,7 +143,7 @@ def contrast(plus, minus, step="it"):
 
 def test_the_papers_own_table_has_the_verdicts_known_from_it():
     """Section 5 of the notes on the paper: Welch's p of each row against the one before."""
-    judged = judge_paper(load_study("path", roadmap="resnet50"), "resnet50")
+    judged = judge_paper(load_study("path", roadmap="resnet50"), PAPER)
     found = {each.step: each for each in judged.verdicts}
     assert found["training_recipe"].verdict == "undecided: no spread"
     plain = {"patchify_stem": 0.28, "gelu": 0.68, "fewer_norms": 0.10, "layer_norm": 0.46}
@@ -159,10 +159,10 @@ def test_the_papers_own_table_has_the_verdicts_known_from_it():
 def test_verdicts_of_the_paper_that_hang_on_its_rounding_are_named():
     """One number moved by what rounding may hide turns the named verdicts, and no others."""
     study = load_study("path", roadmap="resnet50")
-    *_, note = judge_paper(study, "resnet50").notes
+    *_, note = judge_paper(study, PAPER).notes
     named = set(note.partition("lost: ")[2].split(", "))
     cells = {number: Sample(mean=row.top1, std=row.std, n=row.n)
-             for number, row in paper_rows("resnet50").items()}  # fmt: skip
+             for number, row in PAPER.rows.items()}  # fmt: skip
     before = {each.step: each.verdict for each in judge(study.contrasts, cells, study.margin)}
     generator, turned = numpy.random.default_rng(0), set()
     for _ in range(300):
@@ -180,7 +180,7 @@ def test_verdicts_of_the_paper_that_hang_on_its_rounding_are_named():
 
 
 def unadjusted(verdict):
-    rows = paper_rows("resnet50")
+    rows = PAPER.rows
     study = load_study("path", roadmap="resnet50")
     (weights,) = (each.weights for each in study.contrasts if each.step == verdict.step)
     cells = {name: Sample(mean=rows[name].top1, std=rows[name].std, n=3) for name in weights}
@@ -191,7 +191,7 @@ def test_the_papers_power_is_as_noted():
     """About a third of a point by Welch's test, three runs a row."""
     study = load_study("path", roadmap="resnet50")
     cells = {number: Sample(mean=row.top1, std=row.std, n=row.n)
-             for number, row in paper_rows("resnet50").items()}  # fmt: skip
+             for number, row in PAPER.rows.items()}  # fmt: skip
     smallest = [difference(cells, each.weights).smallest() for each in study.contrasts]
     assert numpy.mean([each for each in smallest if each]) == pytest.approx(0.31, abs=0.03)
 
@@ -271,6 +271,7 @@ def estimate(contrast, cells):
     return over_seeds(cells, contrast.parts)
 
 
+@pytest.mark.slow
 def test_orders_recover_a_planted_interaction():
     """GELU is worth 4 points after fewer norms and nothing before; so 2 on average."""
     design = DESIGNS["orders"](PATH, samples=40, seed=5)

@@ -89,6 +89,7 @@ def test_how_to_install_it_is_said(tmp_path):
         FashionMnist.read("fashion-mnist", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not INSTALLED.is_dir(), reason="Debian's dataset-fashion-mnist is not here")
 def test_the_package_holds_the_published_set():
     source = read_source("fashion-mnist")

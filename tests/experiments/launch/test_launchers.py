@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from experiments.deploy.export import export
 from experiments.host.events import Message
 from experiments.host.machine import Machine
 from experiments.job import Job
@@ -25,7 +26,6 @@ from experiments.launch.worker import Worker, collect, started
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.checkpoint import read_checkpoint, write_checkpoint
-from experiments.training.export import export
 from experiments.training.weights import WEIGHTS
 from roadmap.cli.main import main
 from roadmap.errors import Problem
@@ -45,6 +45,7 @@ def request(images, runs, row="13", seed=0, roadmap="tiny", **overrides):
     return Request(settings=settings, row=row, seed=seed)
 
 
+@pytest.mark.slow
 def test_a_launcher_is_one_function_and_one_line(images, tmp_path, monkeypatch):
     taken = []
 
@@ -135,6 +136,7 @@ def test_workers_end_when_the_code_that_uses_them_fails(tmp_path):
     {"LOCAL_RANK": "1", "RANK": "1", "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x",
      "MASTER_ADDR": "nowhere", "MASTER_PORT": "1", "GROUP_RANK": "0", "LOCAL_WORLD_SIZE": "2"},
 ])  # fmt: skip
+@pytest.mark.slow
 def test_a_run_does_not_guess_from_what_launchers_leave_in_the_environment(
     images, tmp_path, monkeypatch, variables, capsys
 ):
@@ -153,6 +155,7 @@ def files(folder):
     return {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", ["last", "weights", "none"])
 def test_what_is_kept_of_a_finished_run_is_a_choice(images, tmp_path, keep):
     asked = request(images, tmp_path, **{"recipe.ema": 0.9})

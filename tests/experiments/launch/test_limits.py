@@ -65,3 +65,20 @@ def test_a_containers_limits_hold(tmp_path, groups, files):
 def test_without_limits_it_is_the_machines(tmp_path, groups, files):
     root = system(tmp_path, groups, files)
     assert memory_limit(root) == INSTALLED and cores(root) == CORES
+
+
+@pytest.mark.parametrize(
+    ("variables", "number"),
+    [
+        ({"SLURM_CPUS_ON_NODE": "1"}, 1),
+        ({"SLURM_CPUS_ON_NODE": "64", "SLURM_CPUS_PER_TASK": "1"}, 1),
+        ({"SLURM_CPUS_ON_NODE": "4096"}, CORES),  # never more than the process may use
+        ({"SLURM_CPUS_ON_NODE": "2(x3)"}, CORES),
+    ],
+)
+def test_a_slurm_job_computes_with_its_part_of_a_node(variables, number, tmp_path, monkeypatch):
+    for name in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    assert cores(tmp_path) == number

@@ -195,6 +195,7 @@ def test_jobs_share_out_the_gpus():
     assert own_gpus(0, 1, []) is None
 
 
+@pytest.mark.slow
 def test_an_average_of_the_weights_is_what_is_validated(images, tmp_path, alone):
     record, saved = trained(images, tmp_path / "runs", ONE, **{"recipe.ema": 0.9})
     for name, weight in alone[1].items():
@@ -214,6 +215,7 @@ def test_an_average_of_the_weights_is_what_is_validated(images, tmp_path, alone)
     assert apart(record, fields[0]) < 0.001 < apart(record, fields[1])
 
 
+@pytest.mark.slow
 def test_bfloat16_trains_close_to_float32(images, tmp_path, alone):
     record, saved = trained(images, tmp_path / "runs", replace(ONE, precision="bf16"))
     assert record.provenance.precision == "bf16"

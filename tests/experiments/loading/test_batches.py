@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from experiments.data.splits import Split, Statistics
 from experiments.loading.batches import Halves, Loader, hand_over, one_ahead
@@ -164,6 +165,39 @@ class Dying(Held):
 def test_a_loading_process_that_dies_ends_the_run_with_its_reason():
     loader = Loader(views_of(Dying), EpochSampler(32, 8, 0), 1, CPU)
     with pytest.raises(Problem, match="loading process ended .*(Killed|exited).*--workers 0"):
+        list(loader)
+
+
+BROKEN = (
+    ConnectionResetError(104, "Connection reset by peer"),
+    FileNotFoundError(2, "gone"),
+    EOFError(),
+)
+
+
+@pytest.mark.parametrize("error", BROKEN, ids=lambda error: type(error).__name__)
+def test_a_socket_that_breaks_during_a_transfer_has_the_same_reason(error, monkeypatch):
+    """A loading process that dies while it hands over a batch breaks its socket first."""
+    loader = Loader(views_of(Held), EpochSampler(32, 8, 0), 1, CPU)
+
+    def breaks(self):
+        raise error
+
+    monkeypatch.setattr(_MultiProcessingDataLoaderIter, "_next_data", breaks)
+    with pytest.raises(Problem, match="loading process ended .*transfer.*--workers 0"):
+        list(loader)
+
+
+class Missing(Held):
+    """Views that miss a file."""
+
+    def make(self, keys):
+        raise FileNotFoundError(2, "No such file or directory", "cat.png")
+
+
+def test_an_error_of_a_loading_process_itself_stays_what_it_is():
+    loader = Loader(views_of(Missing), EpochSampler(32, 8, 0), 1, CPU)
+    with pytest.raises(FileNotFoundError, match="in DataLoader worker process"):
         list(loader)
 
 

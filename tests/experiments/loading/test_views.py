@@ -66,6 +66,7 @@ def by_timm(split, recipe, seed, statistics, keys):
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -95,6 +96,7 @@ def test_all_views_make_what_timm_makes_to_the_bit(changes):
     assert not torch.equal(expected, by_timm(split, recipe, 6, statistics, keys))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("size", [7, 33, 64])
 @pytest.mark.parametrize("kind", ["bilinear", "bicubic"])
@@ -146,6 +148,7 @@ def cifar():
     return HeldOnDevice(*given, CPU)
 
 
+@pytest.mark.slow
 def test_the_number_of_operations_does_not_depend_on_the_batch(cifar):
     counts = {}
     for batch in (2, 64, 256, 1024):
@@ -204,3 +207,22 @@ def test_held_evaluation_is_the_streamed_one():
             assert torch.equal(views[indices][0], images)
             assert torch.equal(views[indices][1], labels)
     assert held[[8, NO_IMAGE]][1].tolist() == [8, NO_IMAGE]
+
+
+def test_color_jitter_is_timms_and_a_device_makes_the_same():
+    arrays, statistics = pictures(12), Statistics()
+    recipe = replace(load_recipe("tiny-old"), color_jitter=0.4)
+    split, keys = split_of(arrays), [(0, index) for index in range(12)]
+    streamed, _ = Streamed(split, recipe, 3, statistics)[keys]
+    held, _ = Held(split, recipe, 3, statistics)[keys]
+    on_device, _ = HeldOnDevice(split, recipe, 3, statistics, torch.device("cpu"))[keys]
+    plain, _ = Held(split, replace(recipe, color_jitter=0.0), 3, statistics)[keys]
+    assert torch.equal(held, streamed) and torch.equal(on_device, streamed)
+    assert not torch.equal(held, plain)
+
+
+def test_validation_images_can_have_a_size_of_their_own():
+    recipe = replace(load_recipe("tiny-old"), evaluation_size=64)
+    split = split_of(pictures(3))
+    images, _ = Evaluated(split, recipe, Statistics(), hold=True)[[0, 1, 2]]
+    assert images.shape == (3, 3, 64, 64)

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from experiments.host.events import (
     EpochDone,
     Message,
@@ -42,6 +44,7 @@ class Tracker:
         self.events.append(event)
 
 
+@pytest.mark.slow
 def test_a_tracker_is_one_class_and_escaped(images, tmp_path, monkeypatch):
     monkeypatch.setitem(OBSERVERS, "tracker", Tracker)
     asked = job(images, tmp_path)
@@ -79,6 +82,7 @@ def test_no_text_forges_a_line_of_a_log_or_of_the_display(tmp_path, capsys):
     assert escaped("größer × → 小") == "größer × → 小"
 
 
+@pytest.mark.slow
 def test_nothing_is_written_through_planted_links(images, tmp_path):
     names = ("log.txt", "holder.txt", "machine.yaml", "metrics.jsonl", "lock", "last.partial")
     asked = job(images, tmp_path / "runs")

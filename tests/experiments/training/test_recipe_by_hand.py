@@ -35,6 +35,7 @@ OLD = {
 STEPS = 36 // 12  # an epoch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("row", "changes"), [("13", ENHANCED), ("00", OLD)])
 def test_a_run_takes_the_steps_that_its_recipe_defines(images, tmp_path, row, changes):
     """Optimizer, decay, rate of every step, smoothing, momentum, average: each as written down."""

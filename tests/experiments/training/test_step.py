@@ -66,6 +66,7 @@ class Waits(TorchDispatchMode):
         return operation(*args, **(kwargs or {}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ["00", "13"])
 def test_a_step_never_waits_for_the_device(images, tmp_path, monkeypatch, row):
     """With mixup, cutmix, drop path and an average of the weights."""
@@ -160,6 +161,7 @@ def test_a_loss_that_is_read_later_is_reported_with_its_own_step(bad):
     assert fault.value.step == step(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [0, 4])
 def test_no_checkpoint_is_from_after_a_loss_that_is_not_finite(images, tmp_path, monkeypatch, lag):
     """A checkpoint is due after every step; the fault is found when one is to be written."""
@@ -265,6 +267,7 @@ def test_cuda_graphs_are_told_of_each_batch_and_the_record_says_so(images, tmp_p
     assert '"cuda_graphs": true' in (asked.folder / "record.json").read_text()
 
 
+@pytest.mark.slow
 def test_the_history_is_in_the_checkpoint(images, tmp_path):
     asked = job(images, tmp_path)
     record = train(asked)

@@ -26,6 +26,7 @@ from timm.layers import DropPath
 
 from experiments.data.sources import read_source
 from experiments.data.splits import Split, Statistics, open_data
+from experiments.deploy.export import export
 from experiments.host.machine import Machine
 from experiments.job import Job
 from experiments.launch.launchers import run_all
@@ -37,7 +38,6 @@ from experiments.loading.views import Evaluated, Streamed
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.checkpoint import read_checkpoint
-from experiments.training.export import export
 from experiments.training.optimizer import make_optimizer, make_schedule, mixup
 from roadmap.edit import replace
 from roadmap.errors import Problem
@@ -71,6 +71,7 @@ def weights(asked):
     return read_checkpoint(asked.folder / "last.ckpt")["state_dict"]
 
 
+@pytest.mark.slow
 def test_a_run_leaves_one_whole_record(images, tmp_path):
     asked = request(images, tmp_path)
     record = trained(asked)
@@ -81,6 +82,7 @@ def test_a_run_leaves_one_whole_record(images, tmp_path):
     assert record.identity.spec == asked.spec.fingerprint
     assert set(record.data["references"]) == {"nearest_neighbour", "nearest_mean"}
     sizes = {"name": images.name, "classes": 3, "train": 36, "val": 15}
+    sizes |= {"class_names": ["a", "b", "c"]}
     assert record.data == sizes | {"references": record.data["references"]}
     assert list(record.metrics) == ["train_top1"]  # this data set has no split for selection
     assert len(record.history) == 2
@@ -96,6 +98,7 @@ def test_a_run_leaves_one_whole_record(images, tmp_path):
     assert record.receptive_field.side == 384
 
 
+@pytest.mark.slow
 def test_a_record_says_which_images_were_right(images, tmp_path):
     record = trained(request(images, tmp_path))
     bits = numpy.unpackbits(numpy.frombuffer(base64.b64decode(record.correct), dtype=numpy.uint8))
@@ -103,12 +106,13 @@ def test_a_record_says_which_images_were_right(images, tmp_path):
     assert record.top1 == pytest.approx(100 * bits.sum() / 15, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_trained_weights_load_into_timm(images, tmp_path):
     asked = request(images, tmp_path, row="13")
     with pytest.raises(Problem, match="has no weights"):
         export(asked, tmp_path / "row13.safetensors")
     trained(asked)
-    export(asked, tmp_path / "row13.safetensors", timm_names=True)
+    export(asked, tmp_path / "row13.safetensors", format="timm")
     theirs = timm.create_model(
         "convnext_tiny", depths=(2, 2, 6, 2), dims=(24, 48, 96, 192), num_classes=3,
         checkpoint_path=str(tmp_path / "row13.safetensors"),
@@ -137,6 +141,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(images, tmp_path
     assert records[0].loss == records[1].loss != records[2].loss
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again(images, tmp_path, monkeypatch):
     asked = request(images, tmp_path)
     record = trained(asked)
@@ -176,6 +181,7 @@ def test_a_killed_run_goes_on_and_ends_at_the_same_bits(images, tmp_path):
 CIFAR = ROOT.parent / "shared" / "data" / "cifar10.zip"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not CIFAR.exists(), reason="needs cifar10.zip, which is not part of the project"
 )
@@ -249,6 +255,7 @@ def test_rows_side_by_side_give_the_bits_of_rows_alone_and_one_failure_stops_no_
     assert all(torch.equal(one, two) for one, two in same)
 
 
+@pytest.mark.slow
 def test_one_at_a_time_a_failure_stops_no_other_either(images, tmp_path):
     bad = request(images, tmp_path, row="timm:efficientformer_l1")
     outcome = run_all(
@@ -320,6 +327,7 @@ def test_the_recipe_reaches_the_images_and_the_network():
     assert len(rates) == 18 and rates[0] == 0 and rates[-1] == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_samples_depend_neither_on_workers_nor_on_the_way_and_draw_nothing_globally(images):
     data = open_data(read_source(str(images)), Path("unused"))
     recipe = replace(load_recipe("tiny-enhanced"), batch=8, image_size=32)
@@ -412,6 +420,7 @@ def test_what_is_finished_is_said_and_not_trained_again(images, tmp_path):
     assert said[2] == "1 of 2 runs are already finished; not trained again"
 
 
+@pytest.mark.slow
 def test_export_names_rows_without_a_counterpart_before_torch_is_loaded(images, tmp_path):
     asked = request(images, tmp_path)
     trained(asked)

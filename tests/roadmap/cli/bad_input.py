@@ -37,11 +37,14 @@ COMMANDS = (
     "table",
     "plot",
     "export",
+    "predict",
     "collect",
     "check-data",
     "prepare-data",
     "plan",
     "verdicts",
+    "evaluate",
+    "speed",
 )
 
 
@@ -137,6 +140,8 @@ def command_lines():
         "--precision": ("16", "fp8"), "--images": ("disk",), "--decode": ("tpu",),
         "--broken": ("ignore",),
         "--save-every": ("-1", "nan", "inf", "x"), "--data": ("nowhere", "wds", "x/y"),
+        "--weights": ("nowhere.pth", "", "0123456789ab"), "--recipe": ("none", "x.yaml", ""),
+        "--if-nothing-fits": ("maybe", "scratch"),
         "--roadmap": ("tinny", "x.yaml"), "--steps": ("none.py",),
         "--set": ("recipe", "recipe.epochs=x", "=3", "recipe.x=1", "a.b.c=1"),
     }.items():  # fmt: skip
@@ -147,6 +152,9 @@ def command_lines():
         ["run", "--rows", "x"], ["run", "--seeds", "x"], ["run", "--jobs", "0"],
         ["cost", "--image-size", "0"],
         ["cost", "--image-size", "3"], ["cost", "--classes", "x"], ["table", "--format", "pdf"],
+        ["train", "05", "--use-ema"], ["train", "timm:convnext_atto.d2_in1k"],
+        ["predict", "05"], ["predict", "05", "nowhere.png"], ["export", "05", "--out", "a.pth"],
+        ["export", "05", "--out", "a.onnx", "--format", "hub", "--timm"],
         ["export", "05"], ["export", "05", "--out", "a.safetensors"], ["collect"],
         ["collect", "--out", "x"], ["table", "--runs", "nowhere"], ["check-data", "nowhere"],
         ["plan", "x"], ["verdicts", "x"], ["verdicts", "--format", "pdf"], ["run", "x"],

@@ -25,6 +25,7 @@ def roadmap(*arguments, cwd=ROOT, **environment):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["cost", "--help"], ["cost"], ["show", "05"], ["table"]]
 )
@@ -71,6 +72,7 @@ def test_cost_at_another_size():
     assert rows["13"]["matches_paper"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [["cost"], ["cost", "--roadmap", "resnet200"], ["table"], ["show", "08"], ["show", "00"]],
@@ -151,6 +153,7 @@ BAD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(bad[0]) for bad in BAD])
 def test_bad_input_is_one_message_and_exit_code_2(arguments, message, tmp_path):
     code = (
@@ -174,6 +177,7 @@ def test_bad_input_is_one_message_and_exit_code_2(arguments, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_files_in_the_wrong_place(tmp_path):
     (tmp_path / "file").touch()
     for arguments in (
@@ -186,6 +190,7 @@ def test_files_in_the_wrong_place(tmp_path):
         assert "file" in found.stderr and "Traceback" not in found.stderr
 
 
+@pytest.mark.slow
 def test_a_model_that_timm_does_not_have_is_named_before_anything_is_trained(tmp_path):
     found = roadmap("run", "--rows", "00,timm:no_such_model", cwd=tmp_path)
     assert found.returncode == 2
@@ -193,6 +198,7 @@ def test_a_model_that_timm_does_not_have_is_named_before_anything_is_trained(tmp
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_data_folders_that_do_not_fit(tmp_path):
     (tmp_path / "a" / "train" / "cat").mkdir(parents=True)
     found = roadmap("train", "05", "--data", "a", cwd=tmp_path)
@@ -256,6 +262,7 @@ BROKEN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "message"), BROKEN, ids=[bad[1] for bad in BROKEN])
 def test_broken_yaml_names_line_and_key(text, message, tmp_path):
     (tmp_path / "mine.yaml").write_text(text)
@@ -265,6 +272,7 @@ def test_broken_yaml_names_line_and_key(text, message, tmp_path):
     assert "Traceback" not in found.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -422,6 +430,7 @@ def test_every_option_is_explained(command):
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.slow
 def test_export_says_how_to_train_and_which_rows_timm_has(tmp_path):
     found = roadmap("export", "05", "--out", str(tmp_path), cwd=tmp_path)
     assert found.returncode == 2 and "is a folder; give a file" in found.stderr
@@ -435,6 +444,7 @@ def test_a_plan_says_that_collected_records_are_no_runs():
     assert "85 of these have collected records below results/tiny/" in found.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["table", "verdicts"])
 @pytest.mark.parametrize("format", ["csv", "json"])
 def test_notes_stand_beside_data_that_has_no_place_for_them(command, format):
@@ -444,6 +454,7 @@ def test_notes_stand_beside_data_that_has_no_place_for_them(command, format):
     assert "differ in commit" not in roadmap(command, "--runs", "results/tiny").stderr
 
 
+@pytest.mark.slow
 def test_json_of_other_programs_beside_records_is_passed_over():
     """The benchmark's files lie among our results."""
     found = roadmap("table", "--runs", "results")

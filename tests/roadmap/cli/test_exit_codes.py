@@ -46,12 +46,14 @@ def finished_runs(folder, rows):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["cost"], ["--help"], ["table", "--runs", RECORDS]])
 def test_a_reader_that_stops_early_is_no_failure(arguments):
     done = to_closed_pipe(*arguments)
     assert done.returncode == 0 and not done.stderr
 
 
+@pytest.mark.slow
 def test_failed_runs_are_told_even_if_nobody_reads_the_table(tmp_path):
     runs = finished_runs(tmp_path, ["00", "01"])
     torn = next(runs.iterdir()) / "record.json"
@@ -62,6 +64,7 @@ def test_failed_runs_are_told_even_if_nobody_reads_the_table(tmp_path):
     assert to_closed_pipe(*arguments, stream="stderr").returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("arguments", [["cost"], ["--help"]])
 def test_an_output_that_cannot_be_written_is_a_failure_without_a_traceback(arguments):
@@ -140,6 +143,7 @@ sys.exit(main(["table"]))
 """
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_what_still_saves_without_a_traceback(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", SAVING],
@@ -169,6 +173,7 @@ def train_into(runs):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("below", ["", "inner"])
 def test_runs_that_are_a_link_to_nothing_are_refused_before_torch(tmp_path, below):
     (tmp_path / "runs").symlink_to(tmp_path / "gone")

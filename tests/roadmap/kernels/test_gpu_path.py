@@ -50,6 +50,7 @@ def network_and_images(number, gpu, monkeypatch, size=48):
     return network, images
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [row.number for row in TINY])
 def test_every_row_computes_as_on_the_cpu_with_the_same_random_drops(number, monkeypatch):
     results = []

@@ -1,0 +1,1 @@
+"""Studies on a SLURM cluster: scripts of array jobs, what was submitted, and the queue."""

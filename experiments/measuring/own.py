@@ -1,0 +1,106 @@
+"""Measures from a user's own file."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any, Literal
+
+from roadmap.errors import Problem, quoted
+
+MOST_BYTES = 1_000_000  # of a measures file
+FORMS = {  # by the names of parameters: what a function gets
+    ("logits", "labels"): "logits",
+    ("network",): "network",
+    ("network", "batches"): "batches",
+}
+Kind = Literal["logits", "network", "batches"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """A user's function; `source` is the fingerprint of the file that it is in."""
+
+    name: str
+    function: Callable[..., Any]
+    gets: Kind
+    source: str
+
+    @property
+    def label(self) -> str:
+        """Its name in tables: the function's attribute `label`, else its own name."""
+        return str(getattr(self.function, "label", self.name.replace("_", " ")))
+
+    @property
+    def unit(self) -> str:
+        """The function's attribute `unit`, else nothing."""
+        return str(getattr(self.function, "unit", ""))
+
+    @property
+    def better(self) -> Literal["higher", "lower"]:
+        """The function's attribute `better`, else higher. Raises Problem for another word."""
+        word = getattr(self.function, "better", "higher")
+        if word == "lower":
+            return "lower"
+        if word != "higher":
+            raise Problem(f"measure {self.name}: better is {quoted(word)}, not 'higher' or 'lower'")
+        return "higher"
+
+    def call(self, *given: Any) -> Any:
+        """Return the function's result: a number, or a tensor with one number per image.
+
+        Raises Problem if it fails or returns something else.
+        """
+        import torch
+
+        try:
+            result = torch.as_tensor(self.function(*given)).detach().cpu().double()
+        except (Exception, SystemExit) as error:  # any exception of the user's code
+            raise Problem(f"measure {self.name} fails: {type(error).__name__}: {error}") from error
+        if result.dim() > 1 or not math.isfinite(float(result.sum())):
+            raise Problem(
+                f"measure {self.name} must return a finite number, or one per image; it returned "
+                f"a tensor of shape {tuple(result.shape)}" + " with inf or nan" * (result.dim() < 2)
+            )
+        return result
+
+
+def read_measures(path: Path) -> list[Own]:
+    """Return the measures in a user's Python file: its public functions of a known form.
+
+    This executes the file, so only a file that the user names is read. Raises Problem.
+    """
+    if not path.is_file():
+        raise Problem(f"measures file {path} does not exist")
+    if path.stat().st_size > MOST_BYTES:
+        raise Problem(f"measures file {path} has more than {MOST_BYTES:,} bytes")
+    origin = spec_from_file_location(f"measures_of_yours_{path.stem}", path)
+    if origin is None or origin.loader is None:
+        raise Problem(f"measures file {path} is no Python file (*.py)")
+    module = module_from_spec(origin)
+    sys.modules[module.__name__] = module
+    try:
+        origin.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # any exception of the user's code
+        raise Problem(f"measures file {path} fails: {type(error).__name__}: {error}") from error
+    source = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    found = []
+    for name, member in vars(module).items():
+        mine = inspect.isfunction(member) and member.__module__ == module.__name__
+        if not mine or name.startswith("_"):
+            continue
+        gets = FORMS.get(tuple(inspect.signature(member).parameters))
+        if gets is not None:
+            own = Own(name=name, function=member, gets=gets, source=source)  # type: ignore[arg-type]
+            _ = own.better  # a wrong word is refused before anything is computed
+            found.append(own)
+    if not found:
+        forms = " or ".join(f"({', '.join(names)})" for names in FORMS)
+        raise Problem(f"measures file {path} has no public function with parameters {forms}")
+    return found

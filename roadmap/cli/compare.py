@@ -1,0 +1,97 @@
+"""`roadmap compare`: several roadmaps, studies, data sets, recipes or settings, side by side."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from analysis.compare import Side, compare
+from analysis.figures.effects import comparison_drawing
+from analysis.figures.sheet.style import check_look, save
+from analysis.selection import data_name, select
+from analysis.tables.compare_table import render_comparison
+from analysis.tables.render import check_format
+from roadmap.cli.console import DONE, say, show
+from roadmap.cli.workspace import Workspace
+from roadmap.edit import replace
+from roadmap.errors import Problem, quoted
+from steps.recipes.load import load_recipe
+from steps.recipes.load import shipped as recipes
+from steps.roadmaps.load import SHIPPED as ROADMAPS
+from steps.studies.load import shipped
+
+MOST = 12  # sides
+
+
+def compare_sides(workspace: Workspace) -> int:
+    """Print one table and write one figure: all sides against the first one."""
+    options = workspace.options
+    check_format(options.format)
+    check_look(options.width, options.theme)
+    if len(options.sides) < 2 or len(set(options.sides)) < len(options.sides):
+        raise Problem(
+            "compare needs two or more different sides, as in: roadmap compare tiny small"
+        )
+    sides = [_side(workspace, text) for text in options.sides]
+    margin = workspace.config.load_study("path").margin
+    shown = compare(sides, of=options.of, margin=margin, measure=workspace.measure)
+    show(render_comparison(shown, options.format))
+    drawing = comparison_drawing(shown.judged)
+    for path in save(drawing, options.out, width=options.width, theme=options.theme):
+        say(f"wrote {path}")
+    return DONE
+
+
+def _side(workspace: Workspace, text: str) -> Side:
+    """Return what a word names; several words with commas hold together.
+
+    Raises Problem with all that a side can be if a word names nothing.
+    """
+    given: dict[str, str] = {}
+    settings = list(workspace.options.overrides)
+    for word in re.split(r",(?![^\[]*\])", text):
+        kind = _kind(workspace, word)
+        if kind == "settings":
+            settings.append(word)
+        elif kind in given:
+            raise Problem(f"side {quoted(text)} names a {kind} twice")
+        else:
+            given[kind] = word
+    changed = {key: given[key] for key in ("roadmap", "study", "data") if key in given}
+    own = workspace.replaced(overrides=settings, **changed)
+    roadmap = own.roadmap
+    if "recipe" in given:
+        recipe = load_recipe(given["recipe"])
+        roadmap = roadmap.changed(lambda spec: replace(spec, recipe=recipe))
+    name = Path(text).stem if Path(text).exists() else text
+    return Side(name=name, selection=select(roadmap, workspace.records, own.data))
+
+
+def _kind(workspace: Workspace, text: str) -> str:
+    """Return which kind of side a word names: roadmap, study, recipe, data or settings."""
+    if text.endswith((".yaml", ".yml")):
+        keys = _keys(text)
+        return "study" if "design" in keys else "roadmap" if "rows" in keys else "recipe"
+    if "=" in text:
+        return "settings"
+    named = (("roadmap", ROADMAPS), ("study", shipped()), ("recipe", recipes()))
+    for kind, known in named:
+        if text in known:
+            return kind
+    names = dict.fromkeys(map(data_name, workspace.records))
+    versions = {record.identity.data for record in workspace.records}
+    if text in names or text in versions or Path(text).exists():
+        return "data"
+    valid = ", ".join([*(name for _, known in named for name in known), *names])
+    raise Problem(
+        f"unknown side {quoted(text)}; valid: a YAML file, a folder of images, KEY=VALUE, {valid}"
+    )
+
+
+def _keys(text: str) -> set[str]:
+    """Return the top keys of a YAML file; its loader reads and checks the rest."""
+    path = Path(text)
+    if not path.is_file():
+        raise Problem(f"file {text} does not exist")
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return {line.partition(":")[0] for line in lines if ":" in line and line[:1].isalpha()}

@@ -1,0 +1,175 @@
+"""The state of runs, read from folders that real runs left, and the table of them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.host.lock import is_held, lock_of
+from experiments.request import Request
+from experiments.settings import Settings
+from experiments.status import RunStatus, status_of
+from experiments.status_table import duration, in_words
+
+ROOT = Path(__file__).parents[2]
+GIVEN = ("--set", "recipe.batch=12", "--set", "recipe.image_size=32", "--threads", "1")
+
+
+@pytest.fixture
+def request_of(images, tmp_path):
+    settings = Settings(
+        data=str(images),
+        runs=tmp_path / "runs",
+        overrides={"recipe.batch": 12, "recipe.image_size": 32},
+    )
+    return lambda row="05", seed=0: Request(settings=settings, row=row, seed=seed)
+
+
+def start(images, tmp_path, *more):
+    command = [sys.executable, "-m", "roadmap", "run", "--rows", "05", "--data", str(images)]
+    return subprocess.Popen(
+        [*command, "--runs", str(tmp_path / "runs"), *GIVEN, *more],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_run_from_waiting_by_way_of_a_kill_to_the_end(images, tmp_path, request_of):
+    request = request_of()
+    assert status_of(request).state == "waiting"
+    first = start(images, tmp_path)
+    wait_for(lambda: status_of(request).epoch, first)
+    running = status_of(request)
+    assert running.state == "running" and running.note.startswith(f"process {first.pid} on ")
+    assert 1 <= running.epoch <= running.epochs and running.left is not None
+    first.send_signal(signal.SIGTERM)
+    first.communicate()
+    stopped = status_of(request)
+    assert (stopped.state, stopped.note) == ("interrupted", "saved and stopped by SIGTERM")
+
+    second = start(images, tmp_path)
+    wait_for(lambda: is_held(request.folder), second)
+    second.kill()
+    second.communicate()
+    killed = status_of(request)
+    assert killed.state == "interrupted" and killed.epoch >= 1
+    lines = listed(images, tmp_path)
+    assert lines[0] == "14 runs: 1 interrupted, 13 waiting"
+    assert any("05 width seed 0" in line and "interrupted" in line for line in lines)
+
+    third = start(images, tmp_path)
+    assert third.wait(timeout=500) == 0, third.communicate()
+    assert status_of(request).state == "finished"
+    assert re.match(r"time left: about .* with 2 parallel runs", listed(images, tmp_path)[1])
+
+
+def wait_for(condition, process):
+    end = time.monotonic() + 300
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def listed(images, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "roadmap", "status", "--data", str(images), "--jobs", "2",
+         "--runs", str(tmp_path / "runs"), *GIVEN[:-2]],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    return done.stdout.splitlines()
+
+
+def test_a_failed_run_says_why(request_of):
+    request = request_of()
+    request.folder.mkdir(parents=True)
+    log = "2026-01-01T10:00:00+00:00 a bad image (x.png)\n    Traceback …\n    OSError: x.png\n"
+    (request.folder / "log.txt").write_text(log)
+    failed = status_of(request)
+    assert failed.state == "failed" and failed.note.startswith("a bad image (x.png) (")
+    with (request.folder / "log.txt").open("a") as file:  # it was started again, then killed
+        file.write("2026-01-01T11:00:00+00:00 batch 12\n")
+    assert status_of(request).state == "interrupted"
+
+
+def test_a_damaged_record_is_a_failure(request_of):
+    request = request_of()
+    request.folder.mkdir(parents=True)
+    (request.folder / "record.json").write_text("{}")
+    assert status_of(request).state == "failed"
+
+
+def test_a_look_creates_and_changes_nothing(request_of):
+    folder = request_of().folder
+    status_of(request_of())
+    assert not folder.exists()
+    folder.mkdir(parents=True)
+    status_of(request_of())
+    assert list(folder.iterdir()) == []
+    with lock_of(folder).acquire(timeout=0):
+        assert is_held(folder)
+        assert status_of(request_of()).state == "running"
+    assert not is_held(folder)
+
+
+def test_the_end_of_a_large_log_is_read(request_of):
+    request = request_of()
+    request.folder.mkdir(parents=True)
+    line = "2026-01-01T10:00:00+00:00 epoch 1/5\n"
+    log = line * 20_000 + "2026-01-01T10:00:00+00:00 disk full\n    Traceback …\n"
+    (request.folder / "log.txt").write_text(log)
+    assert status_of(request).note.startswith("disk full (")
+
+
+def test_odd_lines_of_metrics_are_passed_over(request_of):
+    request = request_of()
+    request.folder.mkdir(parents=True)
+    (request.folder / "metrics.jsonl").write_text('{"seconds": 3}\n[]\n{"seconds": 5}\n{"sec')
+    (request.folder / "log.txt").write_text("2026-01-01T10:00:00+00:00 batch 12\n")
+    found = status_of(request)
+    assert found.epoch == 2 and found.left == (found.epochs - 2) * 4
+
+
+def test_the_table_has_80_columns_and_lists_what_needs_a_look(request_of):
+    def run(state, note="", left=60.0, seed=0):
+        return RunStatus(
+            request=request_of(seed=seed), state=state, epoch=1, epochs=5, left=left, note=note
+        )
+
+    runs = [
+        run("finished", left=0.0), run("waiting"), run("failed", note="disk full " * 30),
+        run("queued", note="job 1_2: Priority"), run("queued", note="job 1_3: JobHeldUser", seed=7),
+    ]  # fmt: skip
+    text = in_words(runs, jobs=2, everything=False)
+    assert "5 runs: 1 finished, 2 queued, 1 failed, 1 waiting" in text
+    assert "time left: about 2 min with 2 parallel runs" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.count("05 width") == 2 and "JobHeldUser" in text and "Priority" not in text
+    assert in_words(runs, jobs=2, everything=True).count("05 width") == 5
+    unknown = in_words([run("waiting", left=None)], jobs=1, everything=False)
+    assert "unknown until a run is finished" in unknown
+    assert "none, all runs are finished" in in_words(runs[:1], jobs=1, everything=False)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.2, "4 s"), (600, "10 min"), (9000, "2.5 h"), (864000, "10 days")]
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_objects_list_all_runs(images, tmp_path, capsys):
+    from roadmap.cli.main import main
+
+    assert main(["status", "--data", str(images), "--runs", str(tmp_path), "--seeds", "2",
+                 "--json"]) == 0  # fmt: skip
+    runs = json.loads(capsys.readouterr().out)
+    assert len(runs) == 28 and {run["state"] for run in runs} == {"waiting"}
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,23 @@
+"""Every command in the guide is one that the command line takes."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from roadmap.cli.options import make_parser
+
+GUIDE = (Path(__file__).parents[1] / "docs" / "guide.md").read_text(encoding="utf-8")
+LINES = re.sub(r"\\\n\s+", "", GUIDE).splitlines()
+COMMANDS = [line.strip() for line in LINES if re.match(r"(    )?roadmap [a-z]", line)]
+
+
+@pytest.mark.parametrize("command", [line for line in COMMANDS if "COMMAND" not in line])
+def test_a_command_of_the_guide_is_parsed(command):
+    words = shlex.split(command, comments=True)[1:]
+    assert make_parser().parse_args(words).command
+
+
+def test_the_guide_has_commands():
+    assert len(COMMANDS) > 25
