@@ -20,6 +20,7 @@ from experiments.cluster.submission import (
     submitted_folder,
 )
 from experiments.cluster.waves import Wave, next_wave, runs_in_queue
+from experiments.tracking.names import chosen_trackers
 from roadmap.cli.arguments import Parser, add_submission
 from roadmap.cli.console import DONE, say, show
 from roadmap.cli.run import choose_more, first_pairs, machine_of, requests_of, rest_pairs, wanted
@@ -89,6 +90,7 @@ def _resources(options: argparse.Namespace) -> Resources:
 
 def _check(workspace: Workspace, pairs: Pairs, study: Study | None) -> None:
     """Raise Problem for what would fail in every task."""
+    chosen_trackers(workspace.options.log)
     machine = machine_of(workspace.options, jobs=1)
     for request in requests_of(workspace, first_pairs(workspace, pairs)):
         request.check(machine)
