@@ -21,6 +21,7 @@ from experiments.cluster.submission import (
 )
 from experiments.cluster.waves import Wave, follower, next_wave, runs_in_queue, same_study
 from experiments.request import Request
+from experiments.tracking.names import chosen_trackers
 from roadmap.cli.arguments import Parser, add_submission
 from roadmap.cli.console import DONE, say, show
 from roadmap.cli.run import choose_more, first_pairs, machine_of, requests_of, rest_pairs, wanted
@@ -91,6 +92,7 @@ def _resources(options: argparse.Namespace) -> Resources:
 
 def _check(workspace: Workspace, pairs: Pairs, study: Study | None) -> None:
     """Raise Problem for what would fail in every task."""
+    chosen_trackers(workspace.options.log)
     machine = machine_of(workspace.options, jobs=1)
     for request in _first(workspace, pairs):
         request.check(machine)
