@@ -188,7 +188,7 @@ def test_difference_is_what_a_step_does():
 
 
 OTHER = {
-    "sampling": "balanced", "class_weights": "balanced", "mixup_per": 128,
+    "mixup_per": 128,
     "statistics": "data", "ema": 0.999,
     "epochs": 301, "image_size": 64, "batch": 64, "optimizer": "sgd", "learning_rate": 1.0,
     "base_batch": 64, "momentum": 0.5, "betas": (0.5, 0.5), "weight_decay": 0.5,
