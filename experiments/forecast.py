@@ -65,6 +65,7 @@ class Forecast:
     left_out: tuple[str, ...] = ()
     device: Device = ANY
     device_hours: float = 0.0
+    devices: int = 1
 
 
 def forecast(
@@ -93,7 +94,7 @@ def forecast(
     )
     timed = timed or {}
     used, left_out = fitting([*missing.values()], records, device)
-    plan = replace(plan, left_out=left_out, device=device)
+    plan = replace(plan, left_out=left_out, device=device, devices=devices)
     speed = _measured(used)
     times = {run: timed.get(request.identity.spec) for run, request in missing.items()}
     plan = replace(plan, measured=sum(time is not None for time in times.values()))
@@ -259,6 +260,8 @@ def _time(plan: Forecast, jobs: int) -> str:
             "--measure trains 20 steps of each row"
         )
     hours = f"about {_length(plan.hours)} with {parallel}{plan.device.cost(plan.device_hours)}"
+    if plan.devices > 1:
+        hours += f", if {plan.devices} devices are {plan.devices} times as fast as one"
     if speed is None or plan.measured == left:
         return f"{hours}; from 20 steps of each row, measured one at a time on {plan.device}"
     timed = f"; {plan.measured} runs from 20 steps of their row" if plan.measured else ""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy
 
 from experiments.data.source import Progress, Source
 from roadmap.spec import fingerprint
+
+if TYPE_CHECKING:
+    from experiments.data.splits import Split
 
 MOST = 512  # images that are drawn, if any are needed
 
@@ -52,7 +56,7 @@ class PlannedImages(Source):
         """Number of training images."""
         return self.planned
 
-    def open(self, cache: Path | None, progress: Progress) -> dict[str, object]:  # type: ignore[override]
+    def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
         """Draw both splits, as noise of the recipe's size."""
         from experiments.data.splits import held_split
 

@@ -57,6 +57,8 @@ def unused(recipe: Recipe) -> dict[str, str]:
     steps = ("step_epochs", "step_factor")
     cosine = ("final_learning_rate",)
     reasons |= dict.fromkeys(steps if recipe.schedule == "cosine" else cosine, "schedule")
+    if not (recipe.mixup or recipe.cutmix):
+        reasons["mixup_per"] = "mixup"
     if not (recipe.mixup and recipe.cutmix):
         reasons["mixup_switch"] = "cutmix" if recipe.mixup else "mixup"
     return {

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from analysis.figures.curves import curve_drawings, draw_curves, draw_row_curves
+from analysis.figures.curves import curve_drawings, draw_curves
 from analysis.figures.history import histories, open_histories
-from analysis.measures import TOP1
 from analysis.selection import select
 from analysis.subject import Subject
 from analysis.tables.render import render
@@ -63,7 +62,6 @@ def test_curves_draw_them_dashed(tiny, invented, runs):
     assert second.lines[0].get_ydata().tolist() == [5, 45.06, 41]
     low, high = first.get_ylim()
     assert low < 5 and high > 45.06
-    assert draw_row_curves(tiny["05"], selection, TOP1).axes
     subject = Subject(roadmap=tiny, study=load_study("path"), records=[], unfinished=found)
     drawing = next(each for each in curve_drawings(subject) if each.name == "curves-top1")
     assert "Dashed: not finished, with the epochs done: 00 seed 1 (2/" in drawing.caption

@@ -48,6 +48,8 @@ def test_runs_of_another_device_or_size_give_no_speed_and_are_named(tmp_path):
     assert "not used: 1 run on a CPU" in text
     eight = forecast([of(runs=tmp_path, images=tiny.data["train"])], both, 1, 8, device=H100)
     assert eight.device_hours == pytest.approx(1.0) and eight.hours == pytest.approx(1 / 8)
+    text = " ".join(in_words(study, eight, 1, 1).split())
+    assert "if 8 devices are 8 times as fast as one" in text
 
 
 def test_all_committed_records_are_of_a_cpu():

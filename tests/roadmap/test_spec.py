@@ -144,7 +144,8 @@ def test_fields_without_effect_are_what_the_runner_does_not_read():
     idle = [set(unused(recipe)) for recipe in recipes]
     threshold = "recipe.target_threshold"
     assert idle[0] == {
-        "recipe.betas", "recipe.final_learning_rate", "recipe.mixup_switch", threshold
+        "recipe.betas", "recipe.final_learning_rate", "recipe.mixup_switch", threshold,
+        "recipe.mixup_per",
     }  # fmt: skip
     assert idle[1] == {
         "recipe.momentum", "recipe.step_epochs", "recipe.step_factor", threshold,
@@ -187,7 +188,7 @@ def test_difference_is_what_a_step_does():
 
 
 OTHER = {
-    "sampling": "balanced", "class_weights": "balanced",
+    "mixup_per": 128,
     "statistics": "data", "ema": 0.999,
     "epochs": 301, "image_size": 64, "batch": 64, "optimizer": "sgd", "learning_rate": 1.0,
     "base_batch": 64, "momentum": 0.5, "betas": (0.5, 0.5), "weight_decay": 0.5,

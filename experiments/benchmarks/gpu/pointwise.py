@@ -31,7 +31,7 @@ def pointwise(plan: Plan) -> Iterator[Measurement]:
         bias = torch.zeros(outputs, device=plan.device, dtype=kind, requires_grad=True)
         for name, added in (("bias", bias), ("no bias", None)):
             calls = (partial(_trained, way, x, weight, added) for way in (_convolved, _product))
-            trials = in_turn(
+            convolved, product = in_turn(
                 2 if plan.dry else 3,
                 *(
                     partial(seconds_each, call, 2 if plan.dry else 10, plan.device)
@@ -40,7 +40,7 @@ def pointwise(plan: Plan) -> Iterator[Measurement]:
             )
             aim = "used if > 1" if added is not None else "not used"
             what = f"1×1, {inputs} to {outputs}, {side}×{side}, {name}: cuDNN / product"
-            yield ratio(what, *trials, aim)
+            yield ratio(what, convolved, product, aim)
 
 
 def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
