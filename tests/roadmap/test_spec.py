@@ -197,7 +197,7 @@ OTHER = {
     "cutmix": 0.5, "mixup_switch": 0.25, "randaugment": "rand-m1", "erasing": 0.5,
     "optimizer_options": {"eps": 1e-6}, "no_decay": ("head.*",), "repeats": 2,
     "loss": "binary_cross_entropy", "target_threshold": 0.2, "color_jitter": 0.4,
-    "sampling": "balanced", "class_weights": "balanced", "evaluation_size": 288,
+    "evaluation_size": 288,
     "layer_decay": 0.5, "head_init_scale": 0.5, "freeze": ("stem",),
     "crop_scale": (0.5, 0.5), "flip": 0.25, "interpolation": "bilinear", "evaluation_crop": 0.5,
 }  # fmt: skip
