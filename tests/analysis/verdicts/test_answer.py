@@ -53,6 +53,14 @@ def test_one_run_of_each_is_no_evidence(photos):
     assert one.command == "roadmap run --seeds 3"
 
 
+def test_only_the_rows_that_lack_runs_are_asked_for(tiny, invented):
+    runs = [invented.record(tiny, row) for row in ("00", "01")]
+    subject = Subject(roadmap=tiny, study=load_study("path"), records=runs)
+    first, missing = told(subject)
+    assert first.command == "roadmap run --rows 00,01 --seeds 3"
+    assert missing.text.startswith("Without runs: stage ratio, ")
+
+
 def test_few_validation_images_are_named_with_chance_and_what_one_network_is_known_to(photos):
     *_, last = told(photos((80.0, 81.0), (80.5, 82.0), val=81))
     assert last.text.startswith("Only 81 validation images: one network's accuracy is known to ±9")
