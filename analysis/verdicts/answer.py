@@ -52,8 +52,8 @@ class Asked:
         """Return `roadmap run …` for this study; empty if there is no such command."""
         if not self.can_run or self.study is None:
             return ""
-        study = [self.study] if self.study else []
-        return shlex.join(["roadmap", "run", *study, *words, *self.given])
+        study = self.study or ("" if "--rows" in words else "path")  # with side branches
+        return shlex.join(["roadmap", "run", *filter(None, [study]), *words, *self.given])
 
 
 def answers(
