@@ -31,12 +31,6 @@ __all__: list[str] = []  # timm adds the names of the models
 class RowModel(RoadmapNetwork):
     """A row's network with what timm asks of its own models for fine-tuning."""
 
-    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Return patterns of parameter names: the stem, then each block or with `coarse` stage."""
-        blocks = [(r"^stages\.(\d+)\.downsampling", (0,)),
-                  (r"^stages\.(\d+)\.blocks\.(\d+)", None)]  # fmt: skip
-        return {"stem": r"^stem", "blocks": r"^stages\.(\d+)" if coarse else blocks}
-
     def no_weight_decay(self) -> set[str]:
         """Return the parameters without weight decay: layer scale and response norms."""
         words = ("layer_scale.", "response_norm_")

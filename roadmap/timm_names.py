@@ -189,8 +189,8 @@ def timm_arguments(network: Network) -> tuple[str, dict[str, Any]]:
     if network.downsampling is None:
         return "resnet50", {"layers": depths, "channels": widths, **_resnet_arguments(network)}
     if network.head_mlp is not None:
-        scale = network.layer_scale or 0.0
-        return "inception_next_tiny", {"depths": depths, "dims": widths, "ls_init_value": scale}
+        start = network.layer_scale or 0.0
+        return "inception_next_tiny", {"depths": depths, "dims": widths, "ls_init_value": start}
     kinds = {type(unit) for unit in network.stages[0].block.units}
     responding = {"use_grn": True} if ResponseNorm in kinds else {}
     scale = network.layer_scale

@@ -61,9 +61,9 @@ def load_timm(
     if layout.ours:
         table = {name: name for name in weights}
     else:  # a Problem if no published network is like this one
-        ours = {theirs: own for own, theirs in timm_names(network.spec, current).items()}
+        own = {theirs: name for name, theirs in timm_names(network.spec, current).items()}
         timms = {name: timm_name(name, layout) for name in weights}
-        table = {name: ours[theirs] for name, theirs in timms.items() if theirs in ours}
+        table = {name: own[theirs] for name, theirs in timms.items() if theirs in own}
     missing = sorted(current.keys() - set(table.values()))
     unexpected = sorted(name for name in weights if table.get(name) not in current)
     if missing or unexpected:

@@ -16,6 +16,7 @@ from analysis.verdicts.moderation import moderate
 from analysis.verdicts.orders import ENOUGH_ORDERS
 from analysis.verdicts.pairing import by_seed
 from analysis.verdicts.runs import count_looks, measured_runs, right_images, samples_of
+from analysis.verdicts.statistics import Sample
 from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.record import Record
 from roadmap.text import counted
@@ -39,7 +40,7 @@ def judge_study(
     """
     selection = select(study.roadmap, runs, data)
     measured = measured_runs(selection, measure)
-    samples = samples_of(measured, measure)
+    samples: Mapping[str, Sample] = samples_of(measured, measure)
     declared = []
     if study.variances == "moderated":
         moderated = moderate(samples)

@@ -56,7 +56,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
     With `layer_decay` each parameter group has a factor `lr_scale`, which the schedule applies.
     """
-    options = dict(recipe.optimizer_options or {})
+    options: dict[str, Any] = dict(recipe.optimizer_options or {})
     if recipe.optimizer in ("sgd", "adamw"):
         options["fused"] = True
     if recipe.optimizer == "adamw":

@@ -198,7 +198,6 @@ OTHER = {
     "loss": "binary_cross_entropy", "target_threshold": 0.2, "color_jitter": 0.4,
     "evaluation_size": 288, "layer_decay": 0.5, "head_init_scale": 0.5, "freeze": ("stem",),
     "crop_scale": (0.5, 0.5), "flip": 0.25, "interpolation": "bilinear", "evaluation_crop": 0.5,
-    "sampling": "balanced", "class_weights": "balanced",
 }  # fmt: skip
 
 
