@@ -16,6 +16,7 @@ from analysis.verdicts.moderation import moderate
 from analysis.verdicts.orders import ENOUGH_ORDERS
 from analysis.verdicts.pairing import by_seed
 from analysis.verdicts.runs import count_looks, measured_runs, right_images, samples_of
+from analysis.verdicts.signs import sign_notes
 from analysis.verdicts.statistics import Sample
 from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.record import Record
@@ -64,6 +65,7 @@ def judge_study(
     missing = [row.number for row in study.roadmap if row.number not in samples]
     notes = [
         *declared,
+        *sign_notes(study.contrasts, verdicts),
         *(f"{step}: {why}" for step, why in study.left_out.items()),
         *_missing(missing),
         *_diverged(selection),

@@ -21,7 +21,8 @@ class Contrast:
     """A question: the mean, over `parts`, of sums of variants' accuracies times their weights.
 
     `step` names it. `parts` are mappings of variant numbers to weights: one part, except in
-    `orders`, where each sampled order is a part. `complete` says that `parts` has all orders.
+    `orders`, where each sampled order is a part. `complete` says that `parts` has all orders. In a
+    sweep of several rows the same `question` is asked `at` each value.
     """
 
     step: str
@@ -29,6 +30,8 @@ class Contrast:
     group: str
     parts: tuple[Mapping[str, float], ...]
     complete: bool = False
+    question: str = ""
+    at: str = ""
 
     @property
     def weights(self) -> dict[str, float]:

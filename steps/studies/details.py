@@ -46,7 +46,7 @@ def _branches(roadmap: Roadmap, variants: Variants) -> list[Contrast]:
 
 
 def _parts(roadmap: Roadmap, variants: Variants) -> list[Contrast]:
-    contrasts = []
+    contrasts: list[Contrast] = []
     for row in roadmap:
         if row.before is None or row.is_branch or len(row.uses) < 2:
             continue

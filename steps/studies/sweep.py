@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -50,7 +51,7 @@ def sweep(
         asks = f"a row minus the one before it of {listed}, both at the same {name}"
         pairs = [
             (row, f"{row.number}@{value}", f"{other.number}@{value}",
-             f"{row.number} against {other.number} at {value}")
+             f"{row.number} against {other.number}", f"{value}")
             for other, row in itertools.pairwise(chosen)
             for value in values
         ]  # fmt: skip
@@ -58,13 +59,20 @@ def sweep(
         row = chosen[0]
         asks = f"row {row.number} at each {name} minus the same row at the one before it"
         pairs = [
-            (row, f"{row.number}@{value}", f"{row.number}@{other}", f"{value} against {other}")
+            (row, f"{row.number}@{value}", f"{row.number}@{other}", f"{value} against {other}", "")
             for other, value in itertools.pairwise(values)
         ]
     contrasts = (
-        contrast_between(row, numbers[plus], numbers[minus], step=plus, title=title)
-        for row, plus, minus, title in pairs
-    )
+        replace(
+            contrast_between(
+                row, numbers[plus], numbers[minus], step=plus,
+                title=f"{title} at {at}" if at else title,
+            ),
+            question=title if at else "",
+            at=at,
+        )
+        for row, plus, minus, title, at in pairs
+    )  # fmt: skip
     return Designed(rows=variants.rows, contrasts=tuple(contrasts), asks=asks)
 
 

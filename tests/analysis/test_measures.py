@@ -185,10 +185,10 @@ def test_an_unknown_measure_names_those_there_are(runs):
 def test_a_subject_selects_once(tiny, runs, monkeypatch):
     calls = []
 
-    def counted(roadmap, records, data=None):
+    def counted(roadmap, records, data=None, **options):
         if not hasattr(records, "references"):
             calls.append(roadmap.name)
-        return select(roadmap, records, data)
+        return select(roadmap, records, data, **options)
 
     for module in ("analysis.subject", "analysis.tables.table", "analysis.verdicts.study"):
         monkeypatch.setattr(f"{module}.select", counted)
