@@ -22,6 +22,7 @@ from roadmap.errors import Problem
 State = Literal["finished", "running", "queued", "interrupted", "failed", "waiting"]
 STATES: tuple[State, ...] = ("finished", "running", "queued", "interrupted", "failed", "waiting")
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* (.*)")
+SILENT = "ended without a message, as if it was killed"
 MOST_TAIL = 200_000  # bytes read of the end of a log
 
 
@@ -99,14 +100,13 @@ def _state(request: Request, known: Known) -> tuple[State, str]:
     if run in known.submitted:
         submission, index = known.submitted[run]
         ended = why_no_record(submission, index, request.settings.runs)
-        note = "; ".join(filter(None, (reason, ended)))
         if begun:
-            return "interrupted", note
+            return "interrupted", f"{reason or SILENT}; {ended}"
         started = output_of(submission, index, request.settings.runs).exists()
-        return ("failed" if started else "waiting"), note
+        return ("failed" if started else "waiting"), ended
     if not begun:
         return "waiting", ""
-    return "interrupted", reason or "ended without a message, as if it was killed"
+    return "interrupted", reason or SILENT
 
 
 def _epochs_done(folder: Path) -> list[float]:
