@@ -126,11 +126,16 @@ def find_measure(key: str, records: Sequence[Record] = ()) -> Measure:
 
 
 def _evaluated(key: str, records: Sequence[Record]) -> Measure:
-    """Return the measure that `roadmap evaluate` wrote; it must be the same in all records."""
+    """Return the measure that `roadmap evaluate` wrote.
+
+    Raises Problem if runs of one roadmap on one data set were measured in different ways.
+    """
     first = records[0].evaluations[key]
+    alike: dict[tuple[str, str], Record] = {}
     for record in records:
-        if record.evaluations[key].way != first.way:
-            one, other = (f"{r.label.row} seed {r.identity.seed}" for r in (records[0], record))
+        before = alike.setdefault((record.label.roadmap, record.identity.data), record)
+        if record.evaluations[key].way != before.evaluations[key].way:
+            one, other = (f"{r.label.row} seed {r.identity.seed}" for r in (before, record))
             raise Problem(
                 f"measure {quoted(key)} was measured on other data, in another way or by other "
                 f"code in {one} than in {other}; `roadmap evaluate` measures all rows again"

@@ -93,7 +93,9 @@ class Request(Plain):
         if isinstance(self.spec.network, Network):
             check_frozen(self.spec.network, self.spec.recipe.freeze)
         share = Share(world=machine.world, accumulate=machine.accumulate)
-        check_batch(self.spec.recipe.batch, self.settings.source.images, share)
+        recipe = self.spec.recipe
+        groups = 2 if recipe.mixup_per == "step" else recipe.mixup_per
+        check_batch(recipe.batch, self.settings.source.images, share, groups)
         if machine.decode == "gpu":
             self.settings.source.check_jpeg()
         runs = self.settings.runs

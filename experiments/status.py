@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
-from experiments.cluster.ended import why_no_record
+from experiments.cluster.ended import output_of, why_no_record
 from experiments.cluster.slurm import Task
 from experiments.cluster.submission import Submission
 from experiments.host.lock import is_held, who_holds
@@ -52,7 +52,7 @@ NOTHING = Known(in_queue={}, submitted={})
 
 
 def status_of(
-    request: Request, *, length: float | None = None, known: Known = NOTHING, now: float = 0.0
+    request: Request, *, length: float | None = None, known: Known = NOTHING
 ) -> RunStatus:
     """Return the state of a run; `length` is the forecast of its seconds, if there is one."""
     folder, epochs = request.folder, request.spec.recipe.epochs
@@ -68,12 +68,14 @@ def status_of(
             request=request, state="finished", epoch=epoch, epochs=epochs, left=0.0, note=note
         )
     state, note = _state(request, known)
+    if state not in ("running", "queued") and (folder / "record.json").exists():
+        return status_of(request, length=length, known=known)  # it ended while we looked
     return RunStatus(
         request=request,
         state=state,
         epoch=epoch,
         epochs=epochs,
-        left=_left(folder, seconds, epochs, length, now or time.time(), state == "running"),
+        left=_left(folder, seconds, epochs, length, state == "running"),
         note=note,
     )
 
@@ -95,8 +97,13 @@ def _state(request: Request, known: Known) -> tuple[State, str]:
         return "failed", f"{reason} ({folder / 'log.txt'})"
     begun = (folder / "log.txt").exists()
     if run in known.submitted:
-        ended = why_no_record(*known.submitted[run], request.settings.runs)
-        return ("interrupted" if begun else "waiting"), "; ".join(filter(None, (reason, ended)))
+        submission, index = known.submitted[run]
+        ended = why_no_record(submission, index, request.settings.runs)
+        note = "; ".join(filter(None, (reason, ended)))
+        if begun:
+            return "interrupted", note
+        started = output_of(submission, index, request.settings.runs).exists()
+        return ("failed" if started else "waiting"), note
     if not begun:
         return "waiting", ""
     return "interrupted", reason or "ended without a message, as if it was killed"
@@ -112,8 +119,7 @@ def _epochs_done(folder: Path) -> list[float]:
 
 
 def _left(
-    folder: Path, seconds: Sequence[float], epochs: int, length: float | None, now: float,
-    running: bool,
+    folder: Path, seconds: Sequence[float], epochs: int, length: float | None, running: bool
 ) -> float | None:  # fmt: skip
     """Estimate the seconds a run still needs: from its own epochs, else from the forecast."""
     if not seconds:
@@ -121,7 +127,7 @@ def _left(
     left = max(0, epochs - len(seconds)) * median(seconds)
     with suppress(OSError):
         if running:
-            left -= min(median(seconds), now - (folder / "metrics.jsonl").stat().st_mtime)
+            left -= min(median(seconds), time.time() - (folder / "metrics.jsonl").stat().st_mtime)
     return max(0.0, left)
 
 

@@ -53,7 +53,9 @@ def in_words(runs: Sequence[RunStatus], *, jobs: int, everything: bool) -> str:
 
 
 def _is_odd(run: RunStatus) -> bool:
-    """Return whether a queued run waits for a person, not for its turn."""
+    """Return whether a run waits for a person, not for its turn."""
+    if run.state == "waiting":
+        return bool(run.note)
     return run.state == "queued" and any(
         word in run.note.lower()
         for word in ("held", "never", "invalid", "failed", "limit exceeded")

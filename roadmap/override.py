@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any
+from itertools import pairwise
+from typing import Annotated, Any, get_args
 
 from roadmap.edit import replace
 from roadmap.errors import Problem, shortened, unknown
-from roadmap.spec import Recipe, Spec, from_dict
+from roadmap.spec import Recipe, Spec, Unit, from_dict
+
+UNIT_FIELDS = {field.name for kind in get_args(Unit) for field in dataclasses.fields(kind)}
 
 
 def override(spec: Spec, settings: Mapping[str, Any]) -> Spec:
@@ -54,6 +57,8 @@ def unused(recipe: Recipe) -> dict[str, str]:
     steps = ("step_epochs", "step_factor")
     cosine = ("final_learning_rate",)
     reasons |= dict.fromkeys(steps if recipe.schedule == "cosine" else cosine, "schedule")
+    if not (recipe.mixup or recipe.cutmix):
+        reasons["mixup_per"] = "mixup"
     if not (recipe.mixup and recipe.cutmix):
         reasons["mixup_switch"] = "cutmix" if recipe.mixup else "mixup"
     return {
@@ -64,25 +69,30 @@ def unused(recipe: Recipe) -> dict[str, str]:
 
 def idle(spec: Spec, settings: Mapping[str, Any], key: str) -> Problem:
     """Return the problem that one of the settings has no effect on this spec, and why."""
-    if (lacking := _lacking(spec, key)) is not None:
-        why = f"{lacking} is null"
-    else:
+    why = _lacking(spec, key)
+    if why is None:
         reached = {name: data for name, data in settings.items() if _lacking(spec, name) is None}
         why = unused(_set(spec, reached).recipe)[key]
     return Problem(f"{key} has no effect here: {why}")
 
 
 def _lacking(thing: Any, key: str) -> str | None:
-    """Return the first part on the way to a key that is None; None if all parts exist."""
+    """Return which part on the way to a key does not exist, in words; None if all parts exist.
+
+    A unit of another kind has no part that only a Parallel or a SqueezeExcitation has.
+    """
     way: list[str] = []
-    for name in key.split(".")[:-1]:
+    names = key.split(".")
+    for name, after in pairwise(names):
         way.append(name)
         if isinstance(thing, tuple):
             thing = thing[int(name)] if name.isdecimal() and int(name) < len(thing) else thing[0]
         else:
             thing = getattr(thing, name, thing)
         if thing is None:
-            return ".".join(way)
+            return f"{'.'.join(way)} is null"
+        if isinstance(thing, get_args(Unit)) and not hasattr(thing, after) and after in UNIT_FIELDS:
+            return f"{'.'.join(way)} is another kind of unit"
     return None
 
 

@@ -96,6 +96,12 @@ class Paper:
         return f"{self.paper}, {self.table}" if self.table else self.paper
 
     @property
+    def decimals(self) -> int:
+        """Decimals to which top-1 is printed: the most that any row needs, 1 or 2."""
+        needed = (row.top1 for row in self.rows.values() if row.top1 is not None)
+        return 1 if all(round(top1, 1) == top1 for top1 in needed) else 2
+
+    @property
     def has_spread(self) -> bool:
         """Whether the table prints a standard deviation in any row."""
         return any(row.std is not None for row in self.rows.values())

@@ -348,7 +348,8 @@ class Recipe:
     `head_init_scale` multiplies the first weights of a new classifier. `freeze` names the
     parameters that are not trained: see `experiments.weights.freezing`.
     Balanced `sampling` shows each class equally often. Balanced `class_weights` weigh the loss of a
-    class by the inverse of its number of images. Both together would balance twice.
+    class by the inverse of its number of images. Both together would balance twice. `mixup_per` is
+    "step" for one ratio of mixup and cutmix a step, or the number of images that share one.
     """
 
     epochs: Epochs
@@ -383,6 +384,7 @@ class Recipe:
     freeze: Annotated[tuple[Pattern, ...], Field(max_length=100)] = ()
     sampling: Literal["uniform", "balanced"] = "uniform"
     class_weights: Literal["none", "balanced"] = "none"
+    mixup_per: Literal["step"] | Annotated[int, Field(ge=2, le=10**8)] = added("step")
     optimizer_options: Annotated[dict[Word, Option], Field(max_length=50)] | None = added(None)
     no_decay: Annotated[tuple[Pattern, ...], Field(max_length=100)] = added(())
     loss: Literal["cross_entropy", "binary_cross_entropy"] = added("cross_entropy")
@@ -399,6 +401,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.optimizer_options:
             check_options(self.optimizer, self.optimizer_options)
+        if self.loss == "binary_cross_entropy" and self.class_weights == "balanced":
+            raise ValueError("class_weights balanced is for loss cross_entropy")
         if self.repeats > self.batch:
             raise ValueError(f"repeats {self.repeats} must be at most batch {self.batch}")
         if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
@@ -411,6 +415,10 @@ class Recipe:
             raise ValueError("class_weights 'balanced' needs loss 'cross_entropy'")
         if (self.mixup or self.cutmix) and self.batch % 2:
             raise ValueError(f"batch {self.batch} must be even for mixup and cutmix")
+        if self.mixup_per != "step" and (self.mixup_per % 2 or self.batch % self.mixup_per):
+            raise ValueError(
+                f"mixup_per {self.mixup_per} must be even and divide batch {self.batch}"
+            )
         if self.schedule == "step" and self.step_epochs == 0:
             raise ValueError("step_epochs 0 must be above 0 for schedule 'step'")
         if self.crop_scale is None:

@@ -96,7 +96,8 @@ class Speeds:
         kept = max(machines.values(), key=lambda those: (len(those), max(map(_finished, those))))
         notes = [f"speed: median of {len(kept[0].training)} rounds, {kept[0].conditions}"]
         notes += [
-            f"left out: {len(those)} speeds measured elsewhere ({those[0].conditions})"
+            f"left out: {len(those)} speed{'s' * (len(those) != 1)} measured elsewhere "
+            f"({those[0].conditions})"
             for those in machines.values()
             if those is not kept
         ]

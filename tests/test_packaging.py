@@ -72,7 +72,8 @@ def test_the_wheel_works_outside_the_checkout(installed, elsewhere):
     assert re.search(r"^13 .*\(1\)", output(*program, "train", "13", *given), re.MULTILINE)
     for name in ROOMS:
         assert (installed / name / "py.typed").exists()
-    files = {path.relative_to(ROOT) for path in ROOT.glob("steps/*/*.yaml")}
+    kinds = ("steps/*/*.yaml", "steps/*/*.csv")
+    files = {path.relative_to(ROOT) for kind in kinds for path in ROOT.glob(kind)}
     assert files and all((installed / path).exists() for path in files)
     assert "verdict" in output(*program, "verdicts", "paper")
     output(*program, "report", *given[:8], "--out", "report")

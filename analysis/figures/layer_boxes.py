@@ -47,7 +47,8 @@ def box(layer: Layer) -> Box:
         kernels = " | ".join(map(_kernel, layer.parts))
         detail = ", ".join(str(part.outputs[0]) for part in layer.parts)
         return Box(
-            kind="depthwise", text=f"{kernels} depthwise", channels=layer.outputs[0],
+            kind="depthwise", channels=layer.outputs[0],
+            text=kernels + " depthwise" * (len(layer.parts) == 1),
             detail=f"{detail} of {layer.outputs[0]}",
         )  # fmt: skip
     if layer.kind == "squeeze_excitation":

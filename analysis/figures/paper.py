@@ -6,7 +6,6 @@ from analysis.figures.bars import Bar, Bars
 from analysis.figures.points import Point, TradeOff
 from analysis.measures import TOP1
 from analysis.notes import sentences
-from analysis.verdicts.paper import decimals_of
 from roadmap.cost import cost
 from roadmap.errors import Problem
 from roadmap.paper import Paper, PaperRow
@@ -30,7 +29,7 @@ def paper_bars(path: Roadmap) -> Bars:
         data=paper.data,
         recipe=paper.recipe,
         source=f"printed in {paper.source}",
-        decimals=decimals_of(paper),
+        decimals=paper.decimals,
         notes=tuple(f"row {row.row}: {row.note}" for row in paper.rows.values() if row.note),
     )
 

@@ -54,7 +54,7 @@ def row_parts(contents: Contents, cache: Images) -> Iterator[RowPart]:
             colour=themed(colour(row.group)),
             explanation=tuple(" ".join(text.split()) for text in row.explanation.split("\n\n")),
             result=_result(contents, row),
-            paper=paper_words(costs, row) if subject.paper else "",
+            paper=paper_words(costs, row, subject.fitted.paper) if subject.paper else "",
             heading=heading,
             changes=tuple(changed),
             before=row.before.number if row.before else "",

@@ -7,6 +7,7 @@ import textwrap
 from analysis.tables.cells import signed
 from analysis.tables.costs import cost_rows
 from roadmap.errors import visible
+from roadmap.paper import Paper, printed
 from roadmap.rows import Roadmap, Row
 from roadmap.text import counted, difference, meaningful
 
@@ -19,7 +20,7 @@ def explain(roadmap: Roadmap, row: Row) -> str:
     parts = [
         f"{row.number} {row.step}: {row.title} ({row.group}), roadmap {roadmap.name}",
         _paragraphs(row.explanation),
-        textwrap.fill(paper_words(costs, row), WIDTH),
+        textwrap.fill(paper_words(costs, row, roadmap.paper), WIDTH),
         _changes(row),
         _costs(costs, row),
     ]
@@ -32,18 +33,21 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(textwrap.fill(paragraph, WIDTH) for paragraph in paragraphs)
 
 
-def paper_words(costs: dict, row: Row) -> str:
-    """Say what the paper prints for this row; empty if it has no such row."""
-    own = costs[row.number]
+def paper_words(costs: dict, row: Row, paper: Paper | None) -> str:
+    """Say what the paper prints for this row, as printed; empty if it has no such row."""
+    own, line = costs[row.number], printed(paper, row.number, row.step)
+    if paper is None or line is None:
+        return ""
     parts = []
-    if own["paper_top1"] is not None:
-        text = f"{own['paper_top1']:.2f} % top-1 on ImageNet-1K"
+    if line.top1 is not None:
+        text = f"{line.top1:.{paper.decimals}f} % top-1 on {paper.data}"
         before = costs[row.before.number]["paper_top1"] if row.before else None
         if row.before and before is not None:
-            text += f" ({signed(own['paper_top1'] - before, 2)} from row {row.before.number})"
+            gain = signed(line.top1 - before, paper.decimals)
+            text += f" ({gain} from row {row.before.number})"
         parts.append(text)
-    if own["paper_gflops"] is not None:
-        parts.append(f"{own['paper_gflops']:.2f} GFLOPs")
+    parts += [f"{line.cost} {paper.unit}"] * bool(line.cost)
+    parts += [f"{number} {what}" for what, number in line.others.items() if number]
     if not parts:
         return ""
     text = f"The paper's: {', '.join(parts)}."

@@ -52,8 +52,8 @@ class Asked:
         """Return `roadmap run …` for this study; empty if there is no such command."""
         if not self.can_run or self.study is None:
             return ""
-        study = [self.study] if self.study else []
-        return shlex.join(["roadmap", "run", *study, *words, *self.given])
+        study = self.study or ("" if "--rows" in words else "path")  # with side branches
+        return shlex.join(["roadmap", "run", *filter(None, [study]), *words, *self.given])
 
 
 def answers(
@@ -146,7 +146,7 @@ def _unspread(judged: Judged, study: Study, selection: Selection, asked: Asked) 
     yield Answer(
         text=f"{what}: one run of each is no evidence. {more} more run{'s' * (more > 1)} of "
         f"each{time}, would give a first verdict",
-        command=asked.command("--seeds", str(FIRST_SEEDS)),
+        command=asked.command(*_only(rows, study), "--seeds", str(FIRST_SEEDS)),
     )
 
 
@@ -170,6 +170,12 @@ def _few_images(judged: Judged, selection: Selection) -> Iterator[Answer]:
         text=f"Only {data['val']:,} validation images: one network's accuracy is known to "
         f"±{half:.0f} points, and chance is {100 / data['classes']:.0f} %. One run is no evidence"
     )
+
+
+def _only(rows: Sequence[str], study: Study) -> list[str]:
+    """Return the option that names the rows, unless they are all rows of the study."""
+    everything = {number for one in study.contrasts for number in one.weights}
+    return [] if set(rows) == everything else ["--rows", ",".join(sorted(rows))]
 
 
 def _rows(verdict: Verdict, study: Study) -> list[str]:

@@ -25,10 +25,10 @@ def judge_paper(study: Study, paper: Paper) -> Judged:
     notes = [
         f"given the 50,000 validation images; {_other_images(known, samples, verdicts, study)}"
     ]
-    notes += [f"from printed {printed_as}, rounded to {DECIMALS[decimals_of(paper)]}"]
+    notes += [f"from printed {printed_as}, rounded to {DECIMALS[paper.decimals]}"]
     if not paper.has_spread:
         notes.append("one run per row: without a spread between runs, n = 1 decides no step")
-    if unsure := _sensitive_to_rounding(known, samples, study.margin, decimals_of(paper)):
+    if unsure := _sensitive_to_rounding(known, samples, study.margin, paper.decimals):
         notes.append(f"may change with the digits that rounding lost: {', '.join(unsure)}")
     return Judged(
         name=f"paper-{paper.name}",
@@ -41,12 +41,6 @@ def judge_paper(study: Study, paper: Paper) -> Judged:
         numbers=study.numbers,
         notes=tuple(notes),
     )
-
-
-def decimals_of(paper: Paper) -> int:
-    """Return the decimals to which a table prints top-1: the most that any row needs, 1 or 2."""
-    needed = (row.top1 for row in paper.rows.values() if row.top1 is not None)
-    return 1 if all(round(top1, 1) == top1 for top1 in needed) else 2
 
 
 def _other_images(

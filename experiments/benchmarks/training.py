@@ -26,7 +26,8 @@ from experiments.loading.views import Held, HeldOnDevice, Streamed, Views
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.loop import train_here
-from experiments.training.optimizer import make_optimizer, mixup
+from experiments.training.mixing import mixup
+from experiments.training.optimizer import make_optimizer
 from roadmap.network import build
 
 CPU = torch.device("cpu")

@@ -16,9 +16,14 @@ TELLING = re.compile(
 )
 
 
+def output_of(submission: Submission, index: int, runs: Path) -> Path:
+    """Return the file that holds what task `index` printed."""
+    return submitted_folder(runs) / f"{submission.name}.{index}.out"
+
+
 def why_no_record(submission: Submission, index: int, runs: Path) -> str:
     """Return in a line why task `index` ended; `runs` is the folder of runs."""
-    path = submitted_folder(runs) / f"{submission.name}.{index}.out"
+    path = output_of(submission, index, runs)
     number = f"job {submission.job}_{index}"
     if submission.job is None:
         return "not submitted: sbatch did not return"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from experiments.cluster.resources import Resources
 from experiments.cluster.script import array_script, next_script
-from experiments.cluster.slurm import Task, submit
+from experiments.cluster.slurm import submit
 from experiments.cluster.submission import (
     Submission,
     SubmittedRun,
@@ -36,7 +36,7 @@ class Order:
 
     @property
     def words(self) -> str:
-        """The command as a line; submissions with the same line belong together."""
+        """The command as a line."""
         return shlex.join(["roadmap", *self.typed])
 
     def script(self, name: str, requests: Sequence[Request]) -> str:
@@ -85,18 +85,6 @@ class Order:
         )
         put_text(path, script)
         return submit(path, after=sorted(set(jobs)))
-
-    def of_same(self, submissions: Sequence[Submission]) -> list[Submission]:
-        """Return the submissions of the same command, oldest first."""
-        return [submission for submission in submissions if submission.command == self.words]
-
-    def is_followed(
-        self, submissions: Sequence[Submission], tasks: Sequence[Task], own: str | None
-    ) -> bool:
-        """Return whether another job in the queue than that of `own` submits the next wave."""
-        names = {submission.name for submission in self.of_same(submissions)}
-        jobs = {task.name.removesuffix(".next") for task in tasks if task.name.endswith(".next")}
-        return bool((names & jobs) - {own})
 
     def _path(self, name: str) -> Path:
         folder = submitted_folder(self.runs)

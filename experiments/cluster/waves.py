@@ -75,6 +75,20 @@ def runs_in_queue(
     return found
 
 
+def same_study(submissions: Sequence[Submission], runs: Collection[str]) -> list[Submission]:
+    """Return the submissions, and waves after them, that trained any of these runs."""
+    chains = {each.first for each in submissions if any(run.run in runs for run in each.runs)}
+    return [submission for submission in submissions if submission.first in chains]
+
+
+def follower(
+    submissions: Sequence[Submission], tasks: Sequence[Task], own: str | None
+) -> Task | None:
+    """Return the job that submits the wave after one of these; not that of the wave `own`."""
+    names = {f"{submission.name}.next" for submission in submissions if submission.name != own}
+    return next((task for task in tasks if task.name in names), None)
+
+
 def _is_finished(request: Request, say: Callable[[str], None]) -> bool:
     """Return whether a run has a record; one that cannot be read needs a person, not a task."""
     try:

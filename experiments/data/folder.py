@@ -154,11 +154,14 @@ def _with_labels(path: Path, listing: Listing, reading: Reading) -> Listing:
         if reading.val_labels is not None:
             raise Problem("--val-labels is for validation images that lie in one folder, val/")
         return listing
+    if len(listing.classes.get("train", ())) < 2:
+        return listing  # that is the first fault to name
     folder = path / listing.folders["val"]
     labels = reading.val_labels or find_label_file(path, folder)
     if labels is None:
+        images = f"{len(loose):,} image{'s' * (len(loose) != 1)}"
         raise Problem(
-            f"data {escaped(str(folder))} holds {len(loose)} images in no class folder; give "
+            f"data {escaped(str(folder))} holds {images} in no class folder; give "
             f"--val-labels FILE ({FORMS}), or put one of {', '.join(KNOWN)} next to them"
         )
     names = {file.path.name: file for file in sorted(loose, key=lambda file: file.path.name)}

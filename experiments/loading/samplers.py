@@ -29,12 +29,16 @@ class Share:
         return self.world * self.accumulate
 
 
-def check_batch(batch: int, size: int, share: Share) -> None:
-    """Raise Problem if a batch is larger than the data or cannot be shared out evenly."""
+def check_batch(batch: int, size: int, share: Share, groups: int = 2) -> None:
+    """Raise Problem if a batch is larger than the data or cannot be shared out evenly.
+
+    Each micro-batch must hold whole `groups` of images that are mixed together.
+    """
     if batch > size:
         raise Problem(f"recipe.batch {batch} is larger than the {size} training images")
-    if share.micro_batches > 1 and batch % (2 * share.micro_batches):
-        text = f"{share.world} devices × {share.accumulate} micro-batches of an even size each"
+    if share.micro_batches > 1 and batch % (groups * share.micro_batches):
+        each = "an even size" if groups == 2 else f"a multiple of {groups} images (mixup_per)"
+        text = f"{share.world} devices × {share.accumulate} micro-batches of {each} each"
         raise Problem(f"recipe.batch {batch} cannot be shared out among {text}")
 
 

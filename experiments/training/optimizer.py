@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from timm.data import Mixup
 from timm.loss import BinaryCrossEntropy, SoftTargetCrossEntropy
 from timm.optim import (
     create_optimizer_v2,
@@ -31,19 +30,6 @@ def average(network: nn.Module, recipe: Recipe) -> ModelEmaV3 | None:
     averaged = ModelEmaV3(network, decay=recipe.ema)
     averaged.requires_grad_(False)
     return averaged
-
-
-def mixup(recipe: Recipe, classes: int) -> Mixup | None:
-    """Return timm's mixup and cutmix, or None if the recipe has neither."""
-    if not (recipe.mixup or recipe.cutmix):
-        return None
-    return Mixup(
-        mixup_alpha=recipe.mixup,
-        cutmix_alpha=recipe.cutmix,
-        switch_prob=recipe.mixup_switch,
-        label_smoothing=recipe.label_smoothing,
-        num_classes=classes,
-    )
 
 
 def scaled_rate(recipe: Recipe) -> float:

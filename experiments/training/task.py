@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import NO_IMAGE, Share
 from experiments.training.losses import LossWatch, NotFinite, Step, weighted_loss
+from experiments.training.mixing import mix_groups, mixup
 from experiments.training.optimizer import (
     average,
     make_losses,
     make_optimizer,
     make_schedule,
-    mixup,
 )
 from experiments.weights.freezing import frozen_norms
 from roadmap.errors import Problem
@@ -64,6 +64,7 @@ class Classification(lightning.LightningModule):
         self.steps_per_epoch, self.share = steps_per_epoch, share or Share()
         self.compiled, self.graphs, self.shown = compiled, graphs, min(5, classes)
         self.mix = mixup(recipe, classes)
+        self.groups = 0 if recipe.mixup_per == "step" else recipe.mixup_per
         self.soft_loss, self.hard_loss = make_losses(recipe)
         self.loss_sum, self.loss_count = torch.zeros(()), 0  # of the epoch so far
         self.losses = LossWatch(torch.device("cpu"))
@@ -109,10 +110,8 @@ class Classification(lightning.LightningModule):
         images, labels = batch
         micro_batch = batch_idx % self.share.accumulate * self.share.world + self.share.rank
         with isolated_rng():
-            seed_rng(self.seed, self.global_step)  # mixup's ratio is the whole step's
-            if self.mix:
-                images, labels = self.mix(images, labels)
-            if micro_batch:  # drop path draws for each micro-batch
+            images, labels = self._mixed(images, labels, micro_batch)
+            if micro_batch or self.groups:  # drop path draws for each micro-batch
                 seed_rng(self.seed, self.global_step, micro_batch)
             self._new_batch()
             logits = self.network(images.contiguous(memory_format=torch.channels_last))
@@ -133,6 +132,16 @@ class Classification(lightning.LightningModule):
         self.loss_sum = self.loss_sum + loss.detach()
         self.loss_count += 1
         return loss
+
+    def _mixed(self, images: Tensor, labels: Tensor, micro_batch: int) -> tuple[Tensor, Tensor]:
+        """Apply mixup and cutmix, if the recipe has any; seed the generators for this step."""
+        seed_rng(self.seed, self.global_step)  # the ratio is the whole step's
+        if self.mix is None:
+            return images, labels
+        if not self.groups:
+            return self.mix(images, labels)
+        key = self.seed, self.global_step
+        return mix_groups(self.mix, images, labels, self.groups, key=key, micro_batch=micro_batch)
 
     def _new_batch(self) -> None:
         """Tell CUDA graphs that nothing needs the outputs for the last batch any more."""

@@ -82,8 +82,8 @@ def add_study(parser: Parser, *, default: str | None = None, also: str = "") -> 
     """Add the study that a command is about."""
     parser.add_argument(
         "study", nargs="?", metavar="STUDY", default=default,
-        help="path, leave-one-out, one-at-a-time, orders, learning-rate, micro-design or a YAML "
-        f"file{also}",
+        help="path, leave-one-out, one-at-a-time, orders, learning-rate, micro-design, details, "
+        f"fair or a YAML file{also}",
     )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ def evaluate(workspace: Workspace) -> int:
     own = read_measures(options.measures) if options.measures else []
     runs = _runs(workspace)
     source = _source(workspace)
+    _check_data(workspace, source, runs)
     names, trained_names = _class_names(source, runs)
     corruptions = _corruptions(options.corruptions)
     trained = _trained(workspace, runs)
@@ -109,6 +110,29 @@ def _runs(workspace: Workspace) -> dict[str, list[Record]]:
     if not names:
         raise Problem(f"no finished run in {options.runs} fits roadmap {workspace.roadmap.name!r}")
     return {name: finished[name] for name in names}
+
+
+def _check_data(workspace: Workspace, source: Source, runs: Mapping[str, Sequence[Record]]) -> None:
+    """Raise Problem if the images are not those that the user means.
+
+    Without --data they must be the runs' own. A class folder whose images a run was trained on must
+    be divided as for the run.
+    """
+    for record in [record for group in runs.values() for record in group]:
+        if record.identity.data == source.fingerprint:
+            continue
+        name, held_out = str(record.data.get("name")), record.data.get("held_out")
+        if workspace.options.data is None:
+            raise Problem(
+                f"row {record.label.row} was trained on data {name}, not {source.name}; "
+                "--data names the images to evaluate on"
+            )
+        if held_out and name == source.name and "held_out" not in source.details:
+            raise Problem(
+                f"row {record.label.row} was trained on a part of {name}; give --val-fraction "
+                f"{held_out['fraction']:g} --split-seed {held_out['seed']}, as for run, to leave "
+                "out its training images"
+            )
 
 
 def _class_names(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from analysis.verdicts.answer import Asked
+from analysis.subject import Subject
+from analysis.tables.terminal import folded
+from analysis.verdicts.answer import Asked, answers
 from roadmap.cli.workspace import DEFAULT_RUNS, Workspace
 
 
@@ -16,6 +18,13 @@ def same_options(workspace: Workspace) -> list[str]:
         words += [f"--{name}", str(value)] if value is not None else []
     words += [word for setting in options.overrides for word in ("--set", setting)]
     return words + (["--runs", str(options.runs)] if options.runs != DEFAULT_RUNS else [])
+
+
+def answer_lines(workspace: Workspace, subject: Subject) -> list[str]:
+    """Return the answer to the study of a command in words, in lines for a terminal."""
+    asked = asked_of(workspace, workspace.options.study)
+    found = answers(subject.judged, subject.study, subject.selection, asked)
+    return [folded(str(answer)) for answer in found]
 
 
 def asked_of(workspace: Workspace, study: str | None) -> Asked:

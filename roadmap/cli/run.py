@@ -262,9 +262,11 @@ def _show_results(workspace: Workspace) -> None:
     """Show all runs in this folder with these specs and this data."""
     from analysis.tables.render import render
     from analysis.tables.verdict_table import render_verdicts
+    from roadmap.cli.given import answer_lines
 
     subject = workspace.subject(data=workspace.settings.source.fingerprint, say_none=False)
     if workspace.study is None:
         show(render(subject.table, "terminal"))
     else:
+        show("\n".join([*answer_lines(workspace, subject), ""]))
         show(render_verdicts(subject.judged, "terminal"))

@@ -19,7 +19,8 @@ from experiments.cluster.submission import (
     read_submissions,
     submitted_folder,
 )
-from experiments.cluster.waves import Wave, next_wave, runs_in_queue
+from experiments.cluster.waves import Wave, follower, next_wave, runs_in_queue, same_study
+from experiments.request import Request
 from experiments.tracking.names import chosen_trackers
 from roadmap.cli.arguments import Parser, add_submission
 from roadmap.cli.console import DONE, say, show
@@ -63,7 +64,8 @@ def submit(workspace: Workspace) -> int:
     if len(wave.runs) > limit:
         say(f"an array holds at most {limit:,} tasks here; the others follow in the next wave")
         wave = replace(wave, runs=wave.runs[:limit], last=False)
-    return _submit(workspace, wave, order, before, submissions, tasks or [])
+    asked = {request.identity.run for request in _first(workspace, pairs)}
+    return _submit(workspace, wave, order, before, same_study(submissions, asked), tasks or [])
 
 
 def _resources(options: argparse.Namespace) -> Resources:
@@ -92,10 +94,14 @@ def _check(workspace: Workspace, pairs: Pairs, study: Study | None) -> None:
     """Raise Problem for what would fail in every task."""
     chosen_trackers(workspace.options.log)
     machine = machine_of(workspace.options, jobs=1)
-    for request in requests_of(workspace, first_pairs(workspace, pairs)):
+    for request in _first(workspace, pairs):
         request.check(machine)
     if study is not None:
         choose_more(workspace, study, 1)(())
+
+
+def _first(workspace: Workspace, pairs: Pairs) -> list[Request]:
+    return requests_of(workspace, first_pairs(workspace, pairs))
 
 
 def _tasks(dry_run: bool) -> list[Task] | None:
@@ -147,20 +153,22 @@ def _submit(
     wave: Wave,
     order: Order,
     before: Submission | None,
-    submissions: Sequence[Submission],
+    same: Sequence[Submission],
     tasks: Sequence[Task],
 ) -> int:
+    """Submit the wave and the job that follows it; `same` are earlier submissions of the study."""
     options, jobs = workspace.options, [task.job for task in wave.waits_for]
     title = Path(options.study or options.roadmap or "tiny").stem
     name = new_name(order.runs, title, datetime.now())
-    follows = not wave.last and not order.is_followed(submissions, tasks, options.after)
+    other = follower(same, tasks, options.after)
+    follows = not wave.last and other is None
     if options.dry_run:
         if wave.runs:
             show(order.script(name, wave.runs).rstrip("\n"))
         if follows:
             say("a small job after these runs submits the next wave")
         return DONE
-    known = next((same.name for same in reversed(order.of_same(submissions))), None)
+    known = same[-1].name if same else None
     if wave.runs:
         known, job = name, order.send(name, wave.runs, before)
         jobs.append(job)
@@ -169,6 +177,8 @@ def _submit(
     if follows:
         job = order.send_next(known or name, known, jobs)
         say(f"job {job} follows and submits the next wave")
+    elif other is not None:
+        say(f"job {other.number} in the queue submits the next wave")
     return DONE
 
 

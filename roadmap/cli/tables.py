@@ -5,12 +5,10 @@ from __future__ import annotations
 from analysis.selection import named, select
 from analysis.tables.render import apart, check_format, render
 from analysis.tables.table import tabulate
-from analysis.tables.terminal import folded
 from analysis.tables.verdict_table import render_verdicts, verdicts_apart
-from analysis.verdicts.answer import answers
 from analysis.verdicts.paper import judge_paper
 from roadmap.cli.console import DONE, say, show
-from roadmap.cli.given import asked_of
+from roadmap.cli.given import answer_lines
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
 from roadmap.record import write_record
@@ -46,15 +44,16 @@ def verdicts(workspace: Workspace) -> int:
         study = workspace.replaced(study="path", roadmap=roadmap).config.load_study("path")
         if study.roadmap.paper is None:
             raise Problem(f"roadmap {roadmap!r} names no table of a paper")
+        if not study.contrasts:
+            say(
+                f"roadmap {roadmap!r} is a family: no row starts from another, so no step is judged"
+            )
         judged = judge_paper(study, study.roadmap.paper)
     else:
         subject = workspace.subject()
         judged = subject.judged
         if format == "terminal":
-            asked = asked_of(workspace, workspace.options.study)
-            for answer in answers(judged, subject.study, subject.selection, asked):
-                show(folded(str(answer)))
-            show("")
+            show("\n".join([*answer_lines(workspace, subject), ""]))
     show(render_verdicts(judged, format))
     for note in verdicts_apart(judged, format):
         say(note)

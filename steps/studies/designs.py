@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from steps.studies.contrast import Designed
+from steps.studies.details import details
 from steps.studies.grid import grid
 from steps.studies.orders import orders
 from steps.studies.paths import leave_one_out, one_at_a_time, path
@@ -23,4 +24,5 @@ DESIGNS: dict[str, Callable[..., Designed]] = {
     "orders": orders,
     "sweep": sweep,
     "grid": grid,
+    "details": details,
 }

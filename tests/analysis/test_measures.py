@@ -18,7 +18,26 @@ from analysis.tables.verdict_table import render_verdicts
 from analysis.verdicts.more_seeds import next_runs
 from analysis.verdicts.study import judge_study
 from roadmap.errors import Problem
+from roadmap.evaluation import Evaluation
 from steps.studies.load import load_study
+
+
+def evaluated(run, **changes):
+    """The run with an evaluation of `ece`."""
+    given = {"label": "calibration", "better": "lower", "data": run.identity.data,
+             "data_name": "x", "images": 3, "image_size": 48, "crop": 1.0}  # fmt: skip
+    evaluation = Evaluation(**{**given, **changes})
+    return dataclasses.replace(run, metrics={"ece": 2.0}, evaluations={"ece": evaluation})
+
+
+def test_an_evaluation_says_how_its_number_is_judged_and_where_it_may_differ(tiny, invented):
+    runs = [evaluated(invented.record(tiny, "00", seed)) for seed in range(2)]
+    elsewhere = evaluated(invented.record(tiny, "00", version="d2"), image_size=32)
+    measure = find_measure("ece", [*runs, elsewhere])
+    assert (measure.label, measure.better, measure.values(runs)) == ("calibration", "lower", [2, 2])
+    changed = evaluated(invented.record(tiny, "01"), source="0123456789ab")
+    with pytest.raises(Problem, match="in 00 seed 0 than in 01 seed 0; `roadmap evaluate`"):
+        find_measure("ece", [*runs, changed])
 
 
 def measured(run, **numbers):

@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from experiments.cluster.slurm import Task
+from experiments.cluster.submission import Submission, SubmittedRun
 from experiments.host.lock import is_held, lock_of
 from experiments.request import Request
 from experiments.settings import Settings
-from experiments.status import RunStatus, status_of
+from experiments.status import Known, RunStatus, status_of
 from experiments.status_table import duration, in_words
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +67,8 @@ def test_a_run_from_waiting_by_way_of_a_kill_to_the_end(images, tmp_path, reques
     assert any("05 width seed 0" in line and "interrupted" in line for line in lines)
 
     third = start(images, tmp_path)
-    assert third.wait(timeout=500) == 0, third.communicate()
+    _, errors = third.communicate(timeout=500)
+    assert third.returncode == 0, errors
     assert status_of(request).state == "finished"
     assert re.match(r"time left: about .* with 2 parallel runs", listed(images, tmp_path)[1])
 
@@ -97,6 +101,28 @@ def test_a_failed_run_says_why(request_of):
     with (request.folder / "log.txt").open("a") as file:  # it was started again, then killed
         file.write("2026-01-01T11:00:00+00:00 batch 12\n")
     assert status_of(request).state == "interrupted"
+
+
+def test_a_task_that_left_the_queue_is_told_by_what_it_left(request_of, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")  # SLURM has forgotten the task
+    request = request_of()
+    run = SubmittedRun(row="05", seed=0, name=request.name, run=request.identity.run)
+    mine = Submission(name="mine", first="mine", wave=1, command="", runs=(run,), job=7)
+    known = Known(in_queue={}, submitted={run.run: (mine, 0)})
+    output = request.settings.runs / "submitted" / "mine.0.out"
+    output.parent.mkdir(parents=True)
+    gone = status_of(request, known=known)
+    assert (gone.state, gone.note) == ("waiting", "job 7_0 left the queue before it began")
+    assert "before it began" in in_words([gone], jobs=1, everything=False)
+    output.write_text("ModuleNotFoundError: No module named 'torch'\n")
+    failed = status_of(request, known=known)
+    assert failed.state == "failed" and "No module named 'torch'" in failed.note
+    request.folder.mkdir()
+    (request.folder / "log.txt").write_text("2026-01-01T10:00:00+00:00 batch 12\n")
+    assert status_of(request, known=known).state == "interrupted"
+    task = Task(job=7, index=0, name="mine", state="PENDING", nodes="", reason="Priority")
+    queued = status_of(request, known=replace(known, in_queue={run.run: task}))
+    assert (queued.state, queued.note) == ("queued", "job 7_0: Priority")
 
 
 def test_a_damaged_record_is_a_failure(request_of):

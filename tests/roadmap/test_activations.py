@@ -68,7 +68,7 @@ def operation(build):
     [
         (lambda channels: channels / 0, "build of operation 'mine' fails: ZeroDivisionError"),
         (lambda channels: "no module", "must return a torch module, not str"),
-        (lambda channels: torch.nn.Linear(3, 3), "operation 'mine' fails on input of shape"),
+        (lambda channels: torch.nn.AvgPool2d(99), "operation 'mine' fails on input of shape"),
         (lambda channels: torch.nn.MaxPool2d(2), "the shape must stay"),
     ],
 )

@@ -48,7 +48,7 @@ def refused(path, data, load=load_roadmap):
         load(path)
     assert time.perf_counter() - began < 10
     message = str(found.value)
-    assert message.startswith(str(path)) and len(message) < 500 and message.isprintable()
+    assert message.startswith(str(path)) and len(message) < 1000 and message.isprintable()
     return message
 
 

@@ -144,7 +144,8 @@ def test_fields_without_effect_are_what_the_runner_does_not_read():
     idle = [set(unused(recipe)) for recipe in recipes]
     threshold = "recipe.target_threshold"
     assert idle[0] == {
-        "recipe.betas", "recipe.final_learning_rate", "recipe.mixup_switch", threshold
+        "recipe.betas", "recipe.final_learning_rate", "recipe.mixup_switch", threshold,
+        "recipe.mixup_per",
     }  # fmt: skip
     assert idle[1] == {
         "recipe.momentum", "recipe.step_epochs", "recipe.step_factor", threshold,
@@ -187,7 +188,7 @@ def test_difference_is_what_a_step_does():
 
 
 OTHER = {
-    "sampling": "balanced", "class_weights": "balanced",
+    "mixup_per": 128,
     "statistics": "data", "ema": 0.999,
     "epochs": 301, "image_size": 64, "batch": 64, "optimizer": "sgd", "learning_rate": 1.0,
     "base_batch": 64, "momentum": 0.5, "betas": (0.5, 0.5), "weight_decay": 0.5,
@@ -196,7 +197,8 @@ OTHER = {
     "cutmix": 0.5, "mixup_switch": 0.25, "randaugment": "rand-m1", "erasing": 0.5,
     "optimizer_options": {"eps": 1e-6}, "no_decay": ("head.*",), "repeats": 2,
     "loss": "binary_cross_entropy", "target_threshold": 0.2, "color_jitter": 0.4,
-    "evaluation_size": 288, "layer_decay": 0.5, "head_init_scale": 0.5, "freeze": ("stem",),
+    "evaluation_size": 288,
+    "layer_decay": 0.5, "head_init_scale": 0.5, "freeze": ("stem",),
     "crop_scale": (0.5, 0.5), "flip": 0.25, "interpolation": "bilinear", "evaluation_crop": 0.5,
 }  # fmt: skip
 

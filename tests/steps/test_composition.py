@@ -70,7 +70,7 @@ orders = st.permutations(ALL).flatmap(
 @settings(
     max_examples=80, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-@given(orders)
+@given(orders | st.lists(st.sampled_from(tuple(STEPS)), unique=True, max_size=12))
 def test_any_subset_in_any_order_trains_or_names_what_it_needs(names):
     try:
         spec = compose(names)

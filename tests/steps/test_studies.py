@@ -1,5 +1,7 @@
 """Studies: which variants a design has, what its contrasts ask, and what is said of bad files."""
 
+from dataclasses import replace
+
 import pytest
 
 from roadmap.errors import Problem
@@ -15,6 +17,7 @@ SHIPPED = (
     "orders",
     "learning-rate",
     "micro-design",
+    "details",
     "fair",
 )
 PATH = load_roadmap("tiny")
@@ -64,6 +67,23 @@ def test_the_last_step_left_out_is_the_row_before_the_last():
     study = load_study("leave-one-out")
     found = study.roadmap["without-separate_downsampling"].spec
     assert found.fingerprint == PATH["12"].spec.fingerprint  # so its runs are shared
+
+
+def test_details_are_kernels_against_each_other_and_the_parts_of_a_row():
+    study = load_study("details")
+    asked = {contrast.step: contrast.weights for contrast in study.contrasts}
+    assert asked == {
+        "kernel_size-k5": {"08": 1.0, "08-k5": -1.0},
+        "kernel_size-k9": {"08": 1.0, "08-k9": -1.0},
+        "kernel_size-k11": {"08": 1.0, "08-k11": -1.0},
+        "separate_downsampling": {"13-part1": 1.0, "12": -1.0},
+        "layer_scale": {"13": 1.0, "13-part1": -1.0},
+    }
+    assert study.roadmap["13"].spec.fingerprint == PATH["13"].spec.fingerprint
+    half = study.roadmap["13-part1"].spec.network
+    assert half.downsampling is not None and half.layer_scale is None
+    with pytest.raises(Problem, match="neither side branches nor rows of several steps"):
+        DESIGNS["details"](replace(PATH, rows=PATH.rows[:1]))
 
 
 def test_one_at_a_time_is_the_base_with_each():

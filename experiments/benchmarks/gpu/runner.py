@@ -24,7 +24,8 @@ from experiments.job import Job
 from experiments.loading.views import HeldOnDevice
 from experiments.request import Request
 from experiments.training.loop import train_here
-from experiments.training.optimizer import make_optimizer, mixup
+from experiments.training.mixing import mixup
+from experiments.training.optimizer import make_optimizer
 from experiments.training.task import Classification
 from roadmap.network import build
 

@@ -50,7 +50,16 @@ def test_one_run_of_each_is_no_evidence(photos):
         "All differences: one run of each is no evidence. 2 more runs of each, about 4 min one "
         "after the other, would give a first verdict"
     )
-    assert one.command == "roadmap run --seeds 3"
+    assert one.command == "roadmap run path --seeds 3"
+
+
+def test_only_the_rows_that_lack_runs_are_asked_for(tiny, invented):
+    runs = [invented.record(tiny, row) for row in ("00", "01")]
+    subject = Subject(roadmap=tiny, study=load_study("path"), records=runs)
+    first, missing = told(subject)
+    assert first.command == "roadmap run --rows 00,01 --seeds 3"
+    assert missing.text.startswith("Without runs: stage ratio, ")
+    assert missing.command == "roadmap run path"
 
 
 def test_few_validation_images_are_named_with_chance_and_what_one_network_is_known_to(photos):

@@ -333,7 +333,7 @@ def test_a_study_is_judged_from_records_whatever_is_missing(tiny, invented):
     assert found["gelu"].verdict == "undecided: no spread" and found["gelu"].n == 1
     assert found["separate_downsampling"].verdict == "better"
     notes = " ".join(judged.notes)
-    assert "no finished runs of 1 variants: 05" in notes
+    assert "no finished runs of 1 variant: 05" in notes
     assert "diverged, not averaged: 11 (1)" in notes
     assert {each.of for each in judged.agreements} == {"rows", "what steps add"}
     nothing = judge_study(study, [])

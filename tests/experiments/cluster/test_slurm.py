@@ -17,11 +17,43 @@ def holder(folder):
     return int(re.search(r"process (\d+)", (folder / "holder.txt").read_text())[1])
 
 
-HARMS = ["kill", "requeue", "kill", "node", "cancel", "kill"]
+def test_two_nodes_share_a_run_as_two_processes_of_one_machine_do(cluster):
+    """Both are stopped by SIGUSR1, come back, and end as two processes that nothing stopped."""
+    here = cluster(epochs=3)
+    given = ("--rows", "00", "--save-every", "0")
+    said = here.submit(*given, "--nodes-per-run", "2", "--cpus-per-run", "1")
+    here.wait_until(lambda: list(here.runs.glob("*/last.ckpt")))
+    here.start("scancel", "--batch", "--signal=USR1", re.search(r"as job (\d+)", said)[1])
+    here.wait_until_empty()
+    here.roadmap("run", *given, *here.trained, "--devices", "2", "--runs", "alone")
+    assert here.records() and here.records() == here.records("alone"), here.outputs()
+    assert here.outputs().count("saved and stopped by SIGUSR1") == 2
+    assert "failed" not in here.outputs()
+
+
+def test_until_decided_takes_two_waves(cluster):
+    here = cluster(epochs=1)
+    study = ("path", "--seeds", "2", "--until-decided", "--max-seeds", "3")
+    said = here.submit(*study, "--scratch", "$WORK/disk")  # the nodes' own WORK
+    assert "follows and submits the next wave" in said
+    again = here.submit(*study)
+    assert "nothing to submit" in again and "in the queue submits the next wave" in again
+    here.wait_until_empty()
+    outputs = sorted((here.runs / "submitted").glob("*.next.out"))
+    assert len(outputs) == 2, here.outputs()
+    assert "2 to submit" in outputs[0].read_text()
+    assert "nothing to submit" in outputs[1].read_text()
+    here.roadmap("run", *study, *here.trained, "--jobs", "2", "--runs", "alone")
+    assert len(here.records()) == 6
+    assert (here.folder / "disk").is_dir() and "copying images" in here.outputs()
+    assert here.records() == here.records("alone")
+
+
+HARMS = ["kill", "requeue", "kill", "node", "cancel", "kill", "preempt"]
 
 
 def test_a_study_ends_as_without_slurm_whatever_happens_to_its_tasks(cluster):
-    """20 runs: three kills, SIGUSR1, a node that fails, a second task on a run, a cancellation."""
+    """Three kills, SIGUSR1, a preemption, a failed node, a second task on a run, a cancellation."""
     here = cluster(epochs=4)
     study = ("path", "--seeds", "10")
     more = ("--max-parallel", "2", "--save-every", "0", "--sbatch", "nodelist=three")
@@ -83,39 +115,10 @@ def _harm(here, harm, folder, task, script):
         here.wait_until(lambda: "waiting for process" in here.outputs())
         os.kill(holder(folder), signal.SIGCONT)
         here.start("scancel", "--batch", "--signal=USR1", task)
+    elif harm == "preempt":  # a job of more priority takes the whole node for a moment
+        here.call("srun", "--partition=urgent", "--exclusive", "true")
     else:
         update = ("scontrol", "update", "NodeName=three")
         here.call(*update, "State=DOWN", "Reason=test")
         here.wait_until(lambda: here.tasks().get(task) != "RUNNING")
         here.start(*update, "State=RESUME")  # an error if the node came back by itself
-
-
-def test_two_nodes_share_a_run_as_two_processes_of_one_machine_do(cluster):
-    """Both are stopped by SIGUSR1, come back, and end as two processes that nothing stopped."""
-    here = cluster(epochs=3)
-    given = ("--rows", "00", "--save-every", "0")
-    said = here.submit(*given, "--nodes-per-run", "2", "--cpus-per-run", "1")
-    here.wait_until(lambda: list(here.runs.glob("*/last.ckpt")))
-    here.start("scancel", "--batch", "--signal=USR1", re.search(r"as job (\d+)", said)[1])
-    here.wait_until_empty()
-    here.roadmap("run", *given, *here.trained, "--devices", "2", "--runs", "alone")
-    assert here.records() and here.records() == here.records("alone"), here.outputs()
-    assert here.outputs().count("saved and stopped by SIGUSR1") == 2
-    assert "failed" not in here.outputs()
-
-
-def test_until_decided_takes_two_waves(cluster):
-    here = cluster(epochs=1)
-    study = ("path", "--seeds", "2", "--until-decided", "--max-seeds", "3")
-    said = here.submit(*study, "--scratch", "$WORK/disk")  # the nodes' own WORK
-    assert "follows and submits the next wave" in said
-    assert "nothing to submit" in here.submit(*study)  # and no second job that follows
-    here.wait_until_empty()
-    outputs = sorted((here.runs / "submitted").glob("*.next.out"))
-    assert len(outputs) == 2, here.outputs()
-    assert "2 to submit" in outputs[0].read_text()
-    assert "nothing to submit" in outputs[1].read_text()
-    here.roadmap("run", *study, *here.trained, "--jobs", "2", "--runs", "alone")
-    assert len(here.records()) == 6
-    assert (here.folder / "disk").is_dir() and "copying images" in here.outputs()
-    assert here.records() == here.records("alone")

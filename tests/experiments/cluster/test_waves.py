@@ -2,7 +2,7 @@
 
 from experiments.cluster.slurm import Task
 from experiments.cluster.submission import Submission, SubmittedRun
-from experiments.cluster.waves import next_wave, runs_in_queue
+from experiments.cluster.waves import follower, next_wave, runs_in_queue, same_study
 from experiments.request import Request
 from experiments.settings import Settings
 
@@ -68,3 +68,17 @@ def test_the_queue_is_matched_by_name_and_index():
         for name, index in (("mine", 0), ("mine", 7), ("other", 0), ("mine.next", None))
     ]
     assert runs_in_queue([known], tasks) == {"abc": tasks[0]}
+
+
+def test_one_job_follows_a_study_however_it_was_submitted():
+    def made(name, first, run):
+        runs = (SubmittedRun(row="05", seed=0, name="05", run=run),)
+        return Submission(name=name, first=first, wave=1, command=name, runs=runs)
+
+    known = [made("a", "a", "abc"), made("b", "a", "later"), made("c", "c", "other")]
+    assert same_study(known, {"abc"}) == known[:2]
+    assert same_study(known, {"none"}) == []
+    job = Task(job=9, index=None, name="b.next", state="PENDING", nodes="", reason="")
+    assert follower(known[:2], [job], own=None) == job
+    assert follower(known[:2], [job], own="b") is None  # it is this job itself
+    assert follower(known[2:], [job], own=None) is None

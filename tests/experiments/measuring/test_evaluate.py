@@ -1,6 +1,7 @@
 """`roadmap evaluate`: more than top-1 of trained networks, in records, tables and verdicts."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from experiments.measuring.numbers import all_numbers
+from experiments.measuring.own import read_measures
 from roadmap.cli.main import main
 from roadmap.evaluation import pack_scores, unpack_scores
 from roadmap.record import read_records
@@ -168,6 +170,22 @@ def test_what_does_not_fit_is_named(runs, images, tmp_path, capsys):
     assert "no run in" in capsys.readouterr().err
 
 
+def test_training_images_are_not_evaluated_by_mistake(runs, images, tmp_path, capsys):
+    assert evaluate(runs, "00") == 2
+    said = capsys.readouterr().err
+    assert f"was trained on data {images.name}, not fractals; --data names" in said
+    shutil.copytree(images / "train", tmp_path / "photos")
+    data = ["--data", str(tmp_path / "photos")]
+    divided, where = ["--val-fraction", "0.25"], ["--runs", str(tmp_path / "more")]
+    assert main(["train", "00", *SHORT, *data, *divided, *where, "--threads", "1"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "00", *SHORT, *data, *where, "--threads", "1"]) == 2
+    assert "give --val-fraction 0.25 --split-seed 0, as for run" in capsys.readouterr().err
+    assert main(["evaluate", "00", *SHORT, *data, *divided, *where, "--threads", "1"]) == 0
+    (record,) = records(tmp_path / "more")
+    assert record.evaluations["mean_recall"].images == record.data["val"] == 9
+
+
 def test_some_of_the_classes_are_matched_by_name(runs, images, tmp_path):
     for name in "bc":
         shutil.copytree(images / "val" / name, tmp_path / "some" / name)
@@ -236,3 +254,14 @@ def test_old_records_are_written_as_before(tmp_path):
     path = Path("results/tiny/00-resnet-seed0.json")
     write_record(read_record(path), tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+
+
+def test_the_measures_of_the_guide_are_read_and_computed(tmp_path):
+    guide = (Path(__file__).parents[3] / "docs" / "guide.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(# mine.py\n.*?)```", guide, re.DOTALL)
+    (tmp_path / "mine.py").write_text(block)
+    brier, largest = read_measures(tmp_path / "mine.py")
+    assert (brier.name, brier.label, brier.better) == ("brier", "Brier score", "lower")
+    logits, labels = torch.tensor([[9.0, -9.0], [0.0, 0.0]]), torch.tensor([0, 1])
+    assert brier.call(logits, labels).tolist() == pytest.approx([0, 0.5], abs=1e-6)
+    assert largest.call(torch.nn.Linear(2, 2).requires_grad_(False)) > 0

@@ -138,7 +138,7 @@ def test_speeds_of_two_machines_are_not_mixed(runs):
     other = replace(speeds[0], provenance=elsewhere, training=(1.0,))
     both = Speeds.of([other, *speeds])
     assert both.by_key[speeds[0].key].training != (1.0,)
-    assert any("left out: 1 speeds measured elsewhere (another" in note for note in both.notes)
+    assert any("left out: 1 speed measured elsewhere (another" in note for note in both.notes)
 
 
 def test_speeds_are_collected_with_the_records(tmp_path, runs, capsys):

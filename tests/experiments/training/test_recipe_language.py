@@ -93,9 +93,14 @@ def test_repeats_are_drawn_differently_and_leave_other_images_out():
     assert {epoch // MOST_EPOCHS for epoch, _ in keys} == {0, 1, 2}
     assert sampler.images(0, 1) == [index for _, index in batches[1]]
     shares = [
-        EpochSampler(20, 8, 0, Share(rank=rank, world=2, accumulate=1), 2) for rank in range(2)
+        EpochSampler(20, 8, 0, Share(rank=rank, world=2, accumulate=1), repeats=2)
+        for rank in range(2)
     ]
     whole = next(iter(EpochSampler(20, 8, 0, repeats=2)))
     assert sorted(key for share in shares for key in next(iter(share))) == sorted(whole)
+    labels = numpy.array([0] * 15 + [1] * 5)
+    balanced = list(EpochSampler(20, 4, 0, labels=labels, repeats=2))
+    keys = [key for batch in balanced for key in batch]
+    assert len(set(keys)) == 20
     once = next(iter(EpochSampler(20, 6, seed=0)))
     assert once == [(0, index) for index in numpy.random.default_rng((0, 0)).permutation(20)[:6]]

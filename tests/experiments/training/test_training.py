@@ -38,7 +38,8 @@ from experiments.loading.views import Evaluated, Streamed
 from experiments.request import Request
 from experiments.settings import Settings
 from experiments.training.checkpoint import read_checkpoint
-from experiments.training.optimizer import make_optimizer, make_schedule, mixup
+from experiments.training.mixing import mixup
+from experiments.training.optimizer import make_optimizer, make_schedule
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from roadmap.network import build
