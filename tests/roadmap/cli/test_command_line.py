@@ -459,3 +459,19 @@ def test_json_of_other_programs_beside_records_is_passed_over():
     """The benchmark's files lie among our results."""
     found = roadmap("table", "--runs", "results")
     assert found.returncode == 0 and "bench" not in found.stderr
+
+
+def test_a_plan_needs_no_data_and_says_how_to_know_the_time(tmp_path):
+    found = roadmap("plan", "--roadmap", "resnet50", "--images", "1281167", cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    text = " ".join(found.stdout.split())
+    assert "runs 85, of which 0 are finished" in text and "--measure trains 20 steps" in text
+    both = roadmap("plan", "--images", "10", "--data", str(tmp_path), cwd=tmp_path)
+    assert both.returncode == 2 and "leave out --data" in both.stderr
+
+
+@pytest.mark.parametrize("command", [["train", "13"], ["run"]])
+def test_an_unknown_tracker_is_refused_at_once(command, tmp_path):
+    found = roadmap(*command, "--log", "csv,tensorbord", cwd=tmp_path)
+    assert found.returncode == 2 and not list(tmp_path.iterdir())
+    assert "unknown tracker 'tensorbord'; did you mean 'tensorboard'?" in found.stderr
