@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import Any
 
 from analysis.tables.costs import cost_rows
@@ -68,16 +69,23 @@ def _text(listed: dict[str, Any]) -> str:
         lines.append(f"  {one['name']:16} {one['rows']:>3} rows   {one['title']}")
         if one["paper"]:
             own = "" if one["own_paper"] else "compared with "
-            lines.append(f"  {'':16} {own}{one['paper']}")
+            lines += _wrapped(f"{own}{one['paper']}", indent=19)
         if one["printed_costs"]:
             exact = f"{one['met']} of {one['printed_costs']} printed costs met"
             missed = ", ".join(one["not_met"])
-            lines.append(f"  {'':16} {exact}" + (f", not {missed} (see cost)" if missed else ""))
+            lines += _wrapped(exact + (f", not {missed} (see cost)" if missed else ""), indent=19)
         if one["in_timm"]:
             count = one["in_timm"]
             lines.append(
                 f"  {'':16} {count} row{'s' * (count > 1)} with the layers of timm's models"
             )
     for what, option in (("studies", "run NAME"), ("recipes", ""), ("scales", "--scale NAME")):
-        lines += ["", f"{what}{f' ({option})' if option else ''}:", "  " + ", ".join(listed[what])]
+        lines += ["", f"{what}{f' ({option})' if option else ''}:"]
+        lines += _wrapped(", ".join(listed[what]), indent=2)
     return "\n".join(lines)
+
+
+def _wrapped(text: str, *, indent: int) -> list[str]:
+    """Return the lines of a text for a terminal of 80 columns."""
+    space = " " * indent
+    return textwrap.wrap(text, 79, initial_indent=space, subsequent_indent=space)
