@@ -35,7 +35,7 @@ STEPS = {
         _step("separate_downsampling", "separate downsampling", "micro design"),
         _step("layer_scale", "layer scale", "micro design"),
         # Steps of other roadmaps.
-        _step("partial_depthwise", "depthwise conv on {share:g} of channels", "large kernel"),
+        _step("partial_depthwise", "depthwise share {share:g}", "large kernel"),
         _step("inception_mixer", "Inception mixer", "large kernel"),
         _step("batch_norm", "LN → BN", "micro design"),
         _step("mlp_head", "MLP head", "macro design"),
