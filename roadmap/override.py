@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Annotated, Any, get_args
 
@@ -96,15 +96,38 @@ def _lacking(thing: Any, key: str) -> str | None:
     return None
 
 
-def _set(spec: Spec, settings: Mapping[str, Any]) -> Spec:
+def scaled_with_epochs(specs: Iterable[Spec], settings: Mapping[str, Any]) -> str:
+    """Return in words which other fields `recipe.epochs` scales; empty if it scales none."""
+    changes: dict[str, None] = {}
+    for spec in specs:
+        without = unused(spec.recipe)
+        for key, value in _scaled(spec, settings).items():
+            field = key.removeprefix("recipe.")
+            now = getattr(spec.recipe, field)
+            if key not in settings and key not in without and now != value:
+                changes[f"{field} {now:g} → {value:g}"] = None
+    if not changes:
+        return ""
+    return (
+        f"recipe.epochs={settings['recipe.epochs']} also scales what is counted in epochs: "
+        f"{', '.join(changes)}; --set changes them"
+    )
+
+
+def _scaled(spec: Spec, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Return the fields that keep their share of the run when its epochs are set."""
     epochs = settings.get("recipe.epochs")
-    if isinstance(epochs, int) and epochs > 0:
-        share = epochs / spec.recipe.epochs
-        scaled = {
-            "recipe.warmup_epochs": spec.recipe.warmup_epochs * share,
-            "recipe.step_epochs": spec.recipe.step_epochs * share,
-        }
-        settings = scaled | dict(settings)
+    if not (isinstance(epochs, int) and epochs > 0):
+        return {}
+    share = epochs / spec.recipe.epochs
+    return {
+        "recipe.warmup_epochs": spec.recipe.warmup_epochs * share,
+        "recipe.step_epochs": spec.recipe.step_epochs * share,
+    }
+
+
+def _set(spec: Spec, settings: Mapping[str, Any]) -> Spec:
+    settings = _scaled(spec, settings) | dict(settings)
     return _override(spec, {key: (key.split("."), data) for key, data in settings.items()}, "")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from roadmap.rows import Roadmap
+from roadmap.spec import Spec
 from steps.roadmaps.load import load_roadmap
 from steps.studies.load import load_study
 from steps.studies.study import Study
@@ -79,6 +80,14 @@ class Config:
                 study, roadmap=self._started(study.roadmap), base=self._started(study.base)
             )
         return self._studies[name]
+
+    def specs_as_read(self) -> list[Spec]:
+        """Return the specs of the roadmap that is trained or varied, without the overrides."""
+        if self.study is None:
+            return [row.spec for row in self.roadmap_as_read]
+        name = self.study.base.name
+        loaded = [one for one in self._roadmaps.values() if one.name == name]
+        return [row.spec for one in loaded for row in one]
 
     def _started(self, roadmap: Roadmap) -> Roadmap:
         return roadmap if self.start is None else self.start.apply(roadmap)

@@ -23,6 +23,7 @@ from roadmap.cli.console import DONE, FAILED, RESUME, say, show
 from roadmap.cli.cost import check_effect
 from roadmap.cli.workspace import Workspace, check_count
 from roadmap.errors import Problem, quoted
+from roadmap.override import scaled_with_epochs
 from roadmap.record import Asked
 from steps.studies.study import Study
 
@@ -185,6 +186,8 @@ def _trials(workspace: Workspace, row: str) -> tuple[str, ...]:
 def _train(workspace: Workspace, pairs: Pairs, jobs: int) -> Outcome:
     """Train these rows and seeds exactly."""
     options = workspace.options
+    if said := scaled_with_epochs(workspace.config.specs_as_read(), workspace.overrides):
+        say(said)
     requests = requests_of(workspace, pairs)
     if options.scratch is not None:
         requests = from_scratch(requests, options.scratch, say)

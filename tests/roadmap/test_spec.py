@@ -6,7 +6,7 @@ import pytest
 
 from roadmap.edit import edit_units, insert_after, is_depthwise, is_spatial, replace
 from roadmap.errors import Problem
-from roadmap.override import override, unused
+from roadmap.override import override, scaled_with_epochs, unused
 from roadmap.spec import Block, Convolution, Recipe, Spec, Stem, fingerprint, from_dict, to_dict
 from roadmap.strict_yaml import scalar
 from roadmap.text import difference
@@ -188,7 +188,7 @@ def test_difference_is_what_a_step_does():
 
 
 OTHER = {
-    "mixup_per": 128,
+    "mixup_per": 128, "sampling": "balanced", "class_weights": "balanced",
     "statistics": "data", "ema": 0.999,
     "epochs": 301, "image_size": 64, "batch": 64, "optimizer": "sgd", "learning_rate": 1.0,
     "base_batch": 64, "momentum": 0.5, "betas": (0.5, 0.5), "weight_decay": 0.5,
@@ -220,3 +220,15 @@ def test_numbers_are_those_of_yaml_1_2(text, value):
     """A batch of 010 is no batch of eight."""
     found = scalar(text)
     assert (found, type(found)) == (value, type(value))
+
+
+def test_what_epochs_scale_is_said_unless_it_is_set_too():
+    specs = [row.spec for row in PATH]
+    said = scaled_with_epochs(specs, {"recipe.epochs": 30})
+    assert said == (
+        "recipe.epochs=30 also scales what is counted in epochs: step_epochs 30 → 10, "
+        "warmup_epochs 20 → 2; --set changes them"
+    )
+    both = {"recipe.epochs": 30, "recipe.warmup_epochs": 5, "recipe.step_epochs": 9}
+    assert scaled_with_epochs(specs, both) == ""
+    assert scaled_with_epochs(specs, {"recipe.mixup": 0.5}) == ""

@@ -76,8 +76,14 @@ def test_cost_at_another_size():
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["cost"], ["cost", "--roadmap", "resnet200"], ["table"], ["show", "08"], ["show", "00"],
-        ["list"], ["cost", "--roadmap", "robust-cnn"], ["verdicts", "paper"],
+        ["cost"],
+        ["cost", "--roadmap", "resnet200"],
+        ["table"],
+        ["show", "08"],
+        ["show", "00"],
+        ["list"],
+        ["cost", "--roadmap", "robust-cnn"],
+        ["verdicts", "paper"],
     ],
 )
 def test_output_fits_80_columns(arguments):
