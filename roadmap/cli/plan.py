@@ -47,6 +47,8 @@ def plan(workspace: Workspace) -> int:
     seeds = options.seeds or study.seeds
     path = study.roadmap
     check_count(len(path.rows), seeds)
+    if workspace.start is not None:  # refused here as when it is trained
+        workspace.start.check(path)
     requests = [
         Request(settings=settings, row=number, seed=seed)
         for row in path

@@ -51,6 +51,8 @@ def test_from_weights_to_a_prediction(roadmap, photos):
     assert "row 01 shares no convolution with weights convnext.pth" in errors
     assert "--if-nothing-fits scratch trains it" in errors and "--rows 13 trains" in errors
     assert not list(photos.glob("../runs/*"))
+    code, _, errors = roadmap("plan", "path", *weights)
+    assert code == 2 and "share no convolution with weights convnext.pth" in errors
     weights += ["--if-nothing-fits", "scratch"]
     code, text, errors = roadmap("run", "--rows", "01,13", *weights, *small)
     assert code == 0, errors
