@@ -13,7 +13,9 @@ from roadmap.record import StartWeights
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "guide.md").read_text(encoding="utf-8")
 LINES = re.sub(r"\\\n\s+", "", GUIDE).splitlines()
-COMMANDS = [line.strip() for line in LINES if re.match(r"(    )?roadmap [a-z]", line)]
+COMMANDS = [
+    line.strip().partition(" > ")[0] for line in LINES if re.match(r"(    )?roadmap [a-z]", line)
+]
 
 
 @pytest.mark.parametrize("command", [line for line in COMMANDS if "COMMAND" not in line])

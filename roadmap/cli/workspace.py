@@ -187,13 +187,16 @@ class Workspace:
     @cached_property
     def data(self) -> str | None:
         """The data set asked for: a name in the records, or the fingerprint of files."""
-        if self.options.data is None or not Path(self.options.data).exists():
+        name = self.options.data
+        if name is None and self.reading.options:
+            name = self.roadmap.data  # as in `run`
+        if name is None or not Path(name).exists():
             if self.reading.options:
                 raise Problem(f"{self.reading.options}: --data names the folder of images to read")
-            return self.options.data
+            return name
         from experiments.data.sources import read_source
 
-        return read_source(self.options.data, None, self.reading).fingerprint
+        return read_source(name, None, self.reading).fingerprint
 
     @cached_property
     def measure(self) -> Measure:
