@@ -23,7 +23,7 @@ def parts_of(afternoon):
     """Yield the files and the commands of an afternoon in order, as (name, text)."""
     text = re.sub(r"\\\n\s+", "", PARTS[afternoon])
     for kind, name, file, command in re.findall(
-        r"```(yaml|python)\n# (\S+)\n(.*?)```|^    (roadmap .*)$", text, re.DOTALL | re.MULTILINE
+        r"```(yaml|python)\n# (\S+)\n((?s:.*?))```|^    (roadmap .*)$", text, re.MULTILINE
     ):
         yield (name, file) if kind else ("", command)
 
@@ -36,7 +36,7 @@ def live(afternoon, capsys):
             Path(name).write_text(text, encoding="utf-8")
             continue
         command, _, target = text.partition(" > ")
-        words = shlex.split(command)[1:]
+        words = shlex.split(command.replace("--seeds 3", "--seeds 2"))[1:]
         shorter = [] if words[0] == "check-data" else shlex.split(SHORTER)
         code = main([*words, *shorter, *HERE.get(words[0], [])])
         told = capsys.readouterr()
@@ -114,7 +114,7 @@ def test_an_afternoon_with_400_photos(here, capsys):
     (logits,) = session.run(None, {entry.name: np.zeros((2, 3, 32, 32), np.float32)})
     assert logits.shape == (2, 4)
     records = [json.loads(path.read_text()) for path in here.glob("runs/*/record.json")]
-    assert len(records) == 9
+    assert len(records) == 6
 
 
 @pytest.mark.slow
@@ -122,10 +122,10 @@ def test_an_afternoon_with_a_research_question(here, capsys):
     pytest.importorskip("tensorboard")
     printed = live("An afternoon with a research question", capsys)
     assert "stages 3, 4: + squeeze-and-excitation" in of(printed, "roadmap show")
-    assert len(list(here.glob("runs/logs/tensorboard/**/events.out.tfevents*"))) >= 18
+    assert len(list(here.glob("runs/logs/tensorboard/**/events.out.tfevents*"))) >= 12
     records = [json.loads(path.read_text()) for path in here.glob("runs/*/record.json")]
-    assert len(records) == 18
-    assert sum("brier" in record["metrics"] for record in records) == 9
+    assert len(records) == 12
+    assert sum("brier" in record["metrics"] for record in records) == 6
     assert "Brier" in of(printed, "roadmap verdicts")
     latex = (here / "table.tex").read_text(encoding="utf-8")
     assert r"\begin{tabular" in latex and "Brier score" in latex
