@@ -7,7 +7,7 @@ is in percent, as mean and standard deviation over n runs. A cost is in the pape
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,13 +130,16 @@ def read_paper(text: str, name: str) -> Paper:
     if not head["paper"]:
         raise Problem("1: key 'paper' is missing: '# paper: authors, title, year' at the top")
     table = csv.DictReader(lines[start:])
-    columns = table.fieldnames or ()
+    try:
+        columns = table.fieldnames or ()
+    except csv.Error as error:
+        raise Problem(f"{start + 1}: {error}") from None
     for column in NEEDED:
         if column not in columns:
             raise Problem(f"{start + 1}: column {column!r} is missing")
     per_unit = _number(head["macs per unit"], "macs per unit")
     rows: dict[str, PaperRow] = {}
-    for fields in table:
+    for fields in _lines(table, start):
         try:
             row = _row(fields, per_unit)
             if row.row in rows or len(rows) == MOST_ROWS:
@@ -147,6 +150,14 @@ def read_paper(text: str, name: str) -> Paper:
     size, classes = (int(_number(head[key], key)) for key in ("image size", "classes"))
     words = {key: head[key] for key in ("paper", "table", "roadmap", "recipe", "data", "unit")}
     return Paper(name=name, image_size=size, classes=classes, rows=rows, **words)
+
+
+def _lines(table: csv.DictReader[str], start: int) -> Iterator[dict[str, Any]]:
+    """Give the lines of a table; `start` lines are above it. Raises Problem if one is no CSV."""
+    try:
+        yield from table
+    except csv.Error as error:  # such as a field that is too long
+        raise Problem(f"{start + table.line_num + 1}: {error}") from None
 
 
 def _at(line: int, problem: Problem) -> Problem:

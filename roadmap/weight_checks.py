@@ -51,6 +51,10 @@ def safetensors_shapes(path: Path) -> Shapes:
     try:
         entries = json.loads(header)
         entries.pop("__metadata__", None)
-        return {name: tuple(map(int, entry["shape"])) for name, entry in entries.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        shapes = {name: tuple(map(int, entry["shape"])) for name, entry in entries.items()}
+        end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         raise unreadable(path, "is damaged: its header is no JSON of tensors") from None
+    if 8 + length + end != (size := path.stat().st_size):
+        raise unreadable(path, f"is damaged: it has {size:,} bytes, not {8 + length + end:,}")
+    return shapes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from roadmap.weight_checks import check_weight_file, is_safetensors, unreadable
 # that is there counts. A key of "" is the file itself.
 RAW = ("state_dict", "model", "model_state_dict", "")
 AVERAGED = ("state_dict_ema", "model_ema")
+MOST_TIMES = 4  # numbers of a file, by its bytes: tied weights are stored once
 # Prefixes that wrappers add to every name: DistributedDataParallel, torch.compile, Lightning.
 WRAPPERS = ("module.", "_orig_mod.", "network.", "model.")
 OUR_AVERAGE = "averaged.module."  # in a checkpoint of this project
@@ -63,8 +65,21 @@ def read_weight_file(path: Path, *, use_ema: bool = False) -> FileWeights:
     if use_ema and True not in sets:
         raise unreadable(path, "holds no averaged weights; leave out --use-ema")
     averaged = use_ema or False not in sets
+    _check_tensors(path, sets[averaged])
     weights = {name: tensor.detach().contiguous() for name, tensor in sets[averaged].items()}
     return FileWeights(weights=weights, averaged=averaged, both=len(sets) > 1)
+
+
+def _check_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise Problem for tensors without plain numbers, or with more numbers than the file holds."""
+    for name, tensor in tensors.items():
+        plain = tensor.layout == torch.strided and not (tensor.is_quantized or tensor.is_meta)
+        if not plain or tensor.is_complex():
+            kind = "without data" if tensor.is_meta else f"{tensor.layout}, {tensor.dtype}"
+            raise unreadable(path, f"holds a tensor that is no plain one: {name} ({kind})")
+    needed = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    if needed > MOST_TIMES * (size := path.stat().st_size):
+        raise unreadable(path, f"is damaged: its tensors need {needed:,} bytes, it has {size:,}")
 
 
 def _content(path: Path) -> Any:
@@ -76,7 +91,9 @@ def _content(path: Path) -> Any:
         if is_safetensors(path):
             return load_file(path)
         if zipfile.is_zipfile(path) or pickled:
-            return torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of tensors and pickles that are refused anyway
+                return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as fault:
         raise unreadable(path, _refused(str(fault))) from None
     except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as fault:
@@ -92,7 +109,7 @@ def _refused(fault: str) -> str:
             f"holds a pickled object of {match[1]}, as of a whole module, not weights by name; "
             "save module.state_dict() instead"
         )
-    return f"is damaged: {fault.splitlines()[0]}"
+    return "is damaged, or holds more than weights by name"  # torch's advice is to execute it
 
 
 def _raw(content: Any) -> dict[str, Tensor]:
