@@ -14,6 +14,7 @@ from statistics import median
 from analysis.precision import FEW, half_width
 from analysis.selection import Selection
 from analysis.tables.cells import signed
+from analysis.verdicts.runs import MOST_SEEDS
 from analysis.verdicts.verdict import UNDECIDED, Judged, Verdict
 from steps.studies.study import Study
 
@@ -111,7 +112,11 @@ def _tendencies(
     if others := leaning[LISTED:]:
         yield Answer(text=f"Also leaning to one side, undecided: {_listed(others, judged)}")
     if rest := [one.title for one in open_ones if one not in leaning]:
-        yield Answer(text=f"These runs cannot tell: {', '.join(rest)}")
+        command = "" if leaning or study.design == "orders" else asked.command("--until-decided")
+        text = f"These runs cannot tell: {', '.join(rest)}"
+        if command:
+            text = f"{text}. Seeds are added while a verdict is open, up to {MOST_SEEDS}, by"
+        yield Answer(text=text, command=command)
 
 
 def _settled(

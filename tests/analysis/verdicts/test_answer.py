@@ -77,6 +77,9 @@ def test_decided_steps_come_first_and_collected_records_get_no_command(photos):
 
 def test_no_tendency_is_not_called_one(photos):
     (one,) = told(photos((80.0, 81.0, 82.0), (80.1, 81.0, 81.9)))
+    assert one.text.startswith("These runs cannot tell: ReLU → GELU. Seeds are added while")
+    assert one.command.startswith("roadmap run path --until-decided")
+    (one,) = told(photos((80.0, 81.0, 82.0), (80.1, 81.0, 81.9)), can_run=False)
     assert str(one) == "These runs cannot tell: ReLU → GELU."
 
 
