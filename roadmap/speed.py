@@ -94,7 +94,9 @@ class Speeds:
         if not machines:
             return cls(by_key={})
         kept = max(machines.values(), key=lambda those: (len(those), max(map(_finished, those))))
-        notes = [f"speed: median of {len(kept[0].training)} rounds, {kept[0].conditions}"]
+        rounds = len(kept[0].training)
+        times = f"median of {rounds} rounds" if rounds != 1 else "one round"
+        notes = [f"speed: {times}, {kept[0].conditions}"]
         notes += [
             f"left out: {len(those)} speed{'s' * (len(those) != 1)} measured elsewhere "
             f"({those[0].conditions})"

@@ -44,7 +44,7 @@ def box(layer: Layer) -> Box:
     if layer.kind == "dropout":
         return Box(kind="activation", text=f"dropout {layer.initial:g}")
     if layer.kind == "parallel":
-        kernels = " | ".join(map(_kernel, layer.parts))
+        kernels = "|".join(map(_kernel, layer.parts))
         detail = ", ".join(str(part.outputs[0]) for part in layer.parts)
         return Box(
             kind="depthwise", channels=layer.outputs[0],

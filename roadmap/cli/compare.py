@@ -74,6 +74,9 @@ def _kind(workspace: Workspace, text: str) -> str:
         return "study" if "design" in keys else "roadmap" if "rows" in keys else "recipe"
     if "=" in text:
         return "settings"
+    base, at, _ = text.rpartition("@")
+    if at and (base in ROADMAPS or base.endswith((".yaml", ".yml"))):
+        return "roadmap"  # with a scale; its loader refuses an unknown one
     named = (("roadmap", ROADMAPS), ("study", shipped()), ("recipe", recipes()))
     for kind, known in named:
         if text in known:
@@ -84,7 +87,8 @@ def _kind(workspace: Workspace, text: str) -> str:
         return "data"
     valid = ", ".join([*(name for _, known in named for name in known), *names])
     raise Problem(
-        f"unknown side {quoted(text)}; valid: a YAML file, a folder of images, KEY=VALUE, {valid}"
+        f"unknown side {quoted(text)}; valid: a YAML file, a folder of images, "
+        f"KEY=VALUE, ROADMAP@SCALE, {valid}"
     )
 
 

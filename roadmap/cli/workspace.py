@@ -245,5 +245,8 @@ class Workspace:
             ask_paper=self.options.paper,
             speeds=self.speeds,
             unfinished=self.unfinished,
-            records=self.records_or_say_none() if say_none else self.records,
+            records=(
+                # Figures of specs alone and a command that has just trained ask for no message.
+                self.records_or_say_none() if say_none else self.loaded.records
+            ),
         )

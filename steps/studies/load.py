@@ -71,9 +71,11 @@ def load_study(
             raise Problem(f"seeds must be 1 to 1000, got {seeds}")
     paired = _typed(document, "paired", bool, False)
     variances = _typed(document, "variances", Variances, "welch")
-    if paired and (variances != "welch" or document.data["design"] == "orders"):
-        with document.at("paired"):
-            raise Problem("paired is for designs other than orders, without moderated variances")
+    with document.at("paired"):
+        if paired and document.data["design"] == "orders":
+            raise Problem("paired is for designs other than orders")
+        if paired and variances != "welch":
+            raise Problem("paired: true and variances: moderated exclude each other; remove one")
     with document.at(*["set"] * bool(document.data.get("set") and not overrides)):
         base = as_read.overridden(settings)
     of = given.get("of")

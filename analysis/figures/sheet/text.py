@@ -59,7 +59,7 @@ def fitting(text: str, size: float, room: float) -> str:
 def fitted(text: str, size: float, room: float) -> tuple[str, float]:
     """Return a text and the size at which it fits: smaller first, then cut."""
     size = fitting_size([text], [room], size)
-    return fitting(text, size, room), size
+    return fitting(text, size, 1.001 * room), size  # a text that just fits stays whole
 
 
 def in_lines(text: str, size: float, room: float, most: int = 2) -> str:

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.text import Text
 
 from analysis.figures.block import draw_block, row_drawing
 from analysis.figures.diagram import diagram, marked, plain
 from analysis.figures.layer_boxes import Box
 from analysis.figures.sheet.style import save
 from analysis.figures.strip import COLUMNS, SCALE, draw_strip, strip_drawing
+from roadmap.cli.main import main
 from roadmap.edit import edit_network, insert_after, is_spatial
 from roadmap.errors import Problem
 from roadmap.spec import Operation, Stage
@@ -58,6 +60,20 @@ def test_what_a_step_changes_is_marked_and_what_it_removes_stays_visible(resnet5
     new = [box.text for box in diagram(resnet50["01"]).parts if box.change == "new"]
     assert new == ["recipe: AdamW, 300 epochs", "mixup, cutmix", "RandAugment, erasing",
                    "drop path 0.1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("runs", ["no-such-folder", "runs"])
+def test_block_needs_no_folder_of_runs(runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    given = ["--roadmap", "inceptionnext", "--row", "07", "--runs", runs, "--out", "figures"]
+    assert main(["plot", "block", *given]) == 0
+    assert "figures/block-07.svg" in capsys.readouterr().out
+
+
+def test_the_parts_of_a_parallel_convolution_fit_its_box():
+    drawn = draw_strip(load_roadmap("inceptionnext"))
+    texts = [text.get_text() for text in drawn.findobj(Text)]
+    assert "3×3|1×11|11×1" in texts
 
 
 def test_side_branches_are_marked_against_the_row_they_start_from(resnet50):

@@ -71,7 +71,7 @@ def test_without_a_common_seed_there_are_no_pairs(tiny, invented, tmp_path):
     [
         ("paired: 1", 4, "paired"),
         ("variances: pooled", 4, "variances"),
-        ("paired: true\nvariances: moderated", 4, "without moderated variances"),
+        ("paired: true\nvariances: moderated", 4, "exclude each other; remove one"),
     ],
 )
 def test_what_cannot_be_declared_is_named_with_its_line(text, line, words, tmp_path):

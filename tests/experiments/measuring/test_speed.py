@@ -126,6 +126,8 @@ def test_only_measured_speeds_are_in_tables_and_figures(runs):
     assert "img/s" not in render(bare, "md") and "train img/s" in render(measured, "md")
     assert "img/s" not in render(bare, "latex") and "img/s" in render(measured, "latex")
     assert "speed: median of 2 rounds" in " ".join(measured.notes)
+    once = [replace(speed, training=speed.training[:1]) for speed in read_speeds(runs)[0]]
+    assert "speed: one round, " in " ".join(Speeds.of(once).notes)
     known = [replace(row, mean=50.0, n=1) for row in measured.rows]
     assert "speed" in table_points(replace(measured, rows=tuple(known))).axes
     unknown = [replace(row, mean=50.0, n=1, images_per_second=900.0) for row in bare.rows]

@@ -56,3 +56,9 @@ def test_groups_that_do_not_fit_are_refused():
     check_batch(256, 1000, Share(accumulate=2), 128)
     with pytest.raises(Problem, match="a multiple of 128 images \\(mixup_per\\) each"):
         check_batch(256, 1000, Share(accumulate=4), 128)
+
+
+def test_a_batch_larger_than_the_data_is_refused_with_one_that_fits():
+    with pytest.raises(Problem, match=r"larger than the 31 .* as in --set recipe\.batch=14"):
+        check_batch(64, 31, Share())
+    check_batch(14, 31, Share())
