@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -11,8 +12,11 @@ def put(path: Path, *parts: bytes | memoryview, partial: Path, before: Path | No
     """Write `parts` to the file `partial`, flush it and rename it to `path`.
 
     If `before` is given, an existing file at `path` moves there. If writing fails, nothing changes.
-    A link at `path` or `partial` is replaced and never followed.
+    A link at `path` or `partial` is replaced and never followed. Raises OSError if a device or a
+    named pipe is at `path`, such as /dev/null: it must not be replaced.
     """
+    if is_special(path):
+        raise OSError(errno.EEXIST, "is a device or a named pipe, not a file", str(path))
     partial.unlink(missing_ok=True)  # a link with that name is not written through
     try:
         with partial.open("xb") as file:
@@ -26,6 +30,15 @@ def put(path: Path, *parts: bytes | memoryview, partial: Path, before: Path | No
     if before is not None and path.exists():
         path.replace(before)
     partial.replace(path)
+
+
+def is_special(path: Path) -> bool:
+    """Return whether a device, a named pipe or a socket is at `path`. A link is none of them."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
 
 
 def put_bytes(path: Path, content: bytes | memoryview) -> None:

@@ -20,10 +20,11 @@ from markupsafe import Markup
 
 from analysis.figures.sheet.style import Drawing
 from analysis.subject import Subject
-from roadmap.files import put_text
+from roadmap.files import put_text, read_text
 from roadmap.spec import fingerprint
 
 IMAGES, FILES = ".figures.json", ".drawn.json"  # of a report, and of a folder of figures
+MOST_BYTES = 500_000_000  # of the images of a page
 PACKAGES = ("analysis", "analysis.figures", "analysis.figures.sheet", "analysis.report")
 
 
@@ -102,8 +103,8 @@ def _state(path: Path, key: object) -> str:
 def _read(path: Path) -> dict[str, str]:
     """Return texts by name from a file; none if it cannot be read."""
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = json.loads(read_text(path, limit=MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
         return {}
     texts = isinstance(known, dict) and all(isinstance(text, str) for text in known.values())
     return known if texts else {}

@@ -15,9 +15,10 @@ from PIL import Image
 
 from experiments.data.cache import cache_folder
 from experiments.data.splits import DataSet, Split
-from roadmap.files import put_text
+from roadmap.files import put_text, read_text
 
 SIDE = 24
+MOST_BYTES = 100_000  # of the kept percentages
 MOST = {"train": 10_000, "val": 2_000}  # images compared, spread over the split
 VERSION = 1  # part of the file's name: raise it if a number can change
 
@@ -32,9 +33,9 @@ def pixel_references(data: DataSet, cache: Path | None = None) -> dict[str, floa
     skipped = f"-{data.skipped}" if data.skipped else ""
     path = folder / f"{data.source.fingerprint}{skipped}-v{VERSION}.json"
     try:
-        kept = json.loads(path.read_text())
+        kept = json.loads(read_text(path, limit=MOST_BYTES))
         return {key: float(kept[key]) for key in ("nearest_neighbour", "nearest_mean")}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     made = compare(data)
     folder.mkdir(parents=True, exist_ok=True)

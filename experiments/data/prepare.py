@@ -6,6 +6,7 @@ continues it after a kill, and ends with the same bytes.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -152,9 +153,21 @@ def _jpeg_name(name: str) -> str:
 @contextmanager
 def _held(work: Path) -> Iterator[None]:
     """Make the folder of an unfinished copy, and hold it; raise Problem if another process does."""
+    if work.is_symlink():
+        raise _link(work)
     work.mkdir(parents=True, exist_ok=True)
+    for folder, folders, names in os.walk(work):
+        for path in (Path(folder, name) for name in (*folders, *names)):
+            if path.is_symlink():  # images would be written to where it points
+                raise _link(path)
     try:
         with FileLock(work / "lock", timeout=0):
             yield
     except Timeout:
         raise Problem(f"{work} is being written by another process") from None
+
+
+def _link(path: Path) -> Problem:
+    return Problem(
+        f"{escaped(str(path))} is a link, not part of an unfinished copy; remove it"
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roadmap.errors import Problem, escaped, unknown
+from roadmap.files import is_special
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,8 @@ def choose_format(name: str | None, out: Path) -> str:
         raise Problem(
             f"--out {escaped(str(out))} is a folder; give a file, as in weights.safetensors"
         )
+    if is_special(out):
+        raise Problem(f"--out {escaped(str(out))} is a device or a named pipe; give a file")
     if name == "hub" and out.is_file():
         raise Problem(f"--out {escaped(str(out))} is a file; format hub writes a folder")
     missing = [each for each in FORMATS[name].needs if importlib.util.find_spec(each) is None]

@@ -17,6 +17,7 @@ from experiments.data.splits import split_of_files
 from experiments.deploy.finished import Finished, open_finished
 from experiments.loading.views import Evaluated
 from experiments.request import Request
+from roadmap.errors import escaped
 
 BATCH = 64  # images
 
@@ -94,6 +95,6 @@ def render(answer: Predictions, format: str) -> str:
         return json.dumps(data, indent=2, ensure_ascii=False)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", "class", "probability", *answer.class_names])
-    writer.writerows([path, name, max(shares), *shares] for path, name, shares in rows)
+    writer.writerow(["image", "class", "probability", *map(escaped, answer.class_names)])
+    writer.writerows([path, escaped(name), max(shares), *shares] for path, name, shares in rows)
     return text.getvalue().rstrip("\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -100,7 +101,8 @@ def _measured(
         those = all_numbers(own_logits, labels, asked.names)
         _compare(trained, those, asked, say)
         for own in asked.own:
-            those.append(_own_number(own, network, own_logits, labels, Batches(views, device)))
+            copied = copy.deepcopy(network)  # what one measure changes, no other sees
+            those.append(_own_number(own, copied, own_logits, labels, Batches(views, device)))
         numbers.append(those)
     for name in asked.corruptions:
         shares = torch.zeros(len(group), len(split))

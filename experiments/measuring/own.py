@@ -15,6 +15,7 @@ from typing import Any, Literal
 from roadmap.errors import Problem, quoted
 
 MOST_BYTES = 1_000_000  # of a measures file
+MOST_LABEL, MOST_UNIT = 80, 20  # characters
 FORMS = {  # by the names of parameters: what a function gets
     ("logits", "labels"): "logits",
     ("network",): "network",
@@ -35,12 +36,22 @@ class Own:
     @property
     def label(self) -> str:
         """Its name in tables: the function's attribute `label`, else its own name."""
-        return str(getattr(self.function, "label", self.name.replace("_", " ")))
+        return self._text("label", self.name.replace("_", " "), MOST_LABEL)
 
     @property
     def unit(self) -> str:
         """The function's attribute `unit`, else nothing."""
-        return str(getattr(self.function, "unit", ""))
+        return self._text("unit", "", MOST_UNIT)
+
+    def _text(self, key: str, default: str, most: int) -> str:
+        """Return an attribute of the function. Raises Problem if it is no short line of text."""
+        text = getattr(self.function, key, default)
+        if not isinstance(text, str) or len(text) > most or not text.isprintable():
+            raise Problem(
+                f"measure {self.name}: {key} is {quoted(text)}, not printable text of at most "
+                f"{most} characters"
+            )
+        return text
 
     @property
     def better(self) -> Literal["higher", "lower"]:
@@ -60,9 +71,17 @@ class Own:
         import torch
 
         try:
-            result = torch.as_tensor(self.function(*given)).detach().cpu().double()
-        except (Exception, SystemExit) as error:  # any exception of the user's code
+            made = torch.as_tensor(self.function(*given)).detach().cpu()
+            result = made.real.to_dense().double()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # any exception of the user's code
             raise Problem(f"measure {self.name} fails: {type(error).__name__}: {error}") from error
+        if made.is_complex() or not made.numel():
+            raise Problem(
+                f"measure {self.name} must return a number; it returned {made.numel()} of "
+                f"{made.dtype}"
+            )
         if result.dim() > 1 or not math.isfinite(float(result.sum())):
             raise Problem(
                 f"measure {self.name} must return a finite number, or one per image; it returned "
@@ -87,7 +106,9 @@ def read_measures(path: Path) -> list[Own]:
     sys.modules[module.__name__] = module
     try:
         origin.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # any exception of the user's code
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # any exception of the user's code
         raise Problem(f"measures file {path} fails: {type(error).__name__}: {error}") from error
     source = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     found = []
@@ -95,10 +116,16 @@ def read_measures(path: Path) -> list[Own]:
         mine = inspect.isfunction(member) and member.__module__ == module.__name__
         if not mine or name.startswith("_"):
             continue
+        if len(name) > MOST_LABEL:
+            raise Problem(f"measures file {path}: the name of {quoted(name)} is too long")
         gets = FORMS.get(tuple(inspect.signature(member).parameters))
         if gets is not None:
             own = Own(name=name, function=member, gets=gets, source=source)  # type: ignore[arg-type]
-            _ = own.better  # a wrong word is refused before anything is computed
+            _ = (
+                own.better,
+                own.label,
+                own.unit,
+            )  # refuses a wrong one at once
             found.append(own)
     if not found:
         forms = " or ".join(f"({', '.join(names)})" for names in FORMS)

@@ -141,7 +141,9 @@ def measure_speeds(
             peaks.append(network.peaks())
             kinds = (network.train, network.infer, network.answer)
             lengths.append([_steps(kind, plan.seconds, device) for kind in kinds])
-        except (torch.OutOfMemoryError, MemoryError):
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as fault:
+            if type(fault) is RuntimeError and "memory" not in str(fault):
+                raise
             fitting = f"--batch {max(1, batch // 2)}"
             raise Problem(
                 f"row {label.row} at batch {batch} does not fit into memory; give {fitting}, or "

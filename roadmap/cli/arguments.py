@@ -14,6 +14,8 @@ DATA = (
     "fractals, fractals-2, a folder or .tar with train/ and val/, or timm's torch/cifar10, hfds/…"
 )
 ROW = "05, width, 08-k5 or timm:NAME"
+LEAST_CROP = 0.05  # a smaller one needs images of several gigabytes
+MOST_SECONDS = 100_000_000  # three years
 MOST = 2**31 - 1  # the largest number that an option takes
 
 
@@ -354,8 +356,11 @@ def _fraction(text: str) -> float:
 
 
 def crop(text: str) -> float:
-    """Return a share above 0, at most 1."""
-    return 1.0 if text in ("1", "1.0") else _fraction(text)
+    """Return a share of 0.05 to 1: images are resized to the size of the crop divided by it."""
+    share = 1.0 if text in ("1", "1.0") else _fraction(text)
+    if share < LEAST_CROP:
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is less than {LEAST_CROP}")
+    return share
 
 
 def seconds(text: str) -> float:
@@ -364,8 +369,10 @@ def seconds(text: str) -> float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
+    if not 0 <= number <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(
+            f"{quoted(text)} is not a number of seconds, 0 to {MOST_SECONDS:,}"
+        )
     return number
 
 

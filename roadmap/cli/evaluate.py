@@ -17,19 +17,22 @@ from experiments.host.progress import Display
 from experiments.measuring.own import read_measures
 from roadmap.cli.console import DONE, say, show
 from roadmap.cli.workspace import Workspace
-from roadmap.errors import Problem, unknown
+from roadmap.errors import Problem, unknown, visible
 from roadmap.record import Record
 from roadmap.spec import Reference, from_dict
 
 if TYPE_CHECKING:
     from experiments.measuring.asked import Trained
 
+MOST_SIDE = 8192  # pixels of an image that is evaluated
 MAIN = ("top1", "top5", "loss", "calibration_error", "mean_recall", "worst_recall", "corrupted")
 
 
 def evaluate(workspace: Workspace) -> int:
     """Measure the finished runs of rows, write the numbers into their records, print means."""
     options = workspace.options
+    if options.image_size is not None and options.image_size > MOST_SIDE:
+        raise Problem(f"--image-size {options.image_size:,} is more than {MOST_SIDE:,}")
     own = read_measures(options.measures) if options.measures else []
     runs = _runs(workspace)
     source = _source(workspace)
@@ -217,6 +220,6 @@ def _table(runs: Mapping[str, Sequence[Record]], keys: Sequence[str]) -> str:
             values = measure.values(group)
             text = f"{fmean(values):.{measure.decimals}f}" if values else MISSING
             cells.append(f"{text:>{max(width, 10)}}")
-        unit = f" {measure.unit}" if measure.unit else ""
-        lines.append(f"{key:{first}}" + "".join(cells) + unit)
+        unit = f" {visible(measure.unit)}" if measure.unit else ""
+        lines.append(f"{visible(key):{first}}" + "".join(cells) + unit)
     return "\n".join(lines)

@@ -20,11 +20,15 @@ from roadmap.rows import Roadmap
 from roadmap.spec import Network, Reference, Spec
 from roadmap.speed import write_speed
 
+MOST_SECONDS = 3600  # of one number of a round
+
 
 def speed(workspace: Workspace) -> int:
     """Time the rows in turn, keep a record of each, and print them."""
     options = workspace.options
     check_speed_format(options.format)
+    if options.seconds > MOST_SECONDS:
+        raise Problem(f"--seconds {options.seconds:g} is more than {MOST_SECONDS:,}")
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler would write to stderr
     path = _path(workspace)
     numbers = [row.number for row in path if options.branches or not row.is_branch]

@@ -1,10 +1,11 @@
 """Files that are written whole, and what is not read."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from roadmap.files import put, put_bytes, put_text, read_text
+from roadmap.files import is_special, put, put_bytes, put_text, read_text
 
 
 def test_a_planted_link_is_replaced_and_what_it_points_to_stays(tmp_path):
@@ -36,3 +37,11 @@ def test_only_regular_files_up_to_a_size_are_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ValueError, match="not a regular file"):
         read_text(tmp_path / "pipe", limit=4)
+
+
+def test_a_device_or_pipe_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a file"):
+        put_bytes(tmp_path / "pipe", b"new")
+    assert is_special(tmp_path / "pipe") and is_special(Path("/dev/null"))
+    assert [file.name for file in tmp_path.iterdir()] == ["pipe"]

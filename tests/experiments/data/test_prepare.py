@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from experiments.data.folder import Folder
-from experiments.data.prepare import Preparation
+from experiments.data.prepare import Preparation, _held
 from experiments.data.prepared import NOTE, Prepared
 from experiments.data.sources import read_source
 from experiments.data.splits import open_data
@@ -249,3 +249,14 @@ def test_names_that_would_change_places_are_refused(images, tmp_path):
     shutil.copy(root / "train/a/0.png", root / "train/a/0.png-2.jpg")
     with pytest.raises(Problem, match="0.png and train/a/0.png-2.jpg would change places"):
         prepare(root, tmp_path / "copy")
+
+
+@pytest.mark.parametrize("name", ["", "lock", "file.partial", "images.tar", "images/train"])
+def test_a_planted_link_is_named_and_not_written_through(tmp_path, name):
+    victim, link = tmp_path / "victim", tmp_path / "copy.partial" / name
+    victim.mkdir()
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(victim)
+    with pytest.raises(Problem, match="is a link"), _held(tmp_path / "copy.partial"):
+        pass
+    assert not list(victim.iterdir())

@@ -1,7 +1,9 @@
 """Every format is opened by the program that it is for, and gives the same logits."""
 
 import json
+import os
 import warnings
+from pathlib import Path
 
 import numpy
 import onnxruntime
@@ -149,3 +151,10 @@ def test_files_without_a_card_are_refused(tmp_path):
     (tmp_path / "a.safetensors").write_bytes(b"no")
     with pytest.raises(Problem, match="not readable"):
         load(tmp_path / "a.safetensors")
+
+
+def test_a_device_is_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe.onnx")
+    for path in (Path("/dev/null"), tmp_path / "pipe.onnx"):
+        with pytest.raises(Problem, match="is a device or a named pipe"):
+            choose_format(None, path)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from experiments.deploy.images import find_images
-from experiments.deploy.predict import predict, render
+from experiments.deploy.predict import Predictions, predict, render
 from roadmap.cli.main import main
 from roadmap.errors import Problem
 from tests.experiments.deploy.conftest import SHORT
@@ -72,3 +72,14 @@ def test_the_command_names_broken_images_and_classifies_the_others(
     ):
         code, _, errors = roadmap(*arguments)
         assert code == 2 and said in errors, errors
+
+
+def test_class_names_send_no_commands_to_the_terminal():
+    answer = Predictions(
+        class_names=("\x1b[31mred", "new\nline"),
+        paths=("a.png",),
+        probabilities=numpy.array([[0.75, 0.25]], dtype=numpy.float32),
+        broken=(),
+    )
+    text = render(answer, "csv")
+    assert text.count("\n") <= 2 and "\x1b" not in text and "\\x1b[31mred" in text

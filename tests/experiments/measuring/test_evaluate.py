@@ -137,6 +137,11 @@ def test_a_users_own_measures_reach_tables_and_verdicts(runs, images, tmp_path, 
         ("def f(logits, labels): return logits", "returned a tensor of shape (15, 3)"),
         ("def f(logits, labels): return float('nan')", "with inf or nan"),
         ("def f(logits, labels): return 1 / 0", "measure f fails: ZeroDivisionError"),
+        ("def f(logits, labels): return 1 + 2j", "must return a number"),
+        ("def f(logits, labels): return labels[:0]", "must return a number"),
+        ("class E(BaseException): pass\ndef f(logits, labels): raise E", "measure f fails: E"),
+        ("def f(logits, labels): return 1\nf.label = '\\x1b[31m'", "label is '\\x1b[31m'"),
+        ("def f(logits, labels): return 1\nf.unit = '\\n%'", "unit is '\\n%'"),
     ],
 )
 def test_faults_of_own_measures_are_named(runs, images, tmp_path, text, fault, capsys):
@@ -145,6 +150,29 @@ def test_faults_of_own_measures_are_named(runs, images, tmp_path, text, fault, c
     assert evaluate(runs, "00", *given) == 2
     assert fault in capsys.readouterr().err
     assert all(not record.evaluations for record in records(runs))
+
+
+def test_a_measure_that_changes_the_network_changes_no_other(runs, images, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "def first(network):\n    for each in network.parameters(): each.data.zero_()\n"
+        "    return 0\n"
+        "def second(network):\n    return sum(e.abs().sum() for e in network.parameters())\n"
+    )
+    given = ["--data", str(images), "--measures", str(tmp_path / "mine.py")]
+    assert evaluate(runs, "00", *given) == 0
+    changed = [record.metrics["second"] for record in records(runs) if record.evaluations]
+    assert changed and all(value > 0 for value in changed)
+
+
+@pytest.mark.parametrize(
+    "given", [("--image-size", "100000"), ("--crop", "1e-300"), ("--crop", "0.0001")]
+)
+def test_sizes_that_need_too_much_memory_are_refused(runs, images, given):
+    try:
+        code = evaluate(runs, "00", "--data", str(images), *given)
+    except SystemExit as wrong:
+        code = wrong.code
+    assert code == 2
 
 
 def test_what_does_not_fit_is_named(runs, images, tmp_path, capsys):

@@ -183,3 +183,15 @@ def test_the_row_of_the_table_has_median_and_range(runs):
     row = SpeedRow.of(speed)
     assert (row.training, row.training_low, row.training_high, row.rounds) == (2.0, 1.0, 3.0, 3)
     assert row.cells()["training"] == "2 (1–3)"
+
+
+def test_what_takes_hours_or_all_memory_is_refused(tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    given = ["speed", "00", "--runs", str(tmp_path), "--threads", "1"]
+    assert main([*given, "--seconds", "4000"]) == 2
+    assert "more than 3,600" in capsys.readouterr().err
+    monkeypatch.setattr("experiments.measuring.speed.torch.randn", full)
+    assert main([*given, "--batch", "8"]) == 2
+    assert "does not fit into memory; give --batch 4" in capsys.readouterr().err
