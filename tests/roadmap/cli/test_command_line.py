@@ -122,7 +122,7 @@ BAD = [
     (["train", "05", "--set", "recipe.epochs=many"], "recipe.epochs"),
     (["train", "05", "--set", "recipe.epochs=-3"], "greater than or equal to 1, got -3"),
     (["train", "05", "--set", "recipe.epoch=3"], "did you mean 'epochs'"),
-    (["train", "05", "--set", "recipe.optimizer=lambchop"], "'lambchop'; did you mean 'lambc'? valid"),
+    (["train", "05", "--set", "recipe.optimizer=lambchop"], "'lambchop'; did you mean 'lambc'"),
     (["train", "05", "--data", "nowhere"], "data nowhere does not exist; valid: 'fractals'"),
     (["train", "05", "--data", "."], "has no train/"),
     (["train", "05", "--roadmap", "resnet50"], "give --data"),
