@@ -58,7 +58,8 @@ def latex(text: str) -> str:
 def _latex_sign(sign: str) -> str:
     if sign in _SIGNS:
         return _SIGNS[sign]
-    decomposed = [part for part in unicodedata.normalize("NFKD", sign)
-                  if not unicodedata.combining(part)]  # fmt: skip
+    decomposed = [
+        part for part in unicodedata.normalize("NFKD", sign) if not unicodedata.combining(part)
+    ]
     ascii_only = "".join(decomposed).encode("ascii", "replace").decode()
     return "".join(_SPECIAL.get(part, part) for part in ascii_only)

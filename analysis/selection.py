@@ -259,8 +259,10 @@ def _misfit(record: Record, variants: _Variants, recipe: str) -> str | None:
     row = variants.rows[classes(record)].get(record.label.row)
     if row is None:
         return "of rows that this roadmap does not have"
-    same = (("network", identity.network, row.spec.network),
-            ("recipe", identity.recipe, row.spec.recipe))  # fmt: skip
+    same = (
+        ("network", identity.network, row.spec.network),
+        ("recipe", identity.recipe, row.spec.recipe),
+    )
     if record.spec.get("weights") != row.spec.weights:
         return _other_start(record)
     other = " and ".join(name for name, mine, its in same if mine != fingerprint(its))

@@ -120,7 +120,7 @@ def _epochs_done(folder: Path) -> list[float]:
 
 def _left(
     folder: Path, seconds: Sequence[float], epochs: int, length: float | None, running: bool
-) -> float | None:  # fmt: skip
+) -> float | None:
     """Estimate the seconds a run still needs: from its own epochs, else from the forecast."""
     if not seconds:
         return length

@@ -68,9 +68,7 @@ class Scale:
             "evaluation_crop": 1.0,
         }
         if recipe.optimizer in self.rates:
-            changes |= {
-                "learning_rate": self.rates[recipe.optimizer], "base_batch": self.batch
-            }  # fmt: skip
+            changes |= {"learning_rate": self.rates[recipe.optimizer], "base_batch": self.batch}
         for name, most in self.mildest.items():
             changes[name] = min(getattr(recipe, name), most)
         if recipe.randaugment:

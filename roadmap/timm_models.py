@@ -95,8 +95,10 @@ def _replace_first(model: RowModel, channels: int) -> None:
     old = model.stem.get_submodule(name)
     assert isinstance(old, nn.Conv2d)
     window: dict[str, Any] = {
-        "kernel_size": old.kernel_size, "stride": old.stride, "padding": old.padding
-    }  # fmt: skip
+        "kernel_size": old.kernel_size,
+        "stride": old.stride,
+        "padding": old.padding,
+    }
     new = nn.Conv2d(channels, old.out_channels, bias=old.bias is not None, **window)
     setattr(model.stem, name, new)
     model.initialize()

@@ -137,8 +137,10 @@ _SQUEEZE = (
 )
 RESNET = PLAIN + _SHORTCUTS[0][1] + _RESNET_BLOCKS
 _STEMS = (
-    (PLAIN_STEM, PLAIN), (DEEP_STEM, DEEP + DEEP_END), (DEEPER_STEM, DEEP + DEEPER_END),
-)  # fmt: skip
+    (PLAIN_STEM, PLAIN),
+    (DEEP_STEM, DEEP + DEEP_END),
+    (DEEPER_STEM, DEEP + DEEPER_END),
+)
 # Each form as a set of lines, and the names of its weights.
 FAMILIES = [
     (

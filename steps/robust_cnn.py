@@ -23,7 +23,7 @@ def robust_cnn(spec: Spec, block: Kind, kernel: int, depths: tuple[int, ...]) ->
         "inverted": (_unit(width="wide", **normed), deep, narrow),
         "up_inverted": (_unit(kernel, "narrow", norm="batch"), active, narrow),
         "down_inverted": (_unit(width="wide", **normed), narrow, deep),
-    }[block]  # fmt: skip
+    }[block]
     made = Block(units=units, shortcut_norm="batch", shortcut_bias=True,
                  activation="relu" if block == "depthwise" else None)  # fmt: skip
     place: Literal["first", "last"] = "last" if block == "down_inverted" else "first"

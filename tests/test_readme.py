@@ -81,9 +81,12 @@ def test_verdicts_in_words_are_those_of_the_committed_records():
     assert text == (folder / "verdicts.md").read_text(encoding="utf-8").strip()
     found = {each.step: each for each in judged.verdicts}
     assert {step: each.verdict for step, each in found.items() if each.verdict != "undecided"} == {
-        "training_recipe": "worse", "stage_ratio": "worse", "depthwise": "worse",
-        "width": "better", "fewer_activations": "better",
-    }  # fmt: skip
+        "training_recipe": "worse",
+        "stage_ratio": "worse",
+        "depthwise": "worse",
+        "width": "better",
+        "fewer_activations": "better",
+    }
     most = found["fewer_activations"]
     assert (round(most.difference, 1), round(most.low, 1), round(most.high, 1)) == (
         35.9,

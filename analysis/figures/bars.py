@@ -73,8 +73,11 @@ class Bars:
     @property
     def reference(self) -> tuple[str, float] | None:
         """Title and value of the reference to compare with, the best if there are several."""
-        known = [(bar.title, bar.value) for bar in self.bars
-                 if bar.is_reference and bar.value is not None]  # fmt: skip
+        known = [
+            (bar.title, bar.value)
+            for bar in self.bars
+            if bar.is_reference and bar.value is not None
+        ]
         best = max if self.measure.better == "higher" else min
         return best(known, key=lambda pair: pair[1], default=None)
 

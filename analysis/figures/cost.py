@@ -101,8 +101,9 @@ def draw_cost(roadmap: Roadmap, by: str, *, width: str = "two-column") -> Figure
         for place, (name, (title, unit)) in enumerate(axis.items()):
             axes = panel(figure, start + place * room, room - GAP, lines, title)
             if place == 0:
-                labels = [Label(number=row.number, title="" if narrow else row.title)
-                          for row in rows]  # fmt: skip
+                labels = [
+                    Label(number=row.number, title="" if narrow else row.title) for row in rows
+                ]
                 labelled(axes, lines, labels, label_room)
             _stacks(axes, lines, [count[name] for count in counts], unit, colours)
         what = f"cost by {words}"

@@ -41,8 +41,9 @@ def draw_effects(left: Judged, right: Judged | None = None, *, width: str = "two
     else:
         pair = (left, _like(right, left))
         titles = _headings(pair)
-        sides = [Side.of(judged, title, roomy=False)
-                 for judged, title in zip(pair, titles, strict=True)]  # fmt: skip
+        sides = [
+            Side.of(judged, title, roomy=False) for judged, title in zip(pair, titles, strict=True)
+        ]
         if left.data == right.data:
             sides = with_same_axis(sides)
     with applied():
@@ -135,9 +136,12 @@ def _is_known(judged: Judged) -> bool:
 
 def _alone(name: str, judged: Judged, source: str = "") -> Drawing:
     return Drawing(
-        name=name, summary=summary(judged), details=details(judged), source=source,
+        name=name,
+        summary=summary(judged),
+        details=details(judged),
+        source=source,
         draw=partial(draw_effects, judged),
-    )  # fmt: skip
+    )
 
 
 def _beside(name: str, other: Judged, judged: Judged) -> Drawing:

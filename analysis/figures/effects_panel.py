@@ -118,9 +118,11 @@ def _words(axes: Axes, y: float, verdict: Verdict, text: str, decimals: int) -> 
     """Write the difference and the verdict to the right of the panel."""
     wide, size = inches(axes), type_of(axes)
     place: dict[str, Any] = {
-        "transform": axes.get_yaxis_transform(), "va": "center", "fontsize": size - 0.5,
+        "transform": axes.get_yaxis_transform(),
+        "va": "center",
+        "fontsize": size - 0.5,
         "color": INK if is_decided(verdict) else FAINT,
-    }  # fmt: skip
+    }
     number = signed(verdict.difference, decimals)
     axes.text(1 + NUMBERS * LETTER * size / wide, y, number, ha="right", **place)
     axes.text(1 + (NUMBERS + BETWEEN) * LETTER * size / wide, y, text, **place)

@@ -47,16 +47,19 @@ def box(layer: Layer) -> Box:
         kernels = "|".join(map(_kernel, layer.parts))
         detail = ", ".join(str(part.outputs[0]) for part in layer.parts)
         return Box(
-            kind="depthwise", channels=layer.outputs[0],
+            kind="depthwise",
+            channels=layer.outputs[0],
             text=kernels + " depthwise" * (len(layer.parts) == 1),
             detail=f"{detail} of {layer.outputs[0]}",
-        )  # fmt: skip
+        )
     if layer.kind == "squeeze_excitation":
         detail = " → ".join(str(part.inputs[0]) for part in layer.parts if part.kind != "relu")
         return Box(
-            kind="operation", text="squeeze-excite", detail=f"{detail} → {layer.outputs[0]}",
+            kind="operation",
+            text="squeeze-excite",
+            detail=f"{detail} → {layer.outputs[0]}",
             channels=layer.outputs[0],
-        )  # fmt: skip
+        )
     if layer.operation is not None:
         settings = layer.operation.parameters.items()
         return Box(

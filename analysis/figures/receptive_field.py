@@ -48,8 +48,11 @@ def draw_fields(
     with applied():
         figure = Figure(figsize=(width_of(width), ABOVE + deep * TALL + BELOW))
         wide = width == "two-column"
-        heading(figure, f"{roadmap.title}: effective receptive fields" if wide
-                else "receptive fields", EDGE)  # fmt: skip
+        heading(
+            figure,
+            f"{roadmap.title}: effective receptive fields" if wide else "receptive fields",
+            EDGE,
+        )
         colours = LogNorm(densest / 10**DECADES, densest, clip=True)
         for place, row in enumerate(rows):
             axes = _cell(figure, place, len(rows), COLUMNS[width], side)
@@ -83,8 +86,9 @@ def _picture(axes: Axes, row: Row, field: Field, colours: LogNorm) -> None:
     axes.imshow(field.shares / field.pixels**2, cmap="magma", norm=colours, interpolation="none",
                 extent=(-reach, reach, reach, -reach))  # fmt: skip
     half = field.square(HALF)
-    axes.add_patch(Rectangle((-half / 2, -half / 2), half, half, fill=False, edgecolor="white",
-                             linewidth=0.9))  # fmt: skip
+    axes.add_patch(
+        Rectangle((-half / 2, -half / 2), half, half, fill=False, edgecolor="white", linewidth=0.9)
+    )
     axes.text(0.04, 0.04, f"half in {half:.0f} px", transform=axes.transAxes, color="white",
               fontsize=size, va="bottom")  # fmt: skip
 

@@ -41,8 +41,10 @@ def draw_sides(
         figure = sheet(lines, width)
         left = EDGE + LABELS[width]
         axes = panel(figure, left, WIDTHS[width] - left - GAP, lines, "side of the square, pixels")
-        labels = [Label(number=row.number, title=row.title, missing=row.number not in measured)
-                  for row in rows]  # fmt: skip
+        labels = [
+            Label(number=row.number, title=row.title, missing=row.number not in measured)
+            for row in rows
+        ]
         labelled(axes, lines, labels, LABELS[width])
         what = "effective receptive fields"
         heading(figure, f"{roadmap.title}: {what}" if width == "two-column" else what, EDGE)

@@ -105,8 +105,7 @@ def _label(axes: Axes, tile: Tile, left: float, top: float, room: float) -> None
         axes.text(left, top + number * WORDS, text, fontsize=size, va="center")
     top += len(tile.title) * WORDS
     for number, text in enumerate(tile.notes):
-        axes.text(left, top + number * WORDS, text, fontsize=0.88 * size, color=FAINT,
-                  va="center")  # fmt: skip
+        axes.text(left, top + number * WORDS, text, fontsize=0.88 * size, color=FAINT, va="center")
 
 
 def _outside(row: Row) -> list[str]:

@@ -83,8 +83,9 @@ def _panel(axes: Axes, shown: TradeOff, key: str) -> None:
     axes.set_xlabel(axis.title, fontsize=type_of(axes), labelpad=2)
     ahead = shown.front(key)
     line = [(point.costs[key] / axis.unit, point.value) for point in ahead]
-    axes.plot(*zip(*line, strict=True), color=FAINT, linewidth=0.9, zorder=2,
-              drawstyle="steps-post")  # fmt: skip
+    axes.plot(
+        *zip(*line, strict=True), color=FAINT, linewidth=0.9, zorder=2, drawstyle="steps-post"
+    )
     areas = _areas(known, axis.size)
     for x, point, area in zip(xs, known, areas, strict=True):
         _bubble(axes, x, point, area)
@@ -167,6 +168,9 @@ def trade_off_drawings(subject: Subject) -> list[Drawing]:
 
 def _drawing(name: str, shown: TradeOff, source: str = "") -> Drawing:
     return Drawing(
-        name=name, summary=shown.summary, details=shown.details, source=source,
+        name=name,
+        summary=shown.summary,
+        details=shown.details,
+        source=source,
         draw=partial(draw_trade_off, shown),
-    )  # fmt: skip
+    )

@@ -61,8 +61,11 @@ def details(judged: Judged) -> str:
 
 def _dependence(judged: Judged) -> str:
     """Return the steps whose worth depends on the order, each with how much."""
-    steps = [f"{verdict.title} ±{verdict.order_std:.1f}"
-             for verdict in judged.verdicts if varies(verdict)]  # fmt: skip
+    steps = [
+        f"{verdict.title} ±{verdict.order_std:.1f}"
+        for verdict in judged.verdicts
+        if varies(verdict)
+    ]
     if not steps:
         return ""
     return (

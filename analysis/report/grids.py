@@ -149,7 +149,7 @@ def runs_grid(runs: Mapping[str, Run], measure: Measure, roadmaps: Sequence[Road
                 Cell(text=record.identity.data),
                 Cell(text=made.command),
             )
-        )  # fmt: skip
+        )
     return Grid(
         name="runs",
         caption="Every run that was used, and what it came from. Times are UTC; identity is the "

@@ -145,12 +145,14 @@ def _study_part(contents: Contents, other: Subject, number: int, cache: Images) 
         pictures=pictures(other, cache, ("effects",), first=number),
         grid=_titled(
             verdict_grid(
-                other.judged, f"verdicts-{name}", contents.links,
+                other.judged,
+                f"verdicts-{name}",
+                contents.links,
                 without=mixtures(finished(other.selection.runs)),
             ),
             other,
         ),
-    )  # fmt: skip
+    )
 
 
 def _titled(grid: Grid, subject: Subject) -> Grid:

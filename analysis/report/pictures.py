@@ -76,6 +76,7 @@ def _picture(
         title=title,
         image=cache.get([number, key], draw),
         summary=drawing.summary.replace(" (above in one column)", " (above)")
-        .replace("Left (above)", "Above").replace("Right (below)", "Below"),
+        .replace("Left (above)", "Above")
+        .replace("Right (below)", "Below"),
         details=details.replace("Left: ", "Above: ").replace("Right: ", "Below: "),
-    )  # fmt: skip
+    )

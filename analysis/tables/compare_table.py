@@ -129,10 +129,12 @@ def _latex(shown: Comparison) -> str:
 def _plain(shown: Comparison) -> list[dict[str, Any]]:
     """Return plain numbers, rounded to 10 digits to hide floating-point errors."""
     return [
-        {key: float(f"{value:.10g}") if isinstance(value, float) else value
-         for key, value in _fields(line, shown).items()}
+        {
+            key: float(f"{value:.10g}") if isinstance(value, float) else value
+            for key, value in _fields(line, shown).items()
+        }
         for line in shown.lines
-    ]  # fmt: skip
+    ]
 
 
 def _fields(line: Compared, shown: Comparison) -> dict[str, Any]:

@@ -42,14 +42,16 @@ def moderate(samples: Mapping[str, Sample]) -> Moderated:
         if sample.std is not None and sample.std
     }
     if len(known) < FEWEST_ROWS:
-        return Moderated(samples=samples, note=f"{_REFUSED}: they need {FEWEST_ROWS} rows with a "
-                         "spread")  # fmt: skip
+        return Moderated(
+            samples=samples, note=f"{_REFUSED}: they need {FEWEST_ROWS} rows with a spread"
+        )
     p = evenness({name: samples[name] for name in known})
     if p < EVEN:
         why = f"the spreads of rows differ (Bartlett's test, p {p:.2g}, below {EVEN:g})"
         return Moderated(samples=samples, note=f"{_REFUSED}: {why}; each row keeps its own")
-    variance, freedom = prior([std**2 for std in known.values()],
-                              [samples[name].n - 1 for name in known])  # fmt: skip
+    variance, freedom = prior(
+        [std**2 for std in known.values()], [samples[name].n - 1 for name in known]
+    )
     moderated = {
         name: _drawn(sample, variance, freedom) if name in known else sample
         for name, sample in samples.items()

@@ -30,8 +30,10 @@ from roadmap.spec import Recipe
 
 ASPECT = (3 / 4, 4 / 3)
 JITTERED: tuple[Operation, ...] = (
-    timm_operations.brightness, timm_operations.contrast, timm_operations.color
-)  # fmt: skip
+    timm_operations.brightness,
+    timm_operations.contrast,
+    timm_operations.color,
+)
 
 Box = tuple[slice, slice, slice]  # channels, rows, columns
 

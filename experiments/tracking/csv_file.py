@@ -24,9 +24,11 @@ class CSVFile:
         kept = _before(project / run.path / "metrics.csv", start.step)
         self.id, self.is_new = "", not any("top1" in line for line in kept)
         self.logger = CSVLogger(
-            run.logs / "csv", name=plain(run.project), version=run.path,
+            run.logs / "csv",
+            name=plain(run.project),
+            version=run.path,
             flush_logs_every_n_steps=1,
-        )  # fmt: skip
+        )
         self.logger.log_hyperparams({**run.tags, **run.spec, **run.cost})
         for line in kept:
             self.logger.log_metrics(line, int(line.pop("step")))

@@ -23,9 +23,12 @@ class TensorBoard:
         earlier = start.step > 0 and any(folder.glob("events.out.tfevents.*"))
         self.run, self.id, self.is_new = run, "", not earlier
         self.logger = TensorBoardLogger(
-            run.logs / "tensorboard", name=plain(run.project), version=run.path,
-            default_hp_metric=False, purge_step=start.step + 1 if earlier else 0,
-        )  # fmt: skip
+            run.logs / "tensorboard",
+            name=plain(run.project),
+            version=run.path,
+            default_hp_metric=False,
+            purge_step=start.step + 1 if earlier else 0,
+        )
         self.logger.experiment.add_text("spec", f"```\n{json.dumps(run.spec, indent=1)}\n```")
         self.logger.experiment.add_text("tags", f"```\n{json.dumps(run.tags, indent=1)}\n```")
 

@@ -83,10 +83,13 @@ def _refuse_second(action: argparse.Action, namespace: argparse.Namespace) -> No
 def add_study(parser: Parser, *, default: str | None = None, also: str = "") -> None:
     """Add the study that a command is about."""
     parser.add_argument(
-        "study", nargs="?", metavar="STUDY", default=default,
+        "study",
+        nargs="?",
+        metavar="STUDY",
+        default=default,
         help="path, leave-one-out, one-at-a-time, orders, learning-rate, micro-design, details, "
         f"fair or a YAML file{also}",
-    )  # fmt: skip
+    )
 
 
 def add_data(parser: Parser, text: str = DATA) -> None:
@@ -99,20 +102,25 @@ def add_data(parser: Parser, text: str = DATA) -> None:
 def add_folder(parser: Parser) -> None:
     """Add how a folder of images is read."""
     parser.add_argument(
-        "--val-fraction", type=_fraction, metavar="F",
+        "--val-fraction",
+        type=_fraction,
+        metavar="F",
         help="hold out this share of each class of a folder for validation, as in 0.2",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--split-seed", type=natural, metavar="N", help="draws what is held out (default 0)"
     )
     parser.add_argument(
-        "--val-labels", type=Path, metavar="FILE",
+        "--val-labels",
+        type=Path,
+        metavar="FILE",
         help="classes of validation images that lie in one folder, as in ImageNet's archive",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--exif", action="store_true",
+        "--exif",
+        action="store_true",
         help="turn images upright by their EXIF orientation (default: as stored, like timm)",
-    )  # fmt: skip
+    )
 
 
 def add_data_root(parser: Parser) -> None:
@@ -123,9 +131,12 @@ def add_data_root(parser: Parser) -> None:
 def add_runs(parser: Parser) -> None:
     """Add the folder of runs."""
     parser.add_argument(
-        "--runs", type=_folder, default=DEFAULT_RUNS, metavar="DIR",
+        "--runs",
+        type=_folder,
+        default=DEFAULT_RUNS,
+        metavar="DIR",
         help="folder of runs (default runs)",
-    )  # fmt: skip
+    )
 
 
 def add_reading(parser: Parser) -> None:
@@ -138,75 +149,92 @@ def add_reading(parser: Parser) -> None:
 def add_measure(parser: Parser) -> None:
     """Add the measure by which runs are compared."""
     parser.add_argument(
-        "--measure", metavar="KEY", default="top1",
+        "--measure",
+        metavar="KEY",
+        default="top1",
         help="compare runs by top1 (default), top5, loss or a metric of theirs, as in mean_recall",
-    )  # fmt: skip
+    )
 
 
 def add_paper(parser: Parser) -> None:
     """Add the choice to show the paper's numbers next to runs on other data."""
     parser.add_argument(
-        "--paper", action="store_true",
+        "--paper",
+        action="store_true",
         help="show the paper's numbers too (default: only on the roadmap's own data or ImageNet)",
-    )  # fmt: skip
+    )
 
 
 def add_given_images(parser: Parser) -> None:
     """Add the choice that verdicts hold for the validation images that were used."""
     parser.add_argument(
-        "--given-these-images", action="store_true", dest="given_images",
+        "--given-these-images",
+        action="store_true",
+        dest="given_images",
         help="judge for these validation images only, not for others like them",
-    )  # fmt: skip
+    )
 
 
 def add_jobs(parser: Parser) -> None:
     """Add the number of runs at a time and of devices for each."""
     parser.add_argument(
-        "--jobs", type=positive, metavar="N",
+        "--jobs",
+        type=positive,
+        metavar="N",
         help="runs at a time (default: one per CPU core; on a GPU 1, or up to 8 small runs)",
-    )  # fmt: skip
+    )
 
 
 def add_devices(parser: Parser) -> None:
     """Add the number of devices that share a run."""
     parser.add_argument(
-        "--devices", type=positive, default=1, metavar="N",
+        "--devices",
+        type=positive,
+        default=1,
+        metavar="N",
         help="GPUs per node, or processes on a CPU, that share a run (default 1)",
-    )  # fmt: skip
+    )
 
 
 def add_keep(parser: Parser) -> None:
     """Add what stays of a finished run's checkpoints."""
     parser.add_argument(
-        "--keep", choices=("last", "weights", "none"), default="weights",
+        "--keep",
+        choices=("last", "weights", "none"),
+        default="weights",
         help="of a finished run: the last checkpoint, its weights (default), or none",
-    )  # fmt: skip
+    )
 
 
 def add_broken(parser: Parser) -> None:
     """Add what happens to images that cannot be opened."""
     parser.add_argument(
-        "--broken", choices=("stop", "skip"), default="stop",
+        "--broken",
+        choices=("stop", "skip"),
+        default="stop",
         help="if a training image cannot be opened: stop (default), or leave such images out",
-    )  # fmt: skip
+    )
 
 
 def add_weights(parser: Parser) -> None:
     """Add the weights that training starts from; they are part of a run's identity."""
     parser.add_argument(
-        "--weights", metavar="SOURCE",
+        "--weights",
+        metavar="SOURCE",
         help="start from weights: a finished run's folder, a .safetensors or .pth file, or "
         "timm:NAME.tag (default: random weights)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--use-ema", action="store_true",
+        "--use-ema",
+        action="store_true",
         help="of a file with raw and averaged weights take the averaged ones",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--if-nothing-fits", choices=("refuse", "scratch"),
+        "--if-nothing-fits",
+        choices=("refuse", "scratch"),
         help="a row that shares no layer with the weights: refuse it (default), or train it from "
         "random weights",
-    )  # fmt: skip
+    )
 
 
 def add_compute(parser: Parser) -> None:
@@ -215,9 +243,11 @@ def add_compute(parser: Parser) -> None:
         "--threads", type=positive, metavar="N", help="compute threads (default: all cores)"
     )
     parser.add_argument(
-        "--precision", choices=("auto", "32", "bf16"), default="auto",
+        "--precision",
+        choices=("auto", "32", "bf16"),
+        default="auto",
         help="floating-point precision (default: bf16 on GPUs that have it, else 32)",
-    )  # fmt: skip
+    )
 
 
 def add_submission(parser: Parser) -> None:
@@ -227,35 +257,47 @@ def add_submission(parser: Parser) -> None:
     )
     parser.add_argument("--partition", metavar="NAME", help="SLURM partition of the runs")
     parser.add_argument(
-        "--time", metavar="LIMIT",
+        "--time",
+        metavar="LIMIT",
         help="limit of a task: minutes, 1:30:00 or 2-12 (default: the partition's); a run that "
         "needs longer comes back to the queue",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--gpus-per-run", type=positive, metavar="N",
+        "--gpus-per-run",
+        type=positive,
+        metavar="N",
         help="GPUs of each node of a run (default: none, the run computes on CPUs)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--cpus-per-run", type=positive, metavar="N", help="CPU cores of each node of a run"
     )
     parser.add_argument(
-        "--nodes-per-run", type=positive, default=1, metavar="N",
+        "--nodes-per-run",
+        type=positive,
+        default=1,
+        metavar="N",
         help="nodes that share a run (default 1)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--max-parallel", type=positive, metavar="K", help="train at most K runs at a time"
     )
     parser.add_argument(
-        "--signal", type=positive, default=300, metavar="SECONDS",
+        "--signal",
+        type=positive,
+        default=300,
+        metavar="SECONDS",
         help="save and requeue this long before the limit (default 300)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--setup", type=Path, metavar="FILE", help="shell lines for each task, as in module load …"
     )
     parser.add_argument(
-        "--sbatch", action="append", default=[], metavar="OPTION",
+        "--sbatch",
+        action="append",
+        default=[],
+        metavar="OPTION",
         help="a further option of sbatch, as in account=vision (may be repeated)",
-    )  # fmt: skip
+    )
     parser.add_argument("--after", help=argparse.SUPPRESS)  # the wave that this one follows
 
 
@@ -264,51 +306,75 @@ def add_training(parser: Parser, *, here: bool = True) -> None:
     add_data(parser)
     add_runs(parser)
     parser.add_argument(
-        "--threads", type=positive, metavar="N",
+        "--threads",
+        type=positive,
+        metavar="N",
         help="compute threads of a run (default: its share of the cores)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--workers", type=natural, metavar="N",
+        "--workers",
+        type=natural,
+        metavar="N",
         help="loading processes of a run (default: half the threads)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--images", choices=("auto", "memory", "stream"), default="auto",
+        "--images",
+        choices=("auto", "memory", "stream"),
+        default="auto",
         help="hold images in memory, or open them every epoch (default: memory if they fit)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--decode", choices=("cpu", "gpu"), default="cpu",
+        "--decode",
+        choices=("cpu", "gpu"),
+        default="cpu",
         help="what decodes JPEG files of training (default cpu; a GPU's pixels differ a little)",
-    )  # fmt: skip
+    )
     add_devices(parser)
     if here:
         parser.add_argument(
-            "--nodes", type=positive, default=1, metavar="N",
+            "--nodes",
+            type=positive,
+            default=1,
+            metavar="N",
             help="machines that share a run; start the command on each (default 1)",
-        )  # fmt: skip
+        )
     parser.add_argument(
-        "--accumulate", type=positive, default=1, metavar="N",
+        "--accumulate",
+        type=positive,
+        default=1,
+        metavar="N",
         help="micro-batches per step and device, one after the other (default 1)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--precision", choices=("auto", "32", "bf16"), default="auto",
+        "--precision",
+        choices=("auto", "32", "bf16"),
+        default="auto",
         help="floating-point precision of training (default: bf16 on GPUs that have it, else 32)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--compile", action=SwitchOnce, default="auto",
+        "--compile",
+        action=SwitchOnce,
+        default="auto",
         help="compile the network (default: %(default)s, on a GPU if the run is long enough)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--sync-batchnorm", action="store_true", help="compute BatchNorm over all devices (GPUs)"
     )
     parser.add_argument(
-        "--save-every", type=seconds, default=60.0, metavar="SECONDS",
+        "--save-every",
+        type=seconds,
+        default=60.0,
+        metavar="SECONDS",
         help="write a checkpoint this often, and after every epoch (default 60)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--log", action="append", default=[], metavar="TRACKER",
+        "--log",
+        action="append",
+        default=[],
+        metavar="TRACKER",
         help="also log to tensorboard, wandb, mlflow or csv, below RUNS/logs; several: "
         "tensorboard,csv",
-    )  # fmt: skip
+    )
     add_keep(parser)
     if here:
         parser.add_argument(
@@ -316,9 +382,11 @@ def add_training(parser: Parser, *, here: bool = True) -> None:
         )
     add_broken(parser)
     parser.add_argument(
-        "--scratch", type=_folder, metavar="DIR",
+        "--scratch",
+        type=_folder,
+        metavar="DIR",
         help="copy the data to this disk of the machine first, checked, and read it there",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--no-wait", action="store_true", help="fail if another process trains the same run"
     )

@@ -78,9 +78,12 @@ def make_parser() -> Parser:
     train = add("train", "run:train", "Train one row, or a timm model as a reference (timm:NAME)")
     train.add_argument("row", metavar="ROW", help=ROW)
     train.add_argument(
-        "--seed", type=natural, default=0, metavar="N",
+        "--seed",
+        type=natural,
+        default=0,
+        metavar="N",
         help="seed of initialization, data order and augmentation (default 0)",
-    )  # fmt: skip
+    )
     train.set_defaults(until_decided=False, seeds=None, max_seeds=None)
     add_training(train)
 
@@ -114,9 +117,10 @@ def make_parser() -> Parser:
     add_jobs(plan)
     add_devices(plan)
     plan.add_argument(
-        "--measure", action="store_true",
+        "--measure",
+        action="store_true",
         help="train 20 steps of each missing row now, and estimate the time from them",
-    )  # fmt: skip
+    )
     plan.add_argument(
         "--images", type=positive, metavar="N", help="plan for N training images, without data"
     )
@@ -154,17 +158,22 @@ def make_parser() -> Parser:
 
     report = add("report", "report:report", "Write all results as an HTML page and paper tables")
     report.add_argument(
-        "studies", nargs="*", metavar="STUDY",
+        "studies",
+        nargs="*",
+        metavar="STUDY",
         help="show these studies (default: all shipped studies that have runs)",
-    )  # fmt: skip
+    )
     add_reading(report)
     add_measure(report)
     add_given_images(report)
     add_paper(report)
     report.add_argument(
-        "--out", type=Path, default=Path("report"), metavar="DIR",
+        "--out",
+        type=Path,
+        default=Path("report"),
+        metavar="DIR",
         help="folder for report.html and the tables (default report)",
-    )  # fmt: skip
+    )
 
     check = add(
         "check-data", "data:check_data", "Try to open every image of a data set", rows=False
@@ -180,9 +189,12 @@ def make_parser() -> Parser:
     predict = add("predict", "deploy:predict", "Classify images with a finished run")
     predict.add_argument("row", metavar="ROW", help=ROW)
     predict.add_argument(
-        "images_to_classify", nargs="+", type=Path, metavar="IMAGE",
+        "images_to_classify",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
         help="image files, or folders with all images below them",
-    )  # fmt: skip
+    )
     predict.add_argument("--seed", type=natural, default=0, metavar="N", help="default 0")
     add_data(predict, "data set that the run was trained on")
     add_runs(predict)
@@ -194,10 +206,11 @@ def make_parser() -> Parser:
     add_data(export, "data set that the run was trained on")
     add_runs(export)
     export.add_argument(
-        "--format", metavar="FORMAT",
+        "--format",
+        metavar="FORMAT",
         help="safetensors, timm (timm's names: rows 00, 01, 13), onnx, torchscript or hub (a "
         "folder for timm); default: by the ending of --out",
-    )  # fmt: skip
+    )
     export.add_argument("--timm", action="store_true", help="the same as --format timm")
     export.add_argument(
         "--license", metavar="NAME", help="licence of the weights, for the file's metadata"
@@ -207,9 +220,11 @@ def make_parser() -> Parser:
     )
 
     prune = add(
-        "prune", "prune:prune", "Remove checkpoints of finished runs, and runs moved aside",
+        "prune",
+        "prune:prune",
+        "Remove checkpoints of finished runs, and runs moved aside",
         rows=False,
-    )  # fmt: skip
+    )
     add_runs(prune)
     add_keep(prune)
     prune.add_argument("--dry-run", action="store_true", help="only list what would be removed")
@@ -227,17 +242,23 @@ def _add_runs_asked(parser: Parser) -> None:
     """Add which rows and seeds are to be trained."""
     add_study(parser)
     parser.add_argument(
-        "--seeds", type=positive, metavar="N",
+        "--seeds",
+        type=positive,
+        metavar="N",
         help="runs of each row: seeds 0 to N-1 (default 1, or the study's)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--until-decided", action="store_true",
+        "--until-decided",
+        action="store_true",
         help="then add seeds while a verdict of the study is open",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--max-seeds", type=positive, default=8, metavar="N",
+        "--max-seeds",
+        type=positive,
+        default=8,
+        metavar="N",
         help="add seeds up to N per variant (default 8)",
-    )  # fmt: skip
+    )
     parser.add_argument("--rows", metavar="ROWS", help="train only these: 00,05,timm:NAME")
     parser.add_argument("--branches", action="store_true", help="also train side branches, 08-k5 …")
     add_measure(parser)
@@ -247,9 +268,10 @@ def _add_runs_asked(parser: Parser) -> None:
 def _add_rows(parser: Parser) -> None:
     """Add what defines the rows: a roadmap, a user's steps, settings."""
     parser.add_argument(
-        "--roadmap", metavar="NAME",
+        "--roadmap",
+        metavar="NAME",
         help="tiny (default), another shipped one (see `roadmap list`) or a YAML file",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--scale", metavar="NAME", help="a small version of the roadmap: tiny or cifar"
     )
@@ -267,9 +289,12 @@ def _add_rows(parser: Parser) -> None:
 def _add_prepare(prepare: Parser) -> None:
     prepare.add_argument("data", metavar="DATA", help="a folder or .tar with train/ and val/")
     prepare.add_argument(
-        "--short-side", type=positive, default=256, metavar="N",
+        "--short-side",
+        type=positive,
+        default=256,
+        metavar="N",
         help="pixels of the short side; smaller images stay as they are (default 256)",
-    )  # fmt: skip
+    )
     prepare.add_argument(
         "--quality", type=positive, default=90, metavar="N", help="of the JPEG files (default 90)"
     )
@@ -295,17 +320,22 @@ def _add_evaluate(evaluate: Parser) -> None:
         "--image-size", type=positive, metavar="N", help="pixels per side (default: the recipe's)"
     )
     evaluate.add_argument(
-        "--crop", type=crop, metavar="F",
+        "--crop",
+        type=crop,
+        metavar="F",
         help="centre crop / resized image, by side (default: the recipe's)",
-    )  # fmt: skip
+    )
     evaluate.add_argument(
         "--measures", type=Path, metavar="FILE.py", help="your own measures, as functions"
     )
     evaluate.add_argument(
-        "--corruptions", nargs="?", const="all", metavar="NAMES",
+        "--corruptions",
+        nargs="?",
+        const="all",
+        metavar="NAMES",
         help="accuracy under the 15 corruptions of ImageNet-C × 5 severities, or under some: "
         "fog,snow",
-    )  # fmt: skip
+    )
     evaluate.add_argument(
         "--again", action="store_true", help="also measure runs that have these measures"
     )
@@ -321,17 +351,25 @@ def _add_speed(speed: Parser) -> None:
     )
     speed.add_argument("--branches", action="store_true", help="also side branches, 08-k5 …")
     speed.add_argument(
-        "--rounds", type=positive, default=5, metavar="N",
+        "--rounds",
+        type=positive,
+        default=5,
+        metavar="N",
         help="measure each row N times, all rows in turn (default 5)",
-    )  # fmt: skip
+    )
     speed.add_argument(
-        "--seconds", type=seconds, default=1.0, metavar="S",
+        "--seconds",
+        type=seconds,
+        default=1.0,
+        metavar="S",
         help="about how long each number of a round takes (default 1)",
-    )  # fmt: skip
+    )
     speed.add_argument(
-        "--batch", type=positive, metavar="N",
+        "--batch",
+        type=positive,
+        metavar="N",
         help="images of a batch, for all rows (default: at most 32 on a CPU, 256 on a GPU)",
-    )  # fmt: skip
+    )
     add_data(speed, "data set that sets the number of classes; its images are not read")
     add_runs(speed)
     add_compute(speed)
@@ -343,13 +381,16 @@ def _add_speed(speed: Parser) -> None:
 
 def _add_compare(compare: Parser) -> None:
     compare.add_argument(
-        "sides", nargs="+", metavar="SIDE",
+        "sides",
+        nargs="+",
+        metavar="SIDE",
         help="two or more: a roadmap, study, recipe, data set or KEY=VALUE; A,B holds both",
-    )  # fmt: skip
+    )
     compare.add_argument(
-        "--of", choices=("rows", "steps"),
+        "--of",
+        choices=("rows", "steps"),
         help="compare rows, or what steps add (default: rows, or steps if the data differ)",
-    )  # fmt: skip
+    )
     add_reading(compare)
     add_measure(compare)
     compare.add_argument("--format", default="terminal", help=FORMATS)
@@ -358,14 +399,17 @@ def _add_compare(compare: Parser) -> None:
 
 def _add_plot(plot: Parser) -> None:
     plot.add_argument(
-        "figure", nargs="?", metavar="FIGURE",
+        "figure",
+        nargs="?",
+        metavar="FIGURE",
         help="roadmap, effects, trade-off, block, cost, curves or receptive-field (default: all)",
-    )  # fmt: skip
+    )
     plot.add_argument("--row", metavar="ROW", help="draw the block of this row only")
     plot.add_argument(
-        "--study", metavar="STUDY", help="study whose effects are drawn: a name or a YAML file "
-        "(default path)",
-    )  # fmt: skip
+        "--study",
+        metavar="STUDY",
+        help="study whose effects are drawn: a name or a YAML file (default path)",
+    )
     add_reading(plot)
     add_measure(plot)
     add_given_images(plot)
@@ -376,11 +420,16 @@ def _add_plot(plot: Parser) -> None:
 def _add_figures(plot: Parser) -> None:
     """Add where figures are written, and how they look."""
     plot.add_argument(
-        "--out", type=Path, default=Path("figures"), metavar="DIR",
+        "--out",
+        type=Path,
+        default=Path("figures"),
+        metavar="DIR",
         help="folder for the files (default figures)",
-    )  # fmt: skip
+    )
     plot.add_argument(
-        "--width", default="two-column", metavar="WIDTH",
+        "--width",
+        default="two-column",
+        metavar="WIDTH",
         help="one-column or two-column (default), as in a paper",
-    )  # fmt: skip
+    )
     plot.add_argument("--theme", default="light", metavar="THEME", help="light (default) or dark")

@@ -40,9 +40,10 @@ def _told_apart(rows: list[Row]) -> tuple[Row, ...]:
         same = [other for other in rows if other.title == row.title and other.uses]
         own = _parameters(row)
         different = {
-            key: text for key, text in own.items()
+            key: text
+            for key, text in own.items()
             if any(_parameters(other).get(key) != text for other in same)
-        }  # fmt: skip
+        }
         if len(same) > 1 and different:
             shown = ", ".join(f"{key} {text}" for (_, key), text in different.items())
             names[row.number] = f"{row.title} ({shown})"

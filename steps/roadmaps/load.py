@@ -77,8 +77,11 @@ def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]
         if "base" not in data:
             raise Problem("key 'base' is missing")
         if ("rows" in data) == ("family" in data):
-            what = "only one of 'rows' and 'family' is valid" if "rows" in data else (
-                "key 'rows' is missing")  # fmt: skip
+            what = (
+                "only one of 'rows' and 'family' is valid"
+                if "rows" in data
+                else ("key 'rows' is missing")
+            )
             raise Problem(what)
     listed = "rows" if "rows" in data else "family"
     title = _text(document, "title") or name

@@ -65,14 +65,17 @@ def sweep(
     contrasts = (
         replace(
             contrast_between(
-                row, numbers[plus], numbers[minus], step=plus,
+                row,
+                numbers[plus],
+                numbers[minus],
+                step=plus,
                 title=f"{title} at {at}" if at else title,
             ),
             question=title if at else "",
             at=at,
         )
         for row, plus, minus, title, at in pairs
-    )  # fmt: skip
+    )
     return Designed(rows=variants.rows, contrasts=tuple(contrasts), asks=asks)
 
 

@@ -19,15 +19,19 @@ def subject(tiny, runs, **given):
 
 @pytest.fixture
 def photos(tiny, invented):
-    return [invented.record(tiny, row, seed, 70.0 + seed + 3 * int(row) ** 2 % 7, data="photos")
-            for row in ("00", "01", "02", "03", "04") for seed in (0, 1)]  # fmt: skip
+    return [
+        invented.record(tiny, row, seed, 70.0 + seed + 3 * int(row) ** 2 % 7, data="photos")
+        for row in ("00", "01", "02", "03", "04")
+        for seed in (0, 1)
+    ]
 
 
 def test_private_photos_do_not_stand_next_to_imagenet(tiny, photos):
     shown = subject(tiny, photos)
     assert "paper" not in render(shown.table, "md") and not shown.judged.agreements
-    names = {one.name for name in ("roadmap", "effects", "trade-off")
-             for one in drawings(name, shown)}  # fmt: skip
+    names = {
+        one.name for name in ("roadmap", "effects", "trade-off") for one in drawings(name, shown)
+    }
     assert names == {"roadmap", "effects", "trade-off"}
 
 

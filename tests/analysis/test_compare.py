@@ -16,8 +16,11 @@ TOPS = {"00": (70.0, 70.4), "01": (75.0, 75.4), "02": (75.1, 75.3)}
 
 
 def runs(roadmap, invented, tops, **given):
-    return [invented.record(roadmap, row, seed, top1, **given)
-            for row, each in tops.items() for seed, top1 in enumerate(each)]  # fmt: skip
+    return [
+        invented.record(roadmap, row, seed, top1, **given)
+        for row, each in tops.items()
+        for seed, top1 in enumerate(each)
+    ]
 
 
 @pytest.fixture
@@ -29,8 +32,10 @@ def longer(tiny):
 def sides(tiny, longer, invented):
     more = {row: tuple(top1 + 10 for top1 in each) for row, each in TOPS.items()}
     records = [*runs(tiny, invented, TOPS), *runs(longer, invented, more)]
-    return [Side(name=name, selection=select(roadmap, records))
-            for name, roadmap in (("5 epochs", tiny), ("7 epochs", longer))]  # fmt: skip
+    return [
+        Side(name=name, selection=select(roadmap, records))
+        for name, roadmap in (("5 epochs", tiny), ("7 epochs", longer))
+    ]
 
 
 def test_rows_on_the_same_data_have_a_difference_and_an_interval(sides):
@@ -53,8 +58,9 @@ def test_what_steps_add_is_the_same_on_both_sides(sides):
 
 def test_different_data_compare_steps_and_intervals_are_over_seeds(tiny, invented):
     records = [*runs(tiny, invented, TOPS), *runs(tiny, invented, TOPS, data="photos", version="p")]
-    both = [Side(name=name, selection=select(tiny, records, name))
-            for name in ("fractals", "photos")]  # fmt: skip
+    both = [
+        Side(name=name, selection=select(tiny, records, name)) for name in ("fractals", "photos")
+    ]
     found = compare(both)
     assert found.of == "steps" and not found.judged.new_images
     assert "different validation images" in " ".join(found.judged.notes)

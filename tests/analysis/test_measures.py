@@ -119,8 +119,10 @@ def test_only_proportions_of_images_have_an_interval_over_images(runs):
 
 def test_a_margin_of_points_is_no_margin_for_other_units(runs):
     path = load_study("path")
-    same = [measured(run, loss=1 + run.identity.seed / 1000, top5=1.0 * run.identity.seed / 10)
-            for run in runs]  # fmt: skip
+    same = [
+        measured(run, loss=1 + run.identity.seed / 1000, top5=1.0 * run.identity.seed / 10)
+        for run in runs
+    ]
     top5, loss = (judge_study(path, same, measure=MEASURES[key]) for key in ("top5", "loss"))
     assert {each.verdict for each in top5.verdicts} == {"no difference larger than 1"}
     assert {each.verdict for each in loss.verdicts} == {"undecided"} and loss.margin == 0
@@ -152,8 +154,9 @@ def test_a_run_without_the_number_does_not_count(tiny, runs):
     some = [run if run.identity.seed else dataclasses.replace(run, metrics={}) for run in runs]
     energy = find_measure("energy", some)
     assert {row.n for row in tabulate(tiny, some, measure=energy).rows} == {2}
-    assert {verdict.n for verdict in judge_study(load_study("path"), some, measure=energy).verdicts
-            } == {2}  # fmt: skip
+    assert {
+        verdict.n for verdict in judge_study(load_study("path"), some, measure=energy).verdicts
+    } == {2}
 
 
 def test_a_new_measure_is_one_entry(tiny, runs, monkeypatch):

@@ -22,10 +22,12 @@ def runs(tiny, invented, tmp_path):
         folder = tmp_path / run.identity.run
         folder.mkdir()
         begun = Begun(
-            identity=run.identity, label=run.label, data="fractals",
+            identity=run.identity,
+            label=run.label,
+            data="fractals",
             classes=tiny[row].spec.network.classes,
             epochs=run.spec["recipe"]["epochs"],
-        )  # fmt: skip
+        )
         write_begun(begun, folder)
         history = [{"epoch": epoch, "top1": top, "loss": 1.0} for epoch, top in enumerate(tops)]
         lines = "".join(json.dumps(epoch) + "\n" for epoch in history)

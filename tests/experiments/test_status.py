@@ -38,8 +38,11 @@ def start(images, tmp_path, *more):
     command = [sys.executable, "-m", "roadmap", "run", "--rows", "05", "--data", str(images)]
     return subprocess.Popen(
         [*command, "--runs", str(tmp_path / "runs"), *GIVEN, *more],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.mark.slow
@@ -170,9 +173,12 @@ def test_the_table_has_80_columns_and_lists_what_needs_a_look(request_of):
         )
 
     runs = [
-        run("finished", left=0.0), run("waiting"), run("failed", note="disk full " * 30),
-        run("queued", note="job 1_2: Priority"), run("queued", note="job 1_3: JobHeldUser", seed=7),
-    ]  # fmt: skip
+        run("finished", left=0.0),
+        run("waiting"),
+        run("failed", note="disk full " * 30),
+        run("queued", note="job 1_2: Priority"),
+        run("queued", note="job 1_3: JobHeldUser", seed=7),
+    ]
     text = in_words(runs, jobs=2, everything=False)
     assert "5 runs: 1 finished, 2 queued, 1 failed, 1 waiting" in text
     assert "time left: about 2 min with 2 parallel runs" in text
@@ -194,8 +200,10 @@ def test_durations(seconds, text):
 def test_objects_list_all_runs(images, tmp_path, capsys):
     from roadmap.cli.main import main
 
-    assert main(["status", "--data", str(images), "--runs", str(tmp_path), "--seeds", "2",
-                 "--json"]) == 0  # fmt: skip
+    assert (
+        main(["status", "--data", str(images), "--runs", str(tmp_path), "--seeds", "2", "--json"])
+        == 0
+    )
     runs = json.loads(capsys.readouterr().out)
     assert len(runs) == 28 and {run["state"] for run in runs} == {"waiting"}
     assert os.listdir(tmp_path) == []

@@ -42,10 +42,12 @@ def golden_text(row: Row) -> str:
             "recipe": fingerprint(spec.recipe),
         },
         f"cost at {size} pixels": {
-            "macs": total.macs, "params": total.params, "activations": total.activations,
+            "macs": total.macs,
+            "params": total.params,
+            "activations": total.activations,
         },
         **pydantic.TypeAdapter(Spec).dump_python(spec, mode="json"),
-    }  # fmt: skip
+    }
     return yaml.safe_dump(
         data, sort_keys=False, allow_unicode=True, width=1000, default_flow_style=None
     )

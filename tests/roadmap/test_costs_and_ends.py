@@ -210,8 +210,9 @@ def test_weight_files(tmp_path):
         ours = build(network)
         load_timm(ours, tmp_path / file)
         assert torch.equal(ours.head.classifier.weight, theirs.fc.weight)
-        assert torch.equal(ours.stages[3].blocks[1].branch.convolution_1.weight,
-                           theirs.layer4[1].conv2.weight)  # fmt: skip
+        assert torch.equal(
+            ours.stages[3].blocks[1].branch.convolution_1.weight, theirs.layer4[1].conv2.weight
+        )
 
 
 class _Malicious:

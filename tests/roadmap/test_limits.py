@@ -35,9 +35,11 @@ NETWORK = PATH["13"].spec.network
 RECIPE = PATH["01"].spec.recipe
 OLD = Path(__file__).parents[2] / "results" / "tiny" / "07-move_up_depthwise-seed0.json"
 ROADMAP = {
-    "base": {"depths": [1, 1, 1, 1], "width": 8}, "recipe": "tiny-old", "classes": 20,
+    "base": {"depths": [1, 1, 1, 1], "width": 8},
+    "recipe": "tiny-old",
+    "classes": 20,
     "rows": [{"gelu": None}],
-}  # fmt: skip
+}
 
 
 def refused(path, data, load=load_roadmap):
@@ -62,12 +64,14 @@ def refused(path, data, load=load_roadmap):
         (NETWORK.stages[0].block.units[0], {"width", "depthwise", "bias", "norm", "activation"}),
         (Downsampling(), {"norm", "bias"}),
         (Reference(timm="resnet18"), set()),
-        (RECIPE, {"optimizer", "schedule", "interpolation", "statistics",
-                  "decay_norms_and_biases"}),
+        (
+            RECIPE,
+            {"optimizer", "schedule", "interpolation", "statistics", "decay_norms_and_biases"},
+        ),
         (Operation(operation="shift"), {"build", "cost"}),
     ],
     ids=lambda thing: type(thing).__name__ if dataclasses.is_dataclass(thing) else "",
-)  # fmt: skip
+)
 def test_every_field_of_a_spec_has_an_upper_limit(thing, without):
     """`without` names the fields of few values, which need no limit."""
     data = to_dict(thing)

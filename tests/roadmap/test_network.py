@@ -200,9 +200,11 @@ def test_the_cost_of_an_own_operation_is_compared_with_its_module(stated):
         operation="scale_and_shift",
         build=lambda channels: nn.GroupNorm(1, channels),
         cost=lambda channels, height, width: {
-            "macs": 0, "params": stated * channels, "activations": 0,
+            "macs": 0,
+            "params": stated * channels,
+            "activations": 0,
         },
-    )  # fmt: skip
+    )
     block = Block(units=(Convolution(kernel=3, width="narrow"), operation))
     stages = (Stage(depth=1, width=8, block=block),)
     network = Network(stem=Stem(kernel=4, stride=4), stages=stages, classes=3)

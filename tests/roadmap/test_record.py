@@ -28,8 +28,11 @@ def with_field(folder, field):
 
 
 def test_shares_keep_three_digits_over_eight_powers_of_ten():
-    shares = [[10.0**-power for power in range(3)], [10.0**-power for power in range(3, 6)],
-              [1e-6, 1e-7, 1e-8]]  # fmt: skip
+    shares = [
+        [10.0**-power for power in range(3)],
+        [10.0**-power for power in range(3, 6)],
+        [1e-6, 1e-7, 1e-8],
+    ]
     kept = ReceptiveField.of(shares, pixels=4)
     total = sum(map(sum, shares))
     assert sum(map(sum, kept.shares)) == pytest.approx(1)
@@ -120,9 +123,12 @@ def test_what_may_have_been_a_record_is_named(text, tmp_path):
 def test_an_old_command_tells_what_was_asked(command, asked):
     data, until_decided, first_seeds, most_seeds = asked
     assert Asked.of_command(command) == Asked(
-        data=data, until_decided=until_decided, first_seeds=first_seeds, most_seeds=most_seeds,
+        data=data,
+        until_decided=until_decided,
+        first_seeds=first_seeds,
+        most_seeds=most_seeds,
         derived=True,
-    )  # fmt: skip
+    )
 
 
 def old_data(command):
@@ -156,8 +162,11 @@ def test_what_a_new_run_asked_is_written_and_what_was_derived_is_not(tmp_path):
     asked = Asked(data="flowers", until_decided=True, first_seeds=2)
     write_record(replace(found, asked=asked), tmp_path / "new.json")
     assert json.loads((tmp_path / "new.json").read_text())["asked"] == {
-        "data": "flowers", "until_decided": True, "first_seeds": 2, "most_seeds": None,
-    }  # fmt: skip
+        "data": "flowers",
+        "until_decided": True,
+        "first_seeds": 2,
+        "most_seeds": None,
+    }
     assert read_record(tmp_path / "new.json").asked == asked
 
 

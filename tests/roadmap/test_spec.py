@@ -102,9 +102,11 @@ def test_overrides_are_typed():
 def test_every_part_of_a_network_can_be_set():
     spec = PATH["13"].spec
     settings = {
-        "network.stages.all.block.expansion": 2, "network.stages.0.depth": 5,
-        "network.stages.2.block.units.0.kernel": 5, "network.downsampling.kernel": 3,
-    }  # fmt: skip
+        "network.stages.all.block.expansion": 2,
+        "network.stages.0.depth": 5,
+        "network.stages.2.block.units.0.kernel": 5,
+        "network.downsampling.kernel": 3,
+    }
     network = override(spec, settings).network
     assert [stage.block.expansion for stage in network.stages] == [2, 2, 2, 2]
     depths = [stage.depth for stage in spec.network.stages]
@@ -144,13 +146,19 @@ def test_fields_without_effect_are_what_the_runner_does_not_read():
     idle = [set(unused(recipe)) for recipe in recipes]
     threshold = "recipe.target_threshold"
     assert idle[0] == {
-        "recipe.betas", "recipe.final_learning_rate", "recipe.mixup_switch", threshold,
+        "recipe.betas",
+        "recipe.final_learning_rate",
+        "recipe.mixup_switch",
+        threshold,
         "recipe.mixup_per",
-    }  # fmt: skip
+    }
     assert idle[1] == {
-        "recipe.momentum", "recipe.step_epochs", "recipe.step_factor", threshold,
+        "recipe.momentum",
+        "recipe.step_epochs",
+        "recipe.step_factor",
+        threshold,
         "recipe.color_jitter",
-    }  # fmt: skip
+    }
 
 
 def test_epochs_alone_scale_what_is_counted_in_epochs():

@@ -28,8 +28,10 @@ def test_features_as_in_the_issue():
     with torch.inference_mode():
         features = model(torch.randn(1, 3, 64, 64))
     assert [tuple(each.shape) for each in features] == [
-        (1, 192, 8, 8), (1, 384, 4, 4), (1, 768, 2, 2)
-    ]  # fmt: skip
+        (1, 192, 8, 8),
+        (1, 384, 4, 4),
+        (1, 768, 2, 2),
+    ]
     assert model.feature_info.channels() == [192, 384, 768]
     assert model.feature_info.reduction() == [8, 16, 32]
 

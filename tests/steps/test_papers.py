@@ -89,8 +89,10 @@ def test_a_family_is_rows_and_no_path(tmp_path):
     (tmp_path / "mine.yaml").write_text(FAMILY)
     family = load_roadmap(tmp_path / "mine.yaml")
     assert [(row.number, row.step, row.title) for row in family] == [
-        ("00", "small", "the small one"), ("01", "bare", "bare"), ("02", "as_is", "as_is")
-    ]  # fmt: skip
+        ("00", "small", "the small one"),
+        ("01", "bare", "bare"),
+        ("02", "as_is", "as_is"),
+    ]
     assert [row.before and row.before.number for row in family] == [None, "00", None]
     assert family["as_is"].spec == load_roadmap("tiny")["13"].spec
     study = load_study("path", roadmap=str(tmp_path / "mine.yaml"))

@@ -146,10 +146,11 @@ def test_a_grid_has_main_effects_and_interactions():
     }  # fmt: skip
     # a planted world: 1 for gelu, 2 for fewer norms, 4 more for both
     world = {
-        row.number: 1.0 * ("gelu" in row.number) + 2.0 * ("fewer_norms" in row.number)
+        row.number: 1.0 * ("gelu" in row.number)
+        + 2.0 * ("fewer_norms" in row.number)
         + 4.0 * ("gelu" in row.number and "fewer_norms" in row.number)
         for row in study.roadmap
-    }  # fmt: skip
+    }
     found = {
         step: sum(weight * world[number] for number, weight in each.items())
         for step, each in weights.items()

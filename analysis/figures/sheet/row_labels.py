@@ -64,8 +64,10 @@ def labelled(axes: Axes, lines: Lines, labels: Sequence[Label], room: float) -> 
         for label, alone in zip(labels, free, strict=True)
     )
     rooms = [whole if alone and outwards else narrow for alone in free]
-    fits = [length(one_line(label.text), SMALLEST * size) <= HINTED * space
-            for label, space in zip(labels, rooms, strict=True)]  # fmt: skip
+    fits = [
+        length(one_line(label.text), SMALLEST * size) <= HINTED * space
+        for label, space in zip(labels, rooms, strict=True)
+    ]
     texts = [label.text if fit else "" for label, fit in zip(labels, fits, strict=True)]
     sizes = [HINTED * space for space in rooms]
     common, smallest = fitting_size(texts, sizes, size), SMALLEST * size

@@ -150,9 +150,12 @@ def _options() -> argparse.Namespace:
         prog="python -m experiments.benchmarks.gpu", description="Measure on a GPU; save JSON."
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("bench-gpu.json"), metavar="FILE",
+        "--out",
+        type=Path,
+        default=Path("bench-gpu.json"),
+        metavar="FILE",
         help="where to save what is measured (default bench-gpu.json)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--only", choices=PARTS, nargs="+", metavar="PART", help=f"some of {', '.join(PARTS)}"
     )

@@ -16,8 +16,10 @@ from roadmap.errors import Problem
 
 GREY = numpy.array([0.299, 0.587, 0.114])
 # Photographs of frost come with this package; it is not imported, as it needs old libraries.
-PACKAGE, TEXTURES = "imagecorruptions", ("frost1.png", "frost2.png", "frost3.png",
-                                         "frost4.jpg", "frost5.jpg")  # fmt: skip
+PACKAGE, TEXTURES = (
+    "imagecorruptions",
+    ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg"),
+)
 Snow = tuple[float, float, float, float, float, float, float]
 
 

@@ -20,8 +20,11 @@ from steps.roadmaps.load import load_roadmap
 
 def shown(row, **wanted):
     (block,) = diagram(row).blocks
-    return [(box.text, box.detail) for box in block.branch
-            if all(getattr(box, key) == each for key, each in wanted.items())]  # fmt: skip
+    return [
+        (box.text, box.detail)
+        for box in block.branch
+        if all(getattr(box, key) == each for key, each in wanted.items())
+    ]
 
 
 def convolutions(row):
@@ -30,16 +33,26 @@ def convolutions(row):
 
 
 def test_blocks_are_those_of_the_papers_figures_3_and_4(resnet50):
-    assert convolutions(resnet50["00"]) == [("1×1", "256 → 64"), ("3×3", "64 → 64"),
-                                            ("1×1", "64 → 256")]  # fmt: skip
-    assert convolutions(resnet50["05"]) == [("1×1", "384 → 96"),
-                                            ("3×3 depthwise", "96 → 96, groups 96"),
-                                            ("1×1", "96 → 384")]  # fmt: skip
-    assert convolutions(resnet50["06"]) == [("1×1", "96 → 384"),
-                                            ("3×3 depthwise", "384 → 384, groups 384"),
-                                            ("1×1", "384 → 96")]  # fmt: skip
-    assert convolutions(resnet50["07"]) == [("3×3 depthwise", "96 → 96, groups 96"),
-                                            ("1×1", "96 → 384"), ("1×1", "384 → 96")]  # fmt: skip
+    assert convolutions(resnet50["00"]) == [
+        ("1×1", "256 → 64"),
+        ("3×3", "64 → 64"),
+        ("1×1", "64 → 256"),
+    ]
+    assert convolutions(resnet50["05"]) == [
+        ("1×1", "384 → 96"),
+        ("3×3 depthwise", "96 → 96, groups 96"),
+        ("1×1", "96 → 384"),
+    ]
+    assert convolutions(resnet50["06"]) == [
+        ("1×1", "96 → 384"),
+        ("3×3 depthwise", "384 → 384, groups 384"),
+        ("1×1", "384 → 96"),
+    ]
+    assert convolutions(resnet50["07"]) == [
+        ("3×3 depthwise", "96 → 96, groups 96"),
+        ("1×1", "96 → 384"),
+        ("1×1", "384 → 96"),
+    ]
     (block,) = plain(resnet50["13"].spec).blocks
     assert [box.text for box in block.branch] == ["7×7 depthwise", "LayerNorm", "1×1", "GELU",
                                                   "1×1", "layer scale"]  # fmt: skip
@@ -89,9 +102,11 @@ def test_a_box_that_moved_is_new_once_and_one_that_is_gone_is_dashed():
 
 def test_operations_of_the_users_own_and_blocks_that_differ_by_stage_are_drawn(tiny):
     operation = Operation(
-        operation="attention", parameters={"ratio": 4}, build=lambda channels, ratio: None,
+        operation="attention",
+        parameters={"ratio": 4},
+        build=lambda channels, ratio: None,
         cost=lambda channels, height, width, ratio: {"macs": 0, "params": 0, "activations": 0},
-    )  # fmt: skip
+    )
     row = tiny["05"]
     spec = insert_after(row.spec, is_spatial, operation)
     (block,) = plain(spec).blocks
@@ -113,21 +128,30 @@ def test_each_stage_is_compared_with_its_own_block_of_the_row_before(tiny):
     row = tiny["08"]
     first, second, third, fourth = row.spec.network.stages
     other = tiny["06"].spec.network.stages[0].block
-    alternating = edit_network(row.spec, stages=(first, replace(second, block=other), third,
-                                                 replace(fourth, block=other)))  # fmt: skip
+    alternating = edit_network(
+        row.spec, stages=(first, replace(second, block=other), third, replace(fourth, block=other))
+    )
     before = replace(row, spec=alternating)
     found = diagram(replace(row, spec=alternating, before=row))
     assert [(block.where, block.is_new) for block in found.blocks] == [
-        ("stages 1, 3", False), ("stages 2, 4", True)]  # fmt: skip
+        ("stages 1, 3", False),
+        ("stages 2, 4", True),
+    ]
     last = edit_network(alternating, stages=(*alternating.network.stages[:3], fourth))
     found = diagram(replace(row, spec=last, before=before))
     assert [(block.where, block.is_new) for block in found.blocks] == [
-        ("stages 1, 3", False), ("stage 2", False), ("stage 4", True)]  # fmt: skip
+        ("stages 1, 3", False),
+        ("stage 2", False),
+        ("stage 4", True),
+    ]
     for width in ("one-column", "two-column"):
         figure = draw_block(replace(row, spec=last, before=before), width=width)
         assert inside(figure) and not [text for text in texts(figure) if "…" in text]
-    (words,) = [text for text in texts(draw_strip(replace(tiny, rows=(
-        replace(row, spec=last, before=before),)))) if text.startswith("block of")]  # fmt: skip
+    (words,) = [
+        text
+        for text in texts(draw_strip(replace(tiny, rows=(replace(row, spec=last, before=before),))))
+        if text.startswith("block of")
+    ]
     assert words == "block of stage 4"
 
 
@@ -139,8 +163,9 @@ def test_a_projection_stands_beside_the_branch(tiny):
     (block,) = plain(shallow.spec).blocks
     assert block.shortcut
     axes = draw_block(shallow).axes[0]
-    boxes = [patch.get_window_extent() for patch in axes.patches
-             if isinstance(patch, FancyBboxPatch)]  # fmt: skip
+    boxes = [
+        patch.get_window_extent() for patch in axes.patches if isinstance(patch, FancyBboxPatch)
+    ]
     for place, one in enumerate(boxes):
         for other in boxes[place + 1 :]:
             wide = min(one.x1, other.x1) - max(one.x0, other.x0)
@@ -176,8 +201,10 @@ def inside(figure):
     width, height = figure.get_size_inches() * figure.dpi
     boxes = [text.get_window_extent() for axes in figure.axes for text in axes.texts]
     slack = 0.01 * figure.dpi
-    return all(box.x0 > -slack and box.y0 > -slack and box.x1 < width + slack
-               and box.y1 < height + slack for box in boxes)  # fmt: skip
+    return all(
+        box.x0 > -slack and box.y0 > -slack and box.x1 < width + slack and box.y1 < height + slack
+        for box in boxes
+    )
 
 
 def test_two_columns_show_the_block_of_the_row_before(resnet50):

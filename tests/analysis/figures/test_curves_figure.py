@@ -19,8 +19,10 @@ def chosen(tiny, invented):
     runs = []
     for row, seed, tops in (("00", 0, (10, 20, 30)), ("00", 1, (20, 30, 50)), ("01", 0, (5, 6, 7))):
         run = invented.record(tiny, row, seed=seed, top1=float(tops[-1]))
-        history = [{"epoch": float(epoch), "top1": float(each), "loss": 1.0, "train_loss": 2.0}
-                   for epoch, each in enumerate(tops)]  # fmt: skip
+        history = [
+            {"epoch": float(epoch), "top1": float(each), "loss": 1.0, "train_loss": 2.0}
+            for epoch, each in enumerate(tops)
+        ]
         runs.append(replace(run, history=history))
     return select(tiny, runs)
 

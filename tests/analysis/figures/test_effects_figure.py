@@ -104,9 +104,11 @@ def test_rows_have_numbers_marks_are_explained_and_row_01_of_the_paper_has_no_ve
 
 
 def test_intervals_that_go_on_beyond_the_axis_have_an_arrow(tiny, invented):
-    runs = [invented.record(tiny, row, seed=seed, top1=top1) for row, each in
-            {"00": (80.0, 80.2), "01": (79.0, 50.0)}.items()
-            for seed, top1 in enumerate(each)]  # fmt: skip
+    runs = [
+        invented.record(tiny, row, seed=seed, top1=top1)
+        for row, each in {"00": (80.0, 80.2), "01": (79.0, 50.0)}.items()
+        for seed, top1 in enumerate(each)
+    ]
     judged = judge_study(load_study("path"), runs)
     (axes,) = draw_effects(judged).axes
     first, (low, high) = judged.verdicts[0], axes.get_xlim()
@@ -152,12 +154,13 @@ def test_orders_show_what_a_step_added_in_each_and_whether_that_varies(tiny, inv
     runs, level = [], {}
     for row in study.roadmap:
         level[row.number] = 50.0 + 3.0 * len(level) % 17
-        runs += [invented.record(study.roadmap, row.number, seed, level[row.number] + seed / 10)
-                 for seed in (0, 1)]  # fmt: skip
+        runs += [
+            invented.record(study.roadmap, row.number, seed, level[row.number] + seed / 10)
+            for seed in (0, 1)
+        ]
     judged = judge_study(study, runs)
     contrast = next(each for each in study.contrasts if each.step == "gelu")
-    worths = [sum(weight * level[name] for name, weight in part.items())
-              for part in contrast.parts]  # fmt: skip
+    worths = [sum(weight * level[name] for name, weight in part.items()) for part in contrast.parts]
     assert judged.by_order["gelu"] == pytest.approx(worths) and len(worths) == 6
     (axes,) = draw_effects(judged).axes
     row = [each.step for each in judged.verdicts].index("gelu")
@@ -179,12 +182,13 @@ def test_orders_show_what_a_step_added_in_each_and_whether_that_varies(tiny, inv
 def test_a_studys_effects_stand_beside_those_of_its_path(tiny, invented):
     study = load_study("leave-one-out", roadmap="tiny")
     number = "without-gelu"
-    runs = [*invented.study(tiny), *(invented.record(study.roadmap, number, seed, 90.0 + seed)
-            for seed in range(3))]  # fmt: skip
+    runs = [
+        *invented.study(tiny),
+        *(invented.record(study.roadmap, number, seed, 90.0 + seed) for seed in range(3)),
+    ]
     shown = Subject(roadmap=study.roadmap, study=study, records=runs)
     own, both = drawings("effects", shown)
-    assert (own.name, both.name) == ("effects-leave-one-out",
-                                       "effects-beside-path-leave-one-out")  # fmt: skip
+    assert (own.name, both.name) == ("effects-leave-one-out", "effects-beside-path-leave-one-out")
     figure = both.draw(width="two-column")
     assert [text.get_text() for text in figure.texts] == ["path", "leave one out"]
     left, right = figure.axes

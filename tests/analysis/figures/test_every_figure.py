@@ -16,11 +16,13 @@ def subject(tiny, invented):
     runs = [
         dataclasses.replace(
             run,
-            history=[{"epoch": float(epoch), "top1": run.top1 - 4 + epoch, "loss": 2 - 0.1 * epoch}
-                     for epoch in range(5)],
+            history=[
+                {"epoch": float(epoch), "top1": run.top1 - 4 + epoch, "loss": 2 - 0.1 * epoch}
+                for epoch in range(5)
+            ],
         )
         for run in invented.study(tiny)
-    ]  # fmt: skip
+    ]
     return Subject(roadmap=tiny, study=load_study("path"), records=runs)
 
 

@@ -79,8 +79,9 @@ def test_without_runs_there_is_no_panel_for_them(tiny, width):
 
 
 def test_small_differences_are_dots_since_bars_would_be_cut(tiny, invented):
-    runs = [invented.record(tiny, row.number, 0, 90 + index / 100)
-            for index, row in enumerate(tiny)]  # fmt: skip
+    runs = [
+        invented.record(tiny, row.number, 0, 90 + index / 100) for index, row in enumerate(tiny)
+    ]
     accuracy = draw(table_bars(tabulate(tiny, runs)), width="one-column").axes[0]
     ends, _ = dots(accuracy)
     assert not drawn(accuracy) and min(ends) == 90 > accuracy.get_xlim()[0]
@@ -89,8 +90,10 @@ def test_small_differences_are_dots_since_bars_would_be_cut(tiny, invented):
 def test_a_measure_that_is_better_lower_names_its_axis_and_reference(tiny, invented):
     names = {"swin_tiny": 1.5, "other": 0.5}
     runs = [dataclasses.replace(run, loss=2.0 - run.top1 / 100) for run in invented.study(tiny)]
-    runs += [dataclasses.replace(invented.reference(tiny, name), loss=loss)
-             for name, loss in names.items()]  # fmt: skip
+    runs += [
+        dataclasses.replace(invented.reference(tiny, name), loss=loss)
+        for name, loss in names.items()
+    ]
     bars = table_bars(tabulate(tiny, runs, measure=MEASURES["loss"]))
     panel, _ = draw(bars).axes
     assert panel.get_xlabel() == "loss" and bars.reference == ("other", 0.5)
@@ -191,8 +194,9 @@ def test_our_caption_names_data_recipe_and_runs(tiny, invented):
 def test_every_group_has_a_colour_and_neighbours_differ_in_grey():
     def lightness(group: str) -> float:
         parts = [int(COLOURS[group][start : start + 2], 16) / 255 for start in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-                  for part in parts]  # fmt: skip
+        linear = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        ]
         return 116 * (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]) ** (1 / 3) - 16
 
     groups = list(dict.fromkeys([BASE.group, *(step.group for step in STEPS.values())]))

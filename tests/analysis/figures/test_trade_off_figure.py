@@ -65,8 +65,10 @@ def test_the_front_is_the_line_of_its_panel():
 def table(tiny, invented):
     runs = invented.study(tiny, without=("12",))
     made = tabulate(tiny, [*runs, invented.reference(tiny)])
-    rows = [dataclasses.replace(row, speed=2 * row.images_per_second if row.n else None)
-            for row in made.rows]  # fmt: skip
+    rows = [
+        dataclasses.replace(row, speed=2 * row.images_per_second if row.n else None)
+        for row in made.rows
+    ]
     return dataclasses.replace(made, rows=tuple(rows))
 
 
@@ -80,9 +82,11 @@ def test_bubbles_stand_at_accuracy_and_cost_as_large_as_the_other_measure(tiny, 
     macs, params, speed = draw_trade_off(table_points(table)).axes
     shown = [row for row in table.rows if row.mean is not None]
     assert len(bubbles(macs)) == len(shown) == 17  # 16 rows and a reference
-    for axes, xs in ((macs, [1000 * row.gmacs for row in shown]),
-                     (params, [row.params / 1e6 for row in shown]),
-                     (speed, [row.speed for row in shown])):  # fmt: skip
+    for axes, xs in (
+        (macs, [1000 * row.gmacs for row in shown]),
+        (params, [row.params / 1e6 for row in shown]),
+        (speed, [row.speed for row in shown]),
+    ):
         for ((x, y), _), wanted, row in zip(bubbles(axes), xs, shown, strict=True):
             assert (x, y) == pytest.approx((wanted, row.mean))
     areas = [area for _, area in bubbles(macs)]
@@ -179,8 +183,7 @@ def test_without_runs_there_is_no_figure_and_without_speed_no_panel_of_it(tiny, 
 
 
 def test_a_row_without_speed_is_named_and_left_out_of_that_panel(table):
-    rows = [dataclasses.replace(row, speed=None) if row.row == "05" else row
-            for row in table.rows]  # fmt: skip
+    rows = [dataclasses.replace(row, speed=None) if row.row == "05" else row for row in table.rows]
     shown = table_points(dataclasses.replace(table, rows=tuple(rows)))
     macs, _, speed = draw_trade_off(shown).axes
     assert "05" in [text.get_text() for text in macs.texts]
@@ -199,8 +202,10 @@ def test_what_diverged_is_left_out_and_named(tiny, invented):
 def test_a_studys_figure_bears_its_name_and_no_paper_stands_by(invented):
     study = load_study("leave-one-out", roadmap="resnet50")
     runs = [invented.record(study.roadmap, "13")]
-    for name, files in (("trade-off", ["trade-off-leave-one-out"]),
-                        ("roadmap", ["roadmap-leave-one-out"])):  # fmt: skip
+    for name, files in (
+        ("trade-off", ["trade-off-leave-one-out"]),
+        ("roadmap", ["roadmap-leave-one-out"]),
+    ):
         shown = Subject(roadmap=study.roadmap, study=study, records=runs)
         assert [each.name for each in drawings(name, shown)] == files
     path = load_study("path", roadmap="resnet50")

@@ -47,9 +47,11 @@ def with_runs(tiny, invented):
     number = "without-gelu"
     without = invented.record(study.roadmap, number, top1=96.0)
     return contents(
-        tiny, [*records, without], broken=("runs/a/record.json: not readable <b>at all</b>",),
+        tiny,
+        [*records, without],
+        broken=("runs/a/record.json: not readable <b>at all</b>",),
         given=("--data", "my images"),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="session")
@@ -117,8 +119,9 @@ def test_a_roadmap_without_data_asks_for_them_whatever_a_path_contains(resnet50)
     for given, asks in ((("--runs", "a --data b"), True), (("--data", "photos"), False)):
         empty = gather(
             Subject(roadmap=dataclasses.replace(resnet50, data=None), study=path, records=()),
-            [], given=given,
-        )  # fmt: skip
+            [],
+            given=given,
+        )
         assert all(command.endswith("--data DATA") is asks for command, _ in next_commands(empty))
 
 
@@ -340,8 +343,10 @@ def test_the_first_screen_has_the_answer_and_the_rest_is_folded(opened):
     assert window.locator("table:visible").count() == 1
     height = window.evaluate("document.documentElement.scrollHeight")
     assert height < 3500 and len(window.inner_text("body").split()) < 1500
-    answer, figure, table = (window.locator(place).first.bounding_box()
-                             for place in (".answers", "#summary figure", "#table"))  # fmt: skip
+    answer, figure, table = (
+        window.locator(place).first.bounding_box()
+        for place in (".answers", "#summary figure", "#table")
+    )
     assert answer["y"] < 400 and figure["y"] < 400 < table["y"]  # side by side on a wide screen
     assert window.locator("article#row-09 .facts").is_hidden()
     window.click("#table a[href='#row-09']")
@@ -372,14 +377,19 @@ def test_runs_of_studies_with_the_same_names_are_all_there(tiny, invented, tmp_p
         "design: leave_one_out\nroadmap: tiny\nset: {recipe.epochs: 3}\n"
     )
     short = load_study(tmp_path / "short.yaml")
-    runs = [*invented.study(tiny), *(invented.record(short.roadmap, row.number, top1=40.0)
-            for row in short.roadmap)]  # fmt: skip
+    runs = [
+        *invented.study(tiny),
+        *(invented.record(short.roadmap, row.number, top1=40.0) for row in short.roadmap),
+    ]
     found = gather(subject(tiny, runs), [short])
     assert len(found.runs) == len(runs) == 51 + len(short.roadmap.rows)
     text = page(found)
     (row,) = re.findall(r'id="runs-13">Runs: (.*?)\. ', text)
-    assert re.findall(r">(seed \d [\d.]+ %)<", row) == ["seed 0 94.8 %", "seed 1 95.0 %",
-                                                        "seed 2 95.2 %"]  # fmt: skip
+    assert re.findall(r">(seed \d [\d.]+ %)<", row) == [
+        "seed 0 94.8 %",
+        "seed 1 95.0 %",
+        "seed 2 95.2 %",
+    ]
     links = Anchors(text)
     assert {link[1:] for link in links.links} - {""} <= set(links.ids)
     with pytest.raises(Problem, match="two studies are called 'short'"):
@@ -407,8 +417,10 @@ def test_a_roadmap_of_one_row_and_titles_with_dollars(tmp_path, invented):
 
 
 def test_why_there_are_no_finished_runs_is_said(tiny, invented):
-    diverged = [dataclasses.replace(each, status="diverged", top1=None)
-                for each in invented.study(tiny, seeds=1)]  # fmt: skip
+    diverged = [
+        dataclasses.replace(each, status="diverged", top1=None)
+        for each in invented.study(tiny, seeds=1)
+    ]
     found = contents(tiny, diverged)
     assert any("Runs that diverged, by row: 00 (1), 01 (1)" in each for each in summary(found))
     assert not [command for command, _ in next_commands(found) if "run --rows" in command]
@@ -420,8 +432,11 @@ def test_why_there_are_no_finished_runs_is_said(tiny, invented):
 def test_an_interaction_is_not_called_better(tiny, invented):
     grid = load_study("micro-design")
     tops = {row.number: 60.0 + 10.0 * row.number.count("+") ** 2 for row in grid.roadmap}
-    runs = [invented.record(grid.roadmap, number, seed, top1 + seed / 10)
-            for number, top1 in tops.items() for seed in range(3)]  # fmt: skip
+    runs = [
+        invented.record(grid.roadmap, number, seed, top1 + seed / 10)
+        for number, top1 in tops.items()
+        for seed in range(3)
+    ]
     text = page(gather(Subject(roadmap=grid.roadmap, study=grid, records=runs), []))
     assert "Worth more together (in points): " in text and "Better (in points): gelu ×" not in text
 

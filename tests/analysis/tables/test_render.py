@@ -67,8 +67,11 @@ def test_terminal_fits_80_columns(table, colour):
 
 
 def test_terminal_with_two_decimals_keeps_each_row_on_one_line(resnet50, invented):
-    runs = [invented.record(resnet50, row.number, seed, 80 + 0.1 * seed, data="imagenet")
-            for row in resnet50 for seed in range(3)]  # fmt: skip
+    runs = [
+        invented.record(resnet50, row.number, seed, 80 + 0.1 * seed, data="imagenet")
+        for row in resnet50
+        for seed in range(3)
+    ]
     lines = terminal(tabulate(resnet50, runs), colour=False).splitlines()
     assert max(map(len, lines)) <= 80
     assert sum("80.10 ± 0.10 (3)" in line for line in lines) == 17

@@ -41,8 +41,10 @@ def test_mean_sample_deviation_and_change(tiny, invented):
 def test_no_records_at_all(tiny):
     table = tabulate(tiny, [])
     assert len(table.rows) == 17 and table.notes == ()
-    assert all(row.mean is row.std is row.change is row.images_per_second is None
-               and row.n == 0 for row in table.rows)  # fmt: skip
+    assert all(
+        row.mean is row.std is row.change is row.images_per_second is None and row.n == 0
+        for row in table.rows
+    )
 
 
 def test_a_missing_row_leaves_its_change_and_the_next_ones_open(tiny, invented):
@@ -76,8 +78,11 @@ def test_diverged_runs_are_counted_not_averaged(tiny, invented):
 
 def test_another_recipe_is_left_out_and_named(tiny, invented):
     short = tiny.overridden({"recipe.epochs": 3})
-    runs = [invented.record(tiny, "05"), invented.record(short, "05", 1, 11.0),
-            invented.record(short, "06", 0, 12.0)]  # fmt: skip
+    runs = [
+        invented.record(tiny, "05"),
+        invented.record(short, "05", 1, 11.0),
+        invented.record(short, "06", 0, 12.0),
+    ]
     table = tabulate(tiny, runs)
     assert row_of(table, "05").n == 1 and row_of(table, "06").n == 0
     assert table.notes == (
@@ -88,8 +93,10 @@ def test_another_recipe_is_left_out_and_named(tiny, invented):
 
 def test_another_network_and_an_unknown_row_are_left_out(tiny, invented):
     other = edit_units(tiny["05"].spec, is_spatial, kernel=5)
-    runs = [invented.record(tiny, "05", spec=other),
-            invented.record(tiny, "05", spec=other, seed=1, label_row="99")]  # fmt: skip
+    runs = [
+        invented.record(tiny, "05", spec=other),
+        invented.record(tiny, "05", spec=other, seed=1, label_row="99"),
+    ]
     notes = " ".join(tabulate(tiny, runs).notes)
     assert "another network than this roadmap's: 05 (1)" in notes
     assert "rows that this roadmap does not have: 99 (1)" in notes
@@ -124,8 +131,10 @@ def test_training_images_left_out_of_all_runs_are_counted(tiny, invented):
 
 
 def test_the_roadmaps_own_data_set_is_preferred(tiny, invented):
-    runs = [invented.record(tiny, "05", top1=60.0),
-            invented.record(tiny, "05", top1=70.0, data="images", version="d2")]  # fmt: skip
+    runs = [
+        invented.record(tiny, "05", top1=60.0),
+        invented.record(tiny, "05", top1=70.0, data="images", version="d2"),
+    ]
     table = tabulate(tiny, runs)
     assert table.data == "fractals" and row_of(table, "05").mean == 60.0
     assert table.notes == ("left out: 1 record on data set 'images'",)
@@ -175,8 +184,11 @@ def test_a_roadmaps_folder_of_images_is_known_by_its_last_name(tiny, invented, t
 
 
 def test_mixtures_get_a_note(tiny, invented):
-    runs = [invented.record(tiny, "05"), invented.record(tiny, "05", 1, torch="2.10.0"),
-            invented.record(tiny, "05", 2, threads=8, hardware="a GPU")]  # fmt: skip
+    runs = [
+        invented.record(tiny, "05"),
+        invented.record(tiny, "05", 1, torch="2.10.0"),
+        invented.record(tiny, "05", 2, threads=8, hardware="a GPU"),
+    ]
     assert tabulate(tiny, runs).notes == (
         "the runs differ in hardware: two cores in 2 runs, a GPU in 1 run (05)",
         "the runs differ in threads: 2 in 2 runs, 8 in 1 run (05)",

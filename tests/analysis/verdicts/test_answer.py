@@ -21,9 +21,11 @@ def photos(tmp_path, invented):
     study = load_study("path", roadmap=str(tmp_path / "mine.yaml"))
 
     def made(*tops, val=2000):
-        runs = [invented.record(roadmap, row, seed, top1, data="photos")
-                for row, each in zip(("00", "01"), tops, strict=True)
-                for seed, top1 in enumerate(each)]  # fmt: skip
+        runs = [
+            invented.record(roadmap, row, seed, top1, data="photos")
+            for row, each in zip(("00", "01"), tops, strict=True)
+            for seed, top1 in enumerate(each)
+        ]
         runs = [dataclasses.replace(run, data=run.data | {"val": val}) for run in runs]
         return Subject(roadmap=roadmap, study=study, records=runs)
 
@@ -86,8 +88,11 @@ def test_no_tendency_is_not_called_one(photos):
 def test_interactions_are_not_better(invented):
     grid = load_study("micro-design")
     tops = {row.number: 60.0 + 10.0 * row.number.count("+") ** 2 for row in grid.roadmap}
-    runs = [invented.record(grid.roadmap, number, seed, top1 + seed / 10)
-            for number, top1 in tops.items() for seed in range(3)]  # fmt: skip
+    runs = [
+        invented.record(grid.roadmap, number, seed, top1 + seed / 10)
+        for number, top1 in tops.items()
+        for seed in range(3)
+    ]
     subject = Subject(roadmap=grid.roadmap, study=grid, records=runs)
     words = " ".join(map(str, told(subject, study="micro-design")))
     assert (

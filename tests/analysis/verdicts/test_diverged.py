@@ -48,8 +48,7 @@ def verdict_on(records, measure="top1"):
 def test_a_side_that_diverged_more_often_is_not_favoured(diverged, gain, verdict, tiny, invented):
     _, found = verdict_on(runs(invented, tiny, diverged, gain=gain))
     assert found.verdict == verdict
-    assert (found.diverged_before, found.diverged) == (
-        diverged.get("09", 0), diverged.get("10", 0))  # fmt: skip
+    assert (found.diverged_before, found.diverged) == (diverged.get("09", 0), diverged.get("10", 0))
 
 
 def test_every_format_counts_diverged_runs_and_bounds_the_difference(tiny, invented):

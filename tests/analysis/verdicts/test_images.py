@@ -88,8 +88,9 @@ def test_seeds_alone_call_equal_networks_different():
 def test_the_error_over_images_has_no_noise_of_seeds():
     """Networks that differ by noise alone: the error over images is near zero."""
     generator = numpy.random.default_rng(1)
-    rights = {name: [(generator.random(20_000) < 0.7).astype(float) for _ in range(4)]
-              for name in "ab"}  # fmt: skip
+    rights = {
+        name: [(generator.random(20_000) < 0.7).astype(float) for _ in range(4)] for name in "ab"
+    }
     alone = numpy.mean(rights["b"], axis=0) - numpy.mean(rights["a"], axis=0)
     naive = 100 * alone.std(ddof=1) / 20_000**0.5
     found = over_images(rights, WEIGHTS)
@@ -113,8 +114,11 @@ def test_the_variance_is_the_sum_of_both_parts():
     assert (verdict.seeds_low, verdict.seeds_high) == pytest.approx(seeds.interval())
     assert (verdict.images_low, verdict.images_high) == pytest.approx(images.interval())
     (given,) = judge([CONTRAST], samples, 1.0, rights, given_images=True)
-    assert (given.low, given.high) == (given.seeds_low, given.seeds_high) != (
-        verdict.low, verdict.high)  # fmt: skip
+    assert (
+        (given.low, given.high)
+        == (given.seeds_low, given.seeds_high)
+        != (verdict.low, verdict.high)
+    )
 
 
 def test_images_alone_decide_nothing():
@@ -141,14 +145,18 @@ def test_the_tables_say_what_an_interval_is_over(tiny, invented):
     for format in ("md", "latex"):
         text = render_verdicts(both, format)
         assert "over seeds (Welch) and over validation images" in text and "over seeds &" in (
-            text.replace("|", "&"))  # fmt: skip
+            text.replace("|", "&")
+        )
         text = render_verdicts(given, format)
         assert "over seeds (Welch), given these validation images" in text
         assert "over seeds &" not in text.replace("|", "&")
     some = [*correct[:-1], runs[-1]]
     notes = judge_study(path, some).notes
-    assert any("given these validation images, as some runs" in note
-               and note.endswith("separate_downsampling") for note in notes)  # fmt: skip
+    assert any(
+        "given these validation images, as some runs" in note
+        and note.endswith("separate_downsampling")
+        for note in notes
+    )
     assert "images" not in judge_study(path, runs).notes
 
 

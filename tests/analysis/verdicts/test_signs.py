@@ -12,12 +12,14 @@ NOISE = (-0.3, 0.1, 0.2, -0.1, 0.1)
     ("gains", "note"),
     [
         ((9.0, 8.0), "08 against 01: better at all 2 values"),
-        ((9.0, -8.0), "08 against 01: the sign depends on the setting: better at 0.001 and "
-         "worse at 0.004"),
+        (
+            (9.0, -8.0),
+            "08 against 01: the sign depends on the setting: better at 0.001 and worse at 0.004",
+        ),
         ((9.0, 0.05), "08 against 01: better at 0.001, undecided at the others"),
         ((0.2, -0.2), "08 against 01: undecided at all 2 values; both signs are seen"),
     ],
-)  # fmt: skip
+)
 def test_the_sign_of_a_step_over_values(gains, note, tmp_path, invented):
     file = tmp_path / "mine.yaml"
     file.write_text(

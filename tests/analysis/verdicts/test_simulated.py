@@ -118,8 +118,9 @@ def test_the_range_of_runs_needed_holds_the_true_number():
     needed = seeds_needed(truth, WEIGHTS)
     generator, held, alone = numpy.random.default_rng(9), 0, 0
     for _ in range(600):
-        samples = {name: Sample.of(list(generator.normal(one.mean, 1.0, 5)))
-                   for name, one in truth.items()}  # fmt: skip
+        samples = {
+            name: Sample.of(list(generator.normal(one.mean, 1.0, 5))) for name, one in truth.items()
+        }
         low, high = range_needed(samples, WEIGHTS)
         held += low is not None and low <= needed <= (high or 10**6)
         alone += abs((seeds_needed(samples, WEIGHTS) or 1000) / needed - 1) < 0.5

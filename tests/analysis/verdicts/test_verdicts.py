@@ -74,8 +74,9 @@ def test_holm_is_statsmodels():
 
 def test_the_smallest_effect_is_seen_in_four_of_five_studies():
     generator = numpy.random.default_rng(1)
-    smallest = difference({"a": Sample(mean=0, std=1, n=5), "b": Sample(mean=1, std=1, n=5)},
-                          {"b": 1.0, "a": -1.0}).smallest()  # fmt: skip
+    smallest = difference(
+        {"a": Sample(mean=0, std=1, n=5), "b": Sample(mean=1, std=1, n=5)}, {"b": 1.0, "a": -1.0}
+    ).smallest()
     one = generator.normal(0, 1, (20000, 5))
     other = generator.normal(smallest, 1, (20000, 5))
     seen = stats.ttest_ind(one, other, axis=1).pvalue < 0.05
@@ -123,8 +124,11 @@ def test_verdicts_hold_when_the_other_runs_are_there():
 
 def test_orders_are_judged_from_three_on():
     parts = tuple({f"b{order}": 1.0, f"a{order}": -1.0} for order in range(4))
-    cells = {name: Sample(mean=80.0 + order, std=1.0, n=2)
-             for order, part in enumerate(parts[:2]) for name in part}  # fmt: skip
+    cells = {
+        name: Sample(mean=80.0 + order, std=1.0, n=2)
+        for order, part in enumerate(parts[:2])
+        for name in part
+    }
     planned = [Contrast(step="it", title="it", group="", parts=parts)]
     assert judge(planned, cells, 1.0)[0].verdict == "lacks runs"
 
@@ -161,8 +165,9 @@ def test_verdicts_of_the_paper_that_hang_on_its_rounding_are_named():
     study = load_study("path", roadmap="resnet50")
     *_, note = judge_paper(study, PAPER).notes
     named = set(note.partition("lost: ")[2].split(", "))
-    cells = {number: Sample(mean=row.top1, std=row.std, n=row.n)
-             for number, row in PAPER.rows.items()}  # fmt: skip
+    cells = {
+        number: Sample(mean=row.top1, std=row.std, n=row.n) for number, row in PAPER.rows.items()
+    }
     before = {each.step: each.verdict for each in judge(study.contrasts, cells, study.margin)}
     generator, turned = numpy.random.default_rng(0), set()
     for _ in range(300):
@@ -190,8 +195,9 @@ def unadjusted(verdict):
 def test_the_papers_power_is_as_noted():
     """About a third of a point by Welch's test, three runs a row."""
     study = load_study("path", roadmap="resnet50")
-    cells = {number: Sample(mean=row.top1, std=row.std, n=row.n)
-             for number, row in PAPER.rows.items()}  # fmt: skip
+    cells = {
+        number: Sample(mean=row.top1, std=row.std, n=row.n) for number, row in PAPER.rows.items()
+    }
     smallest = [difference(cells, each.weights).smallest() for each in study.contrasts]
     assert numpy.mean([each for each in smallest if each]) == pytest.approx(0.31, abs=0.03)
 
@@ -245,8 +251,11 @@ def test_adding_seeds_until_decided_keeps_the_error_rate(pairs, first, most):
     contrasts = [contrast(f"x{pair}", f"y{pair}", step=str(pair)) for pair in range(pairs)]
     generator, erred, studies = numpy.random.default_rng(3), 0, 300
     for _ in range(studies):
-        runs = {name: generator.uniform(0.5, 5) * generator.normal(size=most)
-                for each in contrasts for name in each.weights}  # fmt: skip
+        runs = {
+            name: generator.uniform(0.5, 5) * generator.normal(size=most)
+            for each in contrasts
+            for name in each.weights
+        }
         seeds = dict.fromkeys(runs, first)
         looks = {contrast.step: most - first + 1 for contrast in contrasts}
         while True:
@@ -392,8 +401,11 @@ def test_a_step_that_changes_nothing_is_a_question_without_runs(tmp_path, tiny, 
     study = load_study("path", roadmap=str(tmp_path / "noop.yaml"))
     nothing, gelu = study.contrasts
     assert nothing.weights == {} and gelu.weights == {"02": 1.0, "00": -1.0}
-    runs = [invented.record(tiny, row, seed=seed, top1=60.0 + seed)
-            for row in ("08", "09") for seed in range(3)]  # fmt: skip
+    runs = [
+        invented.record(tiny, row, seed=seed, top1=60.0 + seed)
+        for row in ("08", "09")
+        for seed in range(3)
+    ]
     judged = judge_study(study, runs)
     assert judged.verdicts[0].verdict == "changes nothing here"
     assert judged.verdicts[1].n == 3 and judged.verdicts[1].p == judged.verdicts[1].p_alone
@@ -472,8 +484,9 @@ def test_looks_of_one_step_cost_the_others_nothing(tiny, invented):
     added = trained_by(tiny, invented, ("a", 0, range(3)), ("b", 30, range(3, 5)))
     others = [run for run in invented.study(tiny) if run.label.row not in ("00", "01")]
     judged = judge_study(load_study("path"), [*added, *others])
-    alone = judge_study(load_study("path"), [
-        *trained_by(tiny, invented, ("a", 0, range(5))), *others])  # fmt: skip
+    alone = judge_study(
+        load_study("path"), [*trained_by(tiny, invented, ("a", 0, range(5))), *others]
+    )
     found, before = ({each.step: each.p for each in one.verdicts} for one in (judged, alone))
     assert found["separate_downsampling"] == before["separate_downsampling"]
     assert found["training_recipe"] == pytest.approx(2 * before["training_recipe"], rel=0.2)
@@ -505,8 +518,10 @@ def test_agreement_is_of_rows_with_the_papers_steps(tmp_path, tiny, invented):
         "  - gelu:\n  - fewer_activations:\n  - fewer_norms:\n  - layer_norm:\n"
     )
     study = load_study("path", roadmap=str(tmp_path / "other.yaml"))
-    runs = [invented.record(tiny, row, top1=top1) for row, top1 in
-            (("08", 60.0), ("09", 61.0), ("10", 70.0), ("11", 69.0), ("12", 75.0))]  # fmt: skip
+    runs = [
+        invented.record(tiny, row, top1=top1)
+        for row, top1 in (("08", 60.0), ("09", 61.0), ("10", 70.0), ("11", 69.0), ("12", 75.0))
+    ]
     judged = judge_study(study, runs)
     assert [each.difference for each in judged.verdicts] and not judged.agreements
 
@@ -517,16 +532,22 @@ def test_titles_and_data_are_shown_as_they_are(tiny, invented):
 
 
 def test_latex_is_ascii_without_signs_that_text_mode_turns_round(tiny, invented):
-    runs = [invented.record(tiny, row, seed=seed, top1=top1 + 0.01 * seed)
-            for row, top1 in (("00", 60.0), ("01", 70.0)) for seed in range(5)]  # fmt: skip
+    runs = [
+        invented.record(tiny, row, seed=seed, top1=top1 + 0.01 * seed)
+        for row, top1 in (("00", 60.0), ("01", 70.0))
+        for seed in range(5)
+    ]
     text = render_verdicts(judge_study(load_study("path"), runs), "latex")
     assert text.isascii() and "$<$.001" in text and "P$>$0" in text
     assert r"\caption{path: tiny ResNet" in text and "no finished runs of 15 variants" in text
 
 
 def test_a_small_p_stays_small_in_files(tiny, invented):
-    runs = [invented.record(tiny, row, seed=seed, top1=top1 + 0.01 * seed)
-            for row, top1 in (("00", 60.0), ("01", 70.0)) for seed in range(5)]  # fmt: skip
+    runs = [
+        invented.record(tiny, row, seed=seed, top1=top1 + 0.01 * seed)
+        for row, top1 in (("00", 60.0), ("01", 70.0))
+        for seed in range(5)
+    ]
     found = json.loads(render_verdicts(judge_study(load_study("path"), runs), "json"))[0]
     assert 0 < found["p_alone"] < found["p"] < 1e-9
 
@@ -555,8 +576,11 @@ def test_dependence_on_order_is_not_seen_where_there_is_none():
     """Without effects, with as many runs everywhere and with very unequal numbers of them."""
     generator = numpy.random.default_rng(0)
     parts = [{f"{order}a": 1.0, f"{order}b": -1.0} for order in range(6)]
-    for runs in (lambda place: 3, lambda place: 5 if place % 2 else 1,
-                 lambda place: 8 if place % 2 else 2):  # fmt: skip
+    for runs in (
+        lambda place: 3,
+        lambda place: 5 if place % 2 else 1,
+        lambda place: 8 if place % 2 else 2,
+    ):
         wrong = 0
         for _ in range(1500):
             cells = {
@@ -638,8 +662,9 @@ def test_images_of_some_runs_only_make_no_interval(tiny, invented):
     every = [dataclasses.replace(run, correct=correct) for run in runs]
     path = load_study("path", roadmap="tiny")
     assert all(each.images_low is None for each in judge_study(path, some).verdicts)
-    assert any(each.images_low is not None or each.difference for each in
-               judge_study(path, every).verdicts)  # fmt: skip
+    assert any(
+        each.images_low is not None or each.difference for each in judge_study(path, every).verdicts
+    )
 
 
 def test_why_rows_have_no_interval_beside_the_papers():

@@ -62,8 +62,10 @@ def test_a_task_starts_its_own_run(task, tmp_path):
     done = subprocess.run(
         ["bash", "-euc", text.replace(sys.executable, str(shown))],
         env={"SLURM_ARRAY_TASK_ID": str(task), "PATH": "/bin:/usr/bin"},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.split("|")[:-1] == [
         "from setup", "1", "-m", "roadmap", "run", "path", "--data", "my images", "--set",
         "recipe.epochs=2", "--jobs", "1", "--only", RUNS[task].key,

@@ -76,8 +76,9 @@ def test_a_copy_has_the_same_images_smaller_and_in_order(photographs, tmp_path, 
 def test_a_small_jpeg_is_copied_as_it_is_and_nothing_is_enlarged(photographs, tmp_path):
     copy = prepare(photographs, tmp_path / "copy", short_side=1000)
     same = 0
-    for (old, _), (new, _) in zip(Folder.read(str(photographs), None).samples["train"],
-                                  copy.samples["train"], strict=True):  # fmt: skip
+    for (old, _), (new, _) in zip(
+        Folder.read(str(photographs), None).samples["train"], copy.samples["train"], strict=True
+    ):
         one, other = (Image.open(io.BytesIO(file.open().read())) for file in (old, new))
         assert one.size == other.size and other.mode == "RGB"
         same += old.open().read() == new.open().read()

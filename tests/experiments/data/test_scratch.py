@@ -37,8 +37,11 @@ def test_a_copy_is_the_same_run_from_another_place(kind, images, archive, tmp_pa
         assert before.settings.source.name == after.settings.source.name
     assert str(tmp_path / "scratch") in copied[0].settings.data
     assert len(said) == 1 and "copying" in said[0]
-    from_scratch(requests(images if kind == "folder" else archive, tmp_path),
-                 tmp_path / "scratch", said.append)  # fmt: skip
+    from_scratch(
+        requests(images if kind == "folder" else archive, tmp_path),
+        tmp_path / "scratch",
+        said.append,
+    )
     assert len(said) == 1  # it is there
 
 

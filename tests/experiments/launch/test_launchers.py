@@ -260,8 +260,9 @@ def test_small_runs_share_a_gpu_and_large_ones_do_not(images, tmp_path, monkeypa
     small = [request(images, tmp_path, row=row) for row in ("00", "13")]
     assert runs_per_gpu(small) == 8 and choose_jobs(small) == 16
     assert choose_jobs(small, devices=2) == 1
-    large = request(images, tmp_path, roadmap="resnet50",
-                    **{"recipe.image_size": 224, "recipe.batch": 36})  # fmt: skip
+    large = request(
+        images, tmp_path, roadmap="resnet50", **{"recipe.image_size": 224, "recipe.batch": 36}
+    )
     assert runs_per_gpu([*small, large]) == 1 and choose_jobs([large]) == 2
     monkeypatch.setattr("experiments.launch.sharing.cores", lambda: 12)
     assert runs_per_gpu(small) == 3

@@ -564,8 +564,11 @@ def test_a_signal_repeated_after_a_while_ends_a_run_whose_step_is_too_long(tmp_p
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout.readline() == "ready\n"
     for _ in range(3):
         process.send_signal(signal.SIGTERM)

@@ -207,8 +207,11 @@ def test_an_average_of_the_weights_is_what_is_validated(images, tmp_path, alone)
     network, data = build(spec.network), open_data(read_source(str(images)), tmp_path)
     fields = []
     for weights in (average, saved):
-        own = {name.removeprefix("network."): each for name, each in weights.items()
-               if name.startswith("network.")}  # fmt: skip
+        own = {
+            name.removeprefix("network."): each
+            for name, each in weights.items()
+            if name.startswith("network.")
+        }
         network.load_state_dict(own)
         given = (network, data, spec.recipe, torch.device("cpu"), pytest.fail)
         fields.append(receptive_field(*given))

@@ -148,8 +148,11 @@ def test_neither_a_process_nor_a_program_waits_for_its_loading_processes_at_its_
     """A failed run's traceback, say, keeps the loader alive."""
     done = subprocess.run(
         [sys.executable, "-c", ENDING, str(Path(__file__).parent)],
-        cwd=ROOT, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0 and done.stdout == "0\n", done.stderr
 
 

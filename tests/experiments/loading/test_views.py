@@ -178,8 +178,9 @@ def test_streamed_and_evaluated_batches_wait_for_nothing_on_the_device():
         (Evaluated(split, recipe, Statistics(), hold=False), [0, 5, NO_IMAGE]),
     ):
         arrays = views.pick(keys)
-        assert all(tensor.dtype != torch.float32 or tensor.dim() == 1
-                   for tensor in arrays.tensors.values())  # images cross as uint8  # fmt: skip
+        assert all(
+            tensor.dtype != torch.float32 or tensor.dim() == 1 for tensor in arrays.tensors.values()
+        )  # images cross as uint8
         with Counted() as counted:
             views.finish(arrays)
         assert not counted.waits and counted.operations.total() < 20

@@ -36,8 +36,10 @@ def runs(tmp_path_factory):
 def test_every_number_has_a_value_per_round(runs):
     speeds, broken = read_speeds(runs)
     assert broken == [] and sorted(s.label.row for s in speeds) == [
-        "00", "13", "timm:convnext_atto"
-    ]  # fmt: skip
+        "00",
+        "13",
+        "timm:convnext_atto",
+    ]
     for speed in speeds:
         assert len(speed.training) == len(speed.inference) == len(speed.latency) == 2
         assert speed.batch == 2 and speed.classes == 20 and speed.image_size == 48

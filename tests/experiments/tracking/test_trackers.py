@@ -177,9 +177,10 @@ def read_wandb(path):
         if entry.HasField("run"):
             found["group"], found["tags"] = entry.run.run_group, list(entry.run.tags)
         items = {
-            "history": entry.history.item, "summary": entry.summary.update,
+            "history": entry.history.item,
+            "summary": entry.summary.update,
             "config": entry.config.update,
-        }  # fmt: skip
+        }
         for kind, listed in items.items():
             named = {i.key or ".".join(i.nested_key): json.loads(i.value_json) for i in listed}
             if kind == "history" and "top1" in named:

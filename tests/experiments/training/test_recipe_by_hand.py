@@ -29,9 +29,12 @@ ENHANCED = {
     "recipe.warmup_epochs": 1.0, "recipe.final_learning_rate": 5e-4, "recipe.ema": 0.8,
 }  # fmt: skip
 OLD = {
-    "recipe.momentum": 0.6, "recipe.weight_decay": 0.1, "recipe.step_epochs": 1.0,
-    "recipe.step_factor": 0.3, "recipe.warmup_epochs": 0.0,
-}  # fmt: skip
+    "recipe.momentum": 0.6,
+    "recipe.weight_decay": 0.1,
+    "recipe.step_epochs": 1.0,
+    "recipe.step_factor": 0.3,
+    "recipe.warmup_epochs": 0.0,
+}
 STEPS = 36 // 12  # an epoch
 
 
@@ -69,8 +72,10 @@ def by_hand(asked, *, adamw):
         [each for each in network.parameters() if each.ndim <= 1],
     ]
     if adamw:
-        groups = [{"params": shapes[0], "weight_decay": 0.3},
-                  {"params": shapes[1], "weight_decay": 0.0}]  # fmt: skip
+        groups = [
+            {"params": shapes[0], "weight_decay": 0.3},
+            {"params": shapes[1], "weight_decay": 0.0},
+        ]
         optimizer = torch.optim.AdamW(groups, betas=(0.7, 0.95), foreach=False)
     else:
         optimizer = torch.optim.SGD(

@@ -131,8 +131,9 @@ def test_variants_that_differ_in_weights_only_share_the_compile_cache(tmp_path):
     def compiled(*words):
         command = [sys.executable, Path(__file__).with_name("compiled_twice.py"), *words]
         environment = os.environ | {
-            "TORCHINDUCTOR_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3]),
-        }  # fmt: skip
+            "TORCHINDUCTOR_CACHE_DIR": str(tmp_path),
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+        }
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
         return json.loads(done.stdout)

@@ -115,9 +115,12 @@ def test_trained_weights_load_into_timm(images, tmp_path):
     trained(asked)
     export(asked, tmp_path / "row13.safetensors", format="timm")
     theirs = timm.create_model(
-        "convnext_tiny", depths=(2, 2, 6, 2), dims=(24, 48, 96, 192), num_classes=3,
+        "convnext_tiny",
+        depths=(2, 2, 6, 2),
+        dims=(24, 48, 96, 192),
+        num_classes=3,
         checkpoint_path=str(tmp_path / "row13.safetensors"),
-    ).eval()  # fmt: skip
+    ).eval()
     with safe_open(tmp_path / "row13.safetensors", "pt") as file:
         assert file.metadata()["row"] == "13 separate_downsampling"
     export(asked, tmp_path / "ours.safetensors")
@@ -172,10 +175,14 @@ def test_a_killed_run_goes_on_and_ends_at_the_same_bits(images, tmp_path):
     resumed = trained(cut)
     same = zip(weights(whole).values(), weights(cut).values(), strict=True)
     assert all(torch.equal(one, two) for one, two in same)
-    kept = [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
-            for row in resumed.history]  # fmt: skip
-    expected = [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
-                for row in record.history]  # fmt: skip
+    kept = [
+        {k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
+        for row in resumed.history
+    ]
+    expected = [
+        {k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
+        for row in record.history
+    ]
     assert kept == expected
 
 
@@ -230,8 +237,9 @@ def test_a_loss_that_is_no_number_ends_as_diverged(images, tmp_path):
     assert record.status == "diverged"
     assert record.top1 is None and record.loss is None and record.receptive_field is None
     assert json.loads((asked.folder / "record.json").read_text())["top1"] is None
-    (line,) = [each for each in (asked.folder / "log.txt").read_text().splitlines()
-               if "diverged" in each]  # fmt: skip
+    (line,) = [
+        each for each in (asked.folder / "log.txt").read_text().splitlines() if "diverged" in each
+    ]
     assert "at step " in line and "learning rate " in line
     epoch, batch, ids = re.search(r"epoch (\d+), batch (\d+) .* images ([\d, ]+)", line).groups()
     order = EpochSampler(len(read_source(str(images)).samples["train"]), SHORT["recipe.batch"], 0)
@@ -275,9 +283,12 @@ def test_own_steps_with_an_operation_train_side_by_side(images, tmp_path):
         'base: {roadmap: tiny, row: "05"}\nrows:\n  - squeeze_excitation: {ratio: 4}\n'
     )
     settings = Settings(
-        roadmap=str(tmp_path / "mine.yaml"), steps=tmp_path / "my_steps.py", data=str(images),
-        overrides={**SHORT, "recipe.epochs": 1}, runs=tmp_path / "runs",
-    )  # fmt: skip
+        roadmap=str(tmp_path / "mine.yaml"),
+        steps=tmp_path / "my_steps.py",
+        data=str(images),
+        overrides={**SHORT, "recipe.epochs": 1},
+        runs=tmp_path / "runs",
+    )
     asked = [Request(settings=settings, row=row, seed=0) for row in ("00", "01")]
     assert pickle.loads(pickle.dumps(asked[1])).identity == asked[1].identity
     outcome = run_all(asked, parallel=2, machine=ONE, command="")
@@ -451,8 +462,11 @@ def test_a_study_shares_runs_is_planned_and_spends_seeds_until_decided(images, t
     def roadmap(*arguments):
         return subprocess.run(
             [sys.executable, "-m", "roadmap", *arguments, *given],
-            cwd=ROOT, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     study = str(tmp_path / "rates.yaml")
     trained_before = roadmap("train", "13", "--threads", "1", "--set=recipe.learning_rate=1e-3")
@@ -462,8 +476,9 @@ def test_a_study_shares_runs_is_planned_and_spends_seeds_until_decided(images, t
         "2, of which 1 are finished" in plan.stdout
         and "from 1 run with 1 thread on" in " ".join(plan.stdout.split())
     )
-    done = roadmap("run", study, "--jobs", "1", "--threads", "1", "--until-decided",
-                   "--max-seeds", "2")  # fmt: skip
+    done = roadmap(
+        "run", study, "--jobs", "1", "--threads", "1", "--until-decided", "--max-seeds", "2"
+    )
     assert done.returncode == 0, done.stderr
     assert (
         "1 of 2 runs are already finished" in done.stderr and "still open; next: 13@" in done.stderr

@@ -45,9 +45,12 @@ def ask(photos, tmp_path):
         runs = tmp_path / "runs"
         start = None if source is None else Start(str(source), runs, scratch=scratch)
         settings = Settings(
-            roadmap="tiny", data=str(photos), overrides={**SHORT, **overrides}, runs=runs,
+            roadmap="tiny",
+            data=str(photos),
+            overrides={**SHORT, **overrides},
+            runs=runs,
             start=start,
-        )  # fmt: skip
+        )
         return Request(settings=settings, row=row, seed=0)
 
     return make

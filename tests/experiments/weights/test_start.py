@@ -108,9 +108,10 @@ def test_the_table_says_which_rows_started_from_what(ask, convnext):
 def test_an_operation_between_convolutions_keeps_their_weights(convnext):
     spec = roadmap_row("13")
     made = Operation(
-        operation="twice", build=lambda channels: torch.nn.Identity(),
+        operation="twice",
+        build=lambda channels: torch.nn.Identity(),
         cost=lambda channels, height, width: {"macs": 0, "params": 0, "activations": 0},
-    )  # fmt: skip
+    )
     network = build(insert_after(spec, is_spatial, made).network)
     start = load_start(network, find_weights(str(convnext), None))
     assert start.new == ("head.classifier.weight", "head.classifier.bias")
@@ -192,9 +193,11 @@ def test_a_new_head_is_scaled_and_a_loaded_one_is_not(convnext):
 
 def test_a_study_starts_every_variant_from_the_weights(photos, convnext, tmp_path):
     settings = Settings(
-        study="leave-one-out", data=str(photos), runs=tmp_path,
+        study="leave-one-out",
+        data=str(photos),
+        runs=tmp_path,
         start=Start(str(convnext), tmp_path, scratch=True),
-    )  # fmt: skip
+    )
     mark = find_weights(str(convnext), tmp_path).fingerprint
     starts = {row.number: row.spec.weights for row in settings.path}
     assert starts["13"] == mark and set(starts.values()) == {None, mark}

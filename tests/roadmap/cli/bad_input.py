@@ -19,10 +19,13 @@ RECIPE = {
     "base_batch": 8, "weight_decay": 0.05, "schedule": "cosine", "interpolation": "bicubic",
 }  # fmt: skip
 ROADMAP = {
-    "title": "mine", "base": {"depths": [1, 1, 1, 1], "width": 8}, "recipe": "mine.yaml",
-    "data": "fractals", "classes": 20,
+    "title": "mine",
+    "base": {"depths": [1, 1, 1, 1], "width": 8},
+    "recipe": "mine.yaml",
+    "data": "fractals",
+    "classes": 20,
     "rows": [{"stage_ratio": {"depths": [1, 1, 3, 1]}}, {"patchify_stem": None}],
-}  # fmt: skip
+}
 WRONG = ("many", -1, [1, 2, 3], {"a": 1}, True, "", 1e400, "1 e-3")
 MARKS = "{}[]:,\t&*!|>%@`\"'#-\x07é0"
 TEXTS = (

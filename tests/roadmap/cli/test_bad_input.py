@@ -15,9 +15,12 @@ ROOT = Path(__file__).parents[3]
 def test_bad_input_of_many_kinds_is_named_before_torch_is_loaded(tmp_path):
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("bad_input.py")],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["tried"] >= 300

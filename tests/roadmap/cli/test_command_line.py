@@ -173,9 +173,12 @@ def test_bad_input_is_one_message_and_exit_code_2(arguments, message, tmp_path):
     )
     found = subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert found.returncode == 2, found.stderr
     assert message in found.stderr
     assert (

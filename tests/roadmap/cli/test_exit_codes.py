@@ -30,8 +30,11 @@ def to_closed_pipe(*arguments, stream="stdout"):
     try:
         return subprocess.run(
             [sys.executable, "-m", "roadmap", *map(str, arguments)],
-            env=ENVIRONMENT, text=True, check=False, **streams,
-        )  # fmt: skip
+            env=ENVIRONMENT,
+            text=True,
+            check=False,
+            **streams,
+        )
     finally:
         os.close(writer)
 
@@ -147,8 +150,11 @@ sys.exit(main(["table"]))
 def test_a_second_ctrl_c_ends_what_still_saves_without_a_traceback(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", SAVING],
-        cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stderr.readline() == (
             "roadmap: interrupted; run the same command again to resume\n"
         )
@@ -169,8 +175,11 @@ sys.exit(code)
 def train_into(runs):
     return subprocess.run(
         [sys.executable, "-c", WITHOUT_TORCH, "train", "05", "--runs", runs],
-        capture_output=True, text=True, env=ENVIRONMENT, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=False,
+    )
 
 
 @pytest.mark.slow

@@ -26,12 +26,15 @@ def test_all_shipped_things_are_listed(capsys):
     ("settings", "row", "line"),
     [
         (["network.stages.all.block.units.0.branches.0.kernel=5"], "07", "5×5 depthwise on 1/8"),
-        (["recipe.optimizer=lion", "recipe.optimizer_options={betas: [0.8, 0.9]}"], "00",
-         "recipe.optimizer_options: {betas: [0.8, 0.9]}"),
+        (
+            ["recipe.optimizer=lion", "recipe.optimizer_options={betas: [0.8, 0.9]}"],
+            "00",
+            "recipe.optimizer_options: {betas: [0.8, 0.9]}",
+        ),
         (["network.head_dropout=0.3"], "00", "dropout 0.3"),
         (["network.stages.1.stride=1"], "00", "strides: 1, 1, 2, 2"),
     ],
-)  # fmt: skip
+)
 def test_new_fields_can_be_set(capsys, settings, row, line):
     given = [part for setting in settings for part in ("--set", setting)]
     assert main(["show", row, "--roadmap", "inceptionnext", *given]) == 0

@@ -50,8 +50,10 @@ def test_a_task_gets_the_options_of_the_runs_and_none_of_the_submission(nowhere,
     )  # fmt: skip
     options = command_of(said.out)
     assert (options.study, options.seeds, options.overrides) == (
-        "leave-one-out", 2, ["recipe.epochs=2"]
-    )  # fmt: skip
+        "leave-one-out",
+        2,
+        ["recipe.epochs=2"],
+    )
     assert (options.devices, options.nodes, options.jobs) == (8, 2, 1)
     assert (options.compile, options.accumulate) == (False, 2)
     assert "#SBATCH --account=vision\n#SBATCH --mem=4G\n" in said.out

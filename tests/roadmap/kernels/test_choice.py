@@ -87,8 +87,10 @@ def test_a_gpu_without_an_entry_uses_one_of_its_architecture_and_says_so(monkeyp
             bool(measured) and measured != name
         )
     table = tmp_path / "faster.json"
-    write_table({"gpu": h100, "capability": "9.0", "torch": "2", "cudnn": 9, "triton": "3",
-                 "choices": []}, table)  # fmt: skip
+    write_table(
+        {"gpu": h100, "capability": "9.0", "torch": "2", "cudnn": 9, "triton": "3", "choices": []},
+        table,
+    )
     assert choice.read_capabilities(table) == {h100: "9.0"}
 
 
