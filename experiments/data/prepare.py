@@ -168,6 +168,4 @@ def _held(work: Path) -> Iterator[None]:
 
 
 def _link(path: Path) -> Problem:
-    return Problem(
-        f"{escaped(str(path))} is a link, not part of an unfinished copy; remove it"
-    )
+    return Problem(f"{escaped(str(path))} is a link, not part of an unfinished copy; remove it")
