@@ -66,10 +66,10 @@ class Loader(DataLoader):
         try:
             yield from super().__iter__()
         except (RuntimeError, ConnectionError, FileNotFoundError, EOFError) as error:
+            _end_loading(weakref.ref(self))  # or torch raises once more, at any later point
             reason = _why_it_ended(error)
             if reason is None:
                 raise
-            _end_loading(weakref.ref(self))  # or torch raises once more, at any later point
             raise Problem(
                 f"a loading process ended ({reason}): memory may be short; use fewer loading "
                 "processes (--workers 0: none)"

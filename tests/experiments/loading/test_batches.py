@@ -202,6 +202,7 @@ def test_an_error_of_a_loading_process_itself_stays_what_it_is():
     loader = Loader(views_of(Missing), EpochSampler(32, 8, 0), 1, CPU)
     with pytest.raises(FileNotFoundError, match="in DataLoader worker process"):
         list(loader)
+    assert not any(process.is_alive() for process in loader._iterator._workers)
 
 
 @pytest.mark.skipif(not Path("/dev/shm").exists(), reason="needs Linux's shared memory")
