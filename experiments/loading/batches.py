@@ -65,7 +65,7 @@ class Loader(DataLoader):
         """Yield what arrives; raise Problem if a loading process was killed."""
         try:
             yield from super().__iter__()
-        except (RuntimeError, ConnectionError, FileNotFoundError, EOFError) as error:
+        except Exception as error:
             _end_loading(weakref.ref(self))  # or torch raises once more, at any later point
             reason = _why_it_ended(error)
             if reason is None:
@@ -86,7 +86,9 @@ def _why_it_ended(error: Exception) -> str | None:
     if isinstance(error, RuntimeError):
         gone = re.match(r"DataLoader worker \(pid", text)
         return text.splitlines()[0].rstrip(". ") if gone else None
-    return None if "in DataLoader worker process" in text else "it exited during a transfer"
+    broken = isinstance(error, ConnectionError | FileNotFoundError | EOFError)
+    own = "in DataLoader worker process" in text
+    return "it exited during a transfer" if broken and not own else None
 
 
 def _end_loading(reference: weakref.ref[Loader]) -> None:
