@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import sys
 from collections.abc import Callable, Collection
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 from roadmap.errors import Problem, quoted, unknown
 from roadmap.group import Group, checked_colour, checked_text
 from roadmap.step import Step
+from roadmap.user_file import run_file
 
-MOST_BYTES = 1_000_000  # of a steps file
 GROUP = "own steps"
 
 
@@ -25,19 +23,7 @@ def read_steps(path: Path) -> dict[str, Step]:
     parameters of its step, as in `SE, ratio {ratio}`. This executes the file, so only a file that
     the user names is read.
     """
-    if not path.is_file():
-        raise Problem(f"steps file {path} does not exist")
-    if path.stat().st_size > MOST_BYTES:
-        raise Problem(f"steps file {path} has more than {MOST_BYTES:,} bytes")
-    origin = spec_from_file_location(f"steps_of_yours_{path.stem}", path)
-    if origin is None or origin.loader is None:
-        raise Problem(f"steps file {path} is no Python file (*.py)")
-    module = module_from_spec(origin)
-    sys.modules[module.__name__] = module  # dataclasses look up their annotations there
-    try:
-        origin.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # any exception of the user's code
-        raise Problem(f"steps file {path} fails: {type(error).__name__}: {error}") from error
+    module = run_file(path, "steps")
     source = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     functions = {
         name: member

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Literal
 
 from roadmap.errors import Problem, quoted
+from roadmap.user_file import run_file
 
-MOST_BYTES = 1_000_000  # of a measures file
 MOST_LABEL, MOST_UNIT = 80, 20  # characters
 FORMS = {  # by the names of parameters: what a function gets
     ("logits", "labels"): "logits",
@@ -95,21 +93,7 @@ def read_measures(path: Path) -> list[Own]:
 
     This executes the file, so only a file that the user names is read. Raises Problem.
     """
-    if not path.is_file():
-        raise Problem(f"measures file {path} does not exist")
-    if path.stat().st_size > MOST_BYTES:
-        raise Problem(f"measures file {path} has more than {MOST_BYTES:,} bytes")
-    origin = spec_from_file_location(f"measures_of_yours_{path.stem}", path)
-    if origin is None or origin.loader is None:
-        raise Problem(f"measures file {path} is no Python file (*.py)")
-    module = module_from_spec(origin)
-    sys.modules[module.__name__] = module
-    try:
-        origin.loader.exec_module(module)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # any exception of the user's code
-        raise Problem(f"measures file {path} fails: {type(error).__name__}: {error}") from error
+    module = run_file(path, "measures")
     source = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     found = []
     for name, member in vars(module).items():
