@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from roadmap.spec import value
+from roadmap.values import value
 
 Better = Literal["higher", "lower"]
 BITS, SHARES, SINGLES = "bits:", "shares:", "singles:"

@@ -11,6 +11,29 @@ from roadmap.edit import replace
 from roadmap.errors import Problem, shortened, unknown
 from roadmap.spec import Recipe, Spec, Unit, from_dict
 
+SCHEDULES = {
+    "step_epochs": ("step",),
+    "step_factor": ("step", "multistep"),
+    "final_learning_rate": ("cosine", "poly"),
+    "power": ("poly",),
+}  # the schedules that use a field of a recipe
+OF_CLASSIFICATION = (
+    "label_smoothing",
+    "mixup",
+    "cutmix",
+    "randaugment",
+    "erasing",
+    "crop_scale",
+    "evaluation_crop",
+    "head_init_scale",
+    "sampling",
+    "class_weights",
+    "loss",
+    "target_threshold",
+    "repeats",
+    "color_jitter",
+    "evaluation_size",
+)  # fields of a recipe that no other task uses
 UNIT_FIELDS = {field.name for kind in get_args(Unit) for field in dataclasses.fields(kind)}
 
 
@@ -54,17 +77,17 @@ def unused(recipe: Recipe) -> dict[str, str]:
         reasons["target_threshold"] = "loss"
     if recipe.randaugment:
         reasons["color_jitter"] = "randaugment"
-    steps = ("step_epochs", "step_factor")
-    cosine = ("final_learning_rate",)
-    reasons |= dict.fromkeys(steps if recipe.schedule == "cosine" else cosine, "schedule")
+    for name, schedules in SCHEDULES.items():
+        if recipe.schedule not in schedules:
+            reasons[name] = "schedule"
+    if recipe.task is not None:
+        reasons |= dict.fromkeys(OF_CLASSIFICATION, "task")
     if not (recipe.mixup or recipe.cutmix):
         reasons["mixup_per"] = "mixup"
     if not (recipe.mixup and recipe.cutmix):
         reasons["mixup_switch"] = "cutmix" if recipe.mixup else "mixup"
-    return {
-        f"recipe.{field}": f"recipe.{why} is {getattr(recipe, why)!r}"
-        for field, why in reasons.items()
-    }
+    values = {why: getattr(recipe, why) for why in reasons.values()} | {"task": recipe.task_name}
+    return {f"recipe.{field}": f"recipe.{why} is {values[why]!r}" for field, why in reasons.items()}
 
 
 def idle(spec: Spec, settings: Mapping[str, Any], key: str) -> Problem:

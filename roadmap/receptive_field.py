@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from math import inf, isqrt
 
-from roadmap.spec import Positive, value
+from roadmap.spec import Positive
+from roadmap.values import value
 
 # Half floats have three digits from 6e-5 to 65504: with this maximum, nine powers of ten.
 LARGEST = 2.0**15

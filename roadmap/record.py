@@ -23,7 +23,8 @@ from roadmap.errors import Problem, quoted
 from roadmap.evaluation import Evaluation
 from roadmap.files import put_text, read_text
 from roadmap.receptive_field import ReceptiveField
-from roadmap.spec import fingerprint, from_json, to_dict, value
+from roadmap.spec import fingerprint, from_json, to_dict
+from roadmap.values import value
 
 MOST_BYTES = 256_000_000  # of a record: a history can have a million epochs
 

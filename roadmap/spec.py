@@ -24,18 +24,17 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar, dataclass_transform, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import pydantic
 from pydantic import AfterValidator, Field
-from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from roadmap.errors import Problem, quoted, shortened, unknown
 from roadmap.kinds import ACTIVATIONS, NORMS, TORCH_ACTIVATIONS, is_activation
 from roadmap.optimizers import OPTIMIZERS, check_options
-
-T = TypeVar("T")
+from roadmap.tasks import Detection, Segmentation, TaskName, name_of
+from roadmap.values import added, value
 
 
 def _one_of(choices: Iterable[str]) -> Callable[[str], str]:
@@ -93,30 +92,6 @@ Rate = Annotated[float, Field(ge=0, le=10**6)]
 Word = Annotated[str, Field(max_length=1000)]
 Pattern = Annotated[str, Field(pattern=r"^[a-z0-9_.*?]+$", max_length=200)]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
-
-
-def added(default: Any) -> Any:
-    """Return a field that a later version added: at its default no text of a spec mentions it."""
-    return Field(default=default, exclude_if=lambda given: given == default)
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(Field,))
-def value(*, strict: bool) -> Callable[[type[T]], type[T]]:
-    """Make a class a frozen, validated value: no unknown keys, finite numbers.
-
-    If `strict`, a number is never made from text, nor a tuple from a list.
-    """
-    config = pydantic.ConfigDict(extra="forbid", strict=strict, allow_inf_nan=False)
-    make: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=config)
-
-    def made(kind: type[T]) -> type[T]:
-        built: Any = make(kind)
-        for field in dataclasses.fields(built):  # the plain default, for those who ask dataclasses
-            if isinstance(field.default, FieldInfo) and field.default.default_factory is None:
-                field.default = field.default.get_default()
-        return built
-
-    return made
 
 
 @value(strict=True)
@@ -350,6 +325,10 @@ class Recipe:
     Balanced `sampling` shows each class equally often. Balanced `class_weights` weigh the loss of a
     class by the inverse of its number of images. Both together would balance twice. `mixup_per` is
     "step" for one ratio of mixup and cutmix a step, or the number of images that share one.
+    `task` is detection or segmentation instead of classification: its own value says how images are
+    cropped, and of the augmentation above only `flip` applies. The schedule `multistep` multiplies
+    the rate by `step_factor` at each of `milestones` (epochs); `poly` lets it fall to
+    `final_learning_rate` with the given `power`.
     """
 
     epochs: Epochs
@@ -362,7 +341,7 @@ class Recipe:
     betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
     weight_decay: Rate
     decay_norms_and_biases: bool = False
-    schedule: Literal["step", "cosine"]
+    schedule: Literal["step", "multistep", "poly", "cosine"]
     step_epochs: Rate = 30.0
     step_factor: Fraction = 0.1
     warmup_epochs: Rate = 0.0
@@ -392,6 +371,14 @@ class Recipe:
     repeats: Annotated[int, Field(ge=1, le=100)] = added(1)
     color_jitter: Fraction = added(0.0)
     evaluation_size: Annotated[int, Field(ge=1, le=2**16)] | None = added(None)
+    task: Detection | Segmentation | None = added(None)
+    milestones: Annotated[tuple[Rate, ...], Field(max_length=100)] = added(())
+    power: Annotated[float, Field(gt=0, le=100)] = added(1.0)
+
+    @property
+    def task_name(self) -> TaskName:
+        """What the network is trained for."""
+        return name_of(self.task)
 
     @property
     def evaluated_size(self) -> int:
@@ -419,6 +406,10 @@ class Recipe:
             raise ValueError(
                 f"mixup_per {self.mixup_per} must be even and divide batch {self.batch}"
             )
+        if (self.schedule == "multistep") != bool(self.milestones):
+            raise ValueError("milestones and schedule 'multistep' need each other")
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"milestones {list(self.milestones)} must rise")
         if self.schedule == "step" and self.step_epochs == 0:
             raise ValueError("step_epochs 0 must be above 0 for schedule 'step'")
         if self.crop_scale is None:
@@ -498,7 +489,8 @@ def problem_of(error: pydantic.ValidationError, kind: Any) -> Problem:
     """Return one line for the first fault of a pydantic error: key, fault, valid keys."""
     unexpected = ("unexpected_keyword_argument", "extra_forbidden")
     fault = min(error.errors(), key=lambda fault: fault["type"] not in unexpected)
-    unions = ("Network", "Reference", *(kind.__name__ for kind in get_args(Unit)))
+    kinds = (Network, Reference, Detection, Segmentation, *get_args(Unit))
+    unions = tuple(kind.__name__ for kind in kinds)
     keys = tuple(part for part in fault["loc"] if part not in unions)
     key = ".".join(shortened(str(part)) for part in keys)
     message = fault["msg"].removeprefix("Value error, ")

@@ -18,7 +18,8 @@ from pydantic import Field
 from roadmap.errors import Problem
 from roadmap.files import put_text, read_text
 from roadmap.record import Label, Provenance
-from roadmap.spec import fingerprint, from_json, value
+from roadmap.spec import fingerprint, from_json
+from roadmap.values import value
 
 PREFIX = "speed-"  # of the files, in the folder of runs
 MOST_BYTES = 10_000_000

@@ -26,7 +26,8 @@ from roadmap.spec import (
 
 # Fields that training from random weights rarely sets: they are shown only if they are set.
 FINE_TUNING = (
-    "layer_decay", "head_init_scale", "freeze", "no_decay", "loss", "repeats", "color_jitter"
+    "layer_decay", "head_init_scale", "freeze", "no_decay", "loss", "repeats", "color_jitter",
+    "milestones", "power",
 )  # fmt: skip
 
 
@@ -215,7 +216,12 @@ def describe(unit: Unit) -> str:
 def _recipe(recipe: Recipe) -> Iterator[str]:
     for field in dataclasses.fields(recipe):
         data = getattr(recipe, field.name)
-        if data is not None and not (field.name in FINE_TUNING and data == field.default):
+        if data is None or (field.name in FINE_TUNING and data == field.default):
+            continue
+        if dataclasses.is_dataclass(data):
+            for part in dataclasses.fields(data):
+                yield f"recipe.{field.name}.{part.name}: {_shown(getattr(data, part.name))}"
+        else:
             yield f"recipe.{field.name}: {_shown(data)}"
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from roadmap.errors import Problem
 from roadmap.files import put_text, read_text
 from roadmap.record import MOST_BYTES, Identity, Label
-from roadmap.spec import from_json, to_dict, value
+from roadmap.spec import from_json, to_dict
+from roadmap.values import value
 
 BEGUN, HISTORY = "begun.jsonl", "metrics.jsonl"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from experiments.data.reading import Reading
 from roadmap.errors import Problem, escaped
+from roadmap.tasks import TaskName
 
 if TYPE_CHECKING:
     from experiments.data.splits import Split
@@ -26,6 +27,7 @@ class Source(ABC):
     choice: ClassVar[str]  # what a user can give, for messages
     preparation: ClassVar[str] = "reading the images"  # what `open` does, for progress
     has_select: ClassVar[bool] = False  # whether it has a split for choosing settings
+    tasks: ClassVar[tuple[TaskName, ...]] = ("classification",)  # what its labels are for
     name: str
 
     @classmethod
@@ -54,6 +56,15 @@ class Source(ABC):
     @abstractmethod
     def classes(self) -> int:
         """Number of classes; labels are 0 to classes - 1."""
+
+    def classes_for(self, task: TaskName) -> int:
+        """Return the number of classes of a task: in segmentation the ground may be one of them."""
+        return self.classes
+
+    def names_for(self, task: TaskName) -> tuple[str, ...]:
+        """Return the names of these classes; numbers if they have none."""
+        names = getattr(self, "class_names", None)
+        return tuple(names) if names else tuple(map(str, range(self.classes)))
 
     @property
     @abstractmethod

@@ -14,6 +14,7 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from experiments.data.files import File, Samples
 from experiments.data.images import in_colour, named, open_image
+from experiments.data.scene import Objects
 from experiments.data.source import Progress, Source
 from roadmap.spec import Recipe
 
@@ -34,12 +35,18 @@ class Statistics:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Images and labels of one split; `image(i)` opens the i-th as PIL RGB."""
+    """Images and labels of one split; `image(i)` opens the i-th as PIL RGB.
+
+    Images with `objects(i)` are for detection, those with `label_map(i)`, uint8 (height, width),
+    for segmentation; `labels` are then 0.
+    """
 
     image: Callable[[int], Image.Image]
     labels: numpy.ndarray
     arrays: Arrays | None = None  # (height, width, 3) each, if held in memory
     files: Sequence[File] | None = None  # if the images are files
+    objects: Callable[[int], Objects] | None = None
+    label_map: Callable[[int], numpy.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,15 +59,19 @@ class Split:
         for index in range(len(self)):
             arrays.append(numpy.asarray(self.image(index)))
             progress(index + 1, len(self))
-        return held_split(arrays, self.labels)
+        return replace(self, image=partial(_from_array, arrays), arrays=arrays)
 
     def only(self, indices: Sequence[int]) -> Split:
         """Return these images alone, in this order."""
         arrays = None if self.arrays is None else [self.arrays[index] for index in indices]
         files = None if self.files is None else [self.files[index] for index in indices]
-        image = partial(_from_some, self.image, tuple(indices))
+        some = {
+            name: partial(_from_some, function, tuple(indices))
+            for name in ("image", "objects", "label_map")
+            if (function := getattr(self, name)) is not None
+        }
         labels = self.labels[list(indices)]
-        return replace(self, image=image, labels=labels, arrays=arrays, files=files)
+        return replace(self, labels=labels, arrays=arrays, files=files, **some)
 
     @cached_property
     def bytes(self) -> int:
@@ -144,10 +155,8 @@ def _from_array(images: Arrays, index: int) -> Image.Image:
     return Image.fromarray(images[index])
 
 
-def _from_some(
-    image: Callable[[int], Image.Image], indices: Sequence[int], index: int
-) -> Image.Image:
-    return image(indices[index])
+def _from_some(function: Callable[[int], Any], indices: Sequence[int], index: int) -> Any:
+    return function(indices[index])
 
 
 def _from_file(samples: Samples, exif: bool, index: int) -> Image.Image:

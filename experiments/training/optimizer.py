@@ -13,7 +13,12 @@ from timm.optim import (
     param_groups_layer_decay,
     param_groups_weight_decay,
 )
-from timm.scheduler import CosineLRScheduler, StepLRScheduler
+from timm.scheduler import (
+    CosineLRScheduler,
+    MultiStepLRScheduler,
+    PolyLRScheduler,
+    StepLRScheduler,
+)
 from timm.scheduler.scheduler import Scheduler
 from timm.utils import ModelEmaV3
 from torch import nn
@@ -93,7 +98,7 @@ def make_losses(recipe: Recipe) -> tuple[nn.Module, nn.Module]:
 def make_schedule(
     optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int
 ) -> Scheduler:
-    """Return timm's schedule in optimizer steps: linear warm-up from 0, then steps or a cosine."""
+    """Return timm's schedule in optimizer steps: linear warm-up from 0, then as the recipe says."""
     warmup = round(recipe.warmup_epochs * steps_per_epoch)
     shared: dict[str, Any] = {
         "warmup_t": warmup,
@@ -104,9 +109,20 @@ def make_schedule(
     if recipe.schedule == "step":
         decay = max(1, round(recipe.step_epochs * steps_per_epoch))
         return StepLRScheduler(optimizer, decay_t=decay, decay_rate=recipe.step_factor, **shared)
-    return CosineLRScheduler(
-        optimizer,
-        t_initial=max(1, recipe.epochs * steps_per_epoch - warmup),
-        lr_min=recipe.final_learning_rate,
+    if recipe.schedule == "multistep":
+        # They count from the start of the warm-up. timm's take effect one step before.
+        milestones = [round(epoch * steps_per_epoch) + 1 for epoch in recipe.milestones]
+        return MultiStepLRScheduler(
+            optimizer,
+            decay_t=milestones,
+            decay_rate=recipe.step_factor,
+            **shared | {"warmup_prefix": False},
+        )
+    falling: dict[str, Any] = {
+        "t_initial": max(1, recipe.epochs * steps_per_epoch - warmup),
+        "lr_min": recipe.final_learning_rate,
         **shared,
-    )
+    }
+    if recipe.schedule == "poly":
+        return PolyLRScheduler(optimizer, power=recipe.power, **falling)
+    return CosineLRScheduler(optimizer, **falling)
