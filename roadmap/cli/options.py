@@ -275,6 +275,9 @@ def _add_rows(parser: Parser) -> None:
     parser.add_argument(
         "--scale", metavar="NAME", help="a small version of the roadmap: tiny or cifar"
     )
+    parser.add_argument(
+        "--task", metavar="NAME", help="train rows for detection or segmentation instead"
+    )
     parser.add_argument("--steps", type=Path, metavar="FILE.py", help="your own steps")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",

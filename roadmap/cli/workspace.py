@@ -85,11 +85,17 @@ class Workspace:
 
     @property
     def roadmap_name(self) -> str | None:
-        """The name given with --roadmap, with that of --scale after it."""
+        """The name given with --roadmap, with those of --scale and --task after it."""
         name, scale = self.options.roadmap, getattr(self.options, "scale", None)
         if scale and name is None:
             raise Problem("--scale is for a roadmap: add --roadmap NAME")
-        return f"{name}@{scale}" if scale else name
+        if scale:
+            name = f"{name}@{scale}"
+        if (task := getattr(self.options, "task", None)) is None:
+            return name
+        if name is None and self.options.study is not None:
+            raise Problem(f"--task {task} with a study needs its roadmap: add --roadmap NAME")
+        return f"{name or 'tiny'}:{task}"
 
     @cached_property
     def config(self) -> Config:
