@@ -101,6 +101,15 @@ MEASURE: dict[TaskName, str] = {
     "detection": "box_ap",
     "segmentation": "miou",
 }  # by which rows are compared unless another one is named
+LABELS = {"top1": "top-1", "box_ap": "box AP", "miou": "mIoU"}
+
+
+def main_number(numbers: Mapping[str, float], *, decimals: int) -> str:
+    """Return the main measure of an epoch or run, as in `top-1 71.2 %`; empty if it has none."""
+    for key, label in LABELS.items():
+        if numbers.get(key) is not None:
+            return f"{label} {numbers[key]:.{decimals}f} %"
+    return ""
 
 
 def name_of(task: Task | None) -> TaskName:

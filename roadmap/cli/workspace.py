@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from roadmap.record import Record, Records
     from roadmap.rows import Roadmap
     from roadmap.speed import Speeds
+    from roadmap.tasks import TaskName
     from roadmap.unfinished import Unfinished
     from steps.config import Config
     from steps.studies.study import Study
@@ -121,6 +122,11 @@ class Workspace:
         return self.config.roadmap if self.study is None else self.study.roadmap
 
     @cached_property
+    def task(self) -> TaskName:
+        """What the rows are trained for."""
+        return self.roadmap.rows[-1].spec.recipe.task_name
+
+    @cached_property
     def settings(self) -> Settings:
         """What all runs of this command share."""
         from experiments.settings import Settings
@@ -206,11 +212,12 @@ class Workspace:
 
     @cached_property
     def measure(self) -> Measure:
-        """The measure by which runs are compared."""
+        """The measure by which runs are compared: by default the main one of the rows' task."""
         from analysis.measures import MEASURES, find_measure
 
-        key = self.options.measure
-        return find_measure(key, () if key in MEASURES else self.loaded.records)
+        key, task = self.options.measure, self.task
+        known = key is None or (key in MEASURES and task in MEASURES[key].tasks)
+        return find_measure(key, () if known else self.loaded.records, task)
 
     @cached_property
     def speeds(self) -> Speeds:
