@@ -33,7 +33,7 @@ from experiments.training.checkpoint import (
     position,
 )
 from experiments.training.choices import chosen, compile_mode
-from experiments.training.measured_cost import measured_cost
+from experiments.training.measured_cost import measured_cost, measured_task_cost
 from experiments.training.place import Place
 from experiments.training.provenance import describe_machine
 from experiments.training.receptive_field import receptive_field
@@ -45,6 +45,7 @@ from experiments.weights.loading import in_words, load_start, scale_new_head
 from roadmap.cost import cost
 from roadmap.errors import Problem
 from roadmap.evaluation import Evaluation
+from roadmap.heads import task_cost
 from roadmap.kernels import choice
 from roadmap.layers import check_layers
 from roadmap.network import build
@@ -72,8 +73,8 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     torch.manual_seed(request.seed)
     network = build(request.spec.network, recipe.image_size)
     start = _start(network, job)
-    costs = _cost(request.spec, network)
     network = with_heads(network, request.spec, data.statistics(recipe))
+    costs = _cost(request.spec, network)
     freeze(network, recipe.freeze)
     network = network.to(memory_format=torch.channels_last)
     device = torch.device("cuda", place.local) if torch.cuda.is_available() else torch.device("cpu")
@@ -261,8 +262,10 @@ def _plan(recipe: Recipe, machine: Machine, share: Share, loading: Loading, *, g
 
 
 def _cost(spec: Spec, network: nn.Module) -> dict[str, int]:
-    size = spec.recipe.image_size
+    task, size = spec.recipe.task, spec.recipe.image_size
     if not isinstance(spec.network, Network):
+        if task is not None:
+            return measured_task_cost(network, task, spec.network.classes)
         return measured_cost(network, size)
-    walked = cost(spec.network, size)
+    walked = cost(spec.network, size) if task is None else task_cost(spec)
     return {"macs": walked.macs, "params": walked.params, "activations": walked.activations}
