@@ -5,6 +5,7 @@ The network's stages are then the backbone, and each task has heads of its own o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -107,3 +108,14 @@ def name_of(task: Task | None) -> TaskName:
     if task is None:
         return "classification"
     return "detection" if isinstance(task, Detection) else "segmentation"
+
+
+def name_in(recipe: Mapping[str, object]) -> TaskName:
+    """Return the name of the task of a record's recipe; ValueError if it is none of TASKS."""
+    task = recipe.get("task")
+    if task is None:
+        return "classification"
+    for name in TASKS:
+        if isinstance(task, Mapping) and name in task:
+            return name
+    raise ValueError("task must be detection or segmentation")
