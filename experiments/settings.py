@@ -99,7 +99,7 @@ class Settings(Plain):
 
     @cached_property
     def path(self) -> Roadmap:
-        """The roadmap with the overrides, and with the class count of data and task in every spec."""
+        """The roadmap with the overrides and the class count of data and task in every spec."""
         if "network.classes" in self.overrides:
             raise Problem("network.classes comes from the data; it cannot be set")
         study = self.config.study

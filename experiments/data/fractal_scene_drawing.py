@@ -33,7 +33,7 @@ SMALLEST, LARGEST = 16, 48  # side of a shape in pixels, before it is turned
 FEWEST_PIXELS = 40  # an object of which fewer would be seen is not drawn
 JITTER = 6  # per cent, up or down, of each parameter of a system
 MOST_MAPS = 5  # of a system
-CHAINS = 3 * LARGEST * LARGEST // STEPS  # three points for each pixel of the largest shape
+CHAINS = 2 * LARGEST * LARGEST // STEPS  # two points for each pixel of the largest shape
 TURN = ONE * 40 // 100  # half-angle tangent: up to 44° each way
 PLACES = 8  # of these places, a slot takes the one that hides least
 FAINTEST = 200  # opacity of a shape where it has no points, of 256
@@ -91,8 +91,9 @@ def lay_out(size: int, draws: Draws) -> Layout:
     images = len(draws.streams)
     fewest = ((2, BLOTS), (0, STRANGERS), (1, OBJECTS))
     there = [np.arange(most) >= most - draws.integers(few, most + 1, 1) for few, most in fewest]
-    uneven = draws.integers(0, ONE, SLOTS)  # squared: small shapes are more common than large ones
-    whole = SMALLEST * FINE + ((LARGEST - SMALLEST) * FINE * (uneven * uneven >> BITS) >> BITS)
+    uneven = draws.integers(0, ONE, SLOTS)
+    uneven = uneven * (ONE + uneven) >> BITS + 1  # small shapes are more common than large ones
+    whole = SMALLEST * FINE + ((LARGEST - SMALLEST) * FINE * uneven >> BITS)
     parts = draws.integers(ONE * 80 // 100, ONE + 1, 2, SLOTS)
     cosine, sine = circle(draws.integers(-TURN, TURN, SLOTS))
     free = size * FINE - whole[..., None]
@@ -129,7 +130,7 @@ def draw_fractals(
     octets = draws.octets((WARM_UP + STEPS) * CHAINS * FRACTALS).reshape(*kinds.shape, -1)
     shape = (*kinds.shape, size, size)
     mask = np.zeros(shape, dtype=bool)
-    depth, tint = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    depth, tint = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.int32)
     there = layout.there[:, BLOTS:]
     for kind, system in enumerate(systems):
         own = np.nonzero(there & (kinds == kind))
@@ -233,6 +234,6 @@ def _closed(mask: np.ndarray) -> np.ndarray:
 
 def _around(values: np.ndarray) -> np.ndarray:
     """Return the sum over the 3 × 3 pixels around each; there is nothing outside of the image."""
-    padded = np.pad(values.astype(np.int64), ((0, 0), (1, 1), (1, 1)))
+    padded = np.pad(values.astype(np.int32), ((0, 0), (1, 1), (1, 1)))
     rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     return rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]

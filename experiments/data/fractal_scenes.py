@@ -10,7 +10,7 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import astuple, dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -27,7 +27,7 @@ from roadmap.tasks import TaskName
 if TYPE_CHECKING:
     from experiments.data.splits import Split
 
-BLOCK = 10  # scenes drawn at once: bounds the memory of the working arrays
+BLOCK = 20  # scenes drawn at once: bounds the memory of the working arrays
 SCENES = 3  # in the keys of random streams: scenes share none with the images of `fractals`
 FIRST_STRANGER, STRANGERS = 100, 4  # systems that are drawn and are no class
 GROUND = "ground"
@@ -142,15 +142,16 @@ def _label_map(objects: np.ndarray, classes: np.ndarray, index: int) -> np.ndarr
     return of_object[objects[index]]
 
 
+@lru_cache
+def systems_of(seed: int, first: int, count: int) -> tuple[np.ndarray, ...]:
+    """Return the systems of `count` categories from `first` on."""
+    return tuple(sample_system(seed, category) for category in range(first, first + count))
+
+
 def draw_block(config: FractalScenes, first: int, count: int) -> tuple[np.ndarray, ...]:
     """Draw scenes first…first+count-1; see `draw_scenes`."""
-    classes, strangers = (
-        [sample_system(config.seed, category) for category in categories]
-        for categories in (
-            range(config.systems),
-            range(FIRST_STRANGER, FIRST_STRANGER + STRANGERS),
-        )
-    )
+    classes = systems_of(config.seed, 0, config.systems)
+    strangers = systems_of(config.seed, FIRST_STRANGER, STRANGERS)
     keys = [(config.seed, 0, SCENES, first + number) for number in range(count)]
     return draw_scenes(config.size, classes, strangers, keys)
 

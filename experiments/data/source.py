@@ -63,7 +63,7 @@ class Source(ABC):
         return "detection" in self.tasks
 
     def check_task(self, task: Task | None) -> None:
-        """Raise Problem, to follow "recipe of row 13", if the labels are not for a recipe's task."""
+        """Raise Problem, to follow "recipe of row 13", if the labels do not fit the task."""
         name = name_of(task)
         if name not in self.tasks:
             first = self.tasks[0]
