@@ -21,8 +21,10 @@ from experiments.host.signals import PATIENCE, STOP
 from experiments.job import Job
 from experiments.loading.loaders import Loading, choose_loading, evaluation_loader, train_loader
 from experiments.loading.samplers import EpochSampler, Share
+from experiments.tasks.cost import built_cost
 from experiments.tasks.final import final_numbers
 from experiments.tasks.kinds import make_task, with_heads
+from experiments.tasks.measured_cost import measured_cost
 from experiments.tasks.optimizer import scaled_rate
 from experiments.tasks.task import Diverged
 from experiments.training.checkpoint import (
@@ -33,7 +35,6 @@ from experiments.training.checkpoint import (
     position,
 )
 from experiments.training.choices import chosen, compile_mode
-from experiments.training.measured_cost import measured_cost, measured_task_cost
 from experiments.training.place import Place
 from experiments.training.provenance import describe_machine
 from experiments.training.receptive_field import receptive_field
@@ -45,7 +46,6 @@ from experiments.weights.loading import in_words, load_start, scale_new_head
 from roadmap.cost import cost
 from roadmap.errors import Problem
 from roadmap.evaluation import Evaluation
-from roadmap.heads import task_cost
 from roadmap.kernels import choice
 from roadmap.layers import check_layers
 from roadmap.network import build
@@ -262,10 +262,9 @@ def _plan(recipe: Recipe, machine: Machine, share: Share, loading: Loading, *, g
 
 
 def _cost(spec: Spec, network: nn.Module) -> dict[str, int]:
-    task, size = spec.recipe.task, spec.recipe.image_size
+    if spec.recipe.task is not None:
+        return built_cost(network, spec, spec.network.classes)
     if not isinstance(spec.network, Network):
-        if task is not None:
-            return measured_task_cost(network, task, spec.network.classes)
-        return measured_cost(network, size)
-    walked = cost(spec.network, size) if task is None else task_cost(spec)
+        return measured_cost(network, spec.recipe.image_size)
+    walked = cost(spec.network, spec.recipe.image_size)
     return {"macs": walked.macs, "params": walked.params, "activations": walked.activations}
