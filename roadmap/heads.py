@@ -53,10 +53,13 @@ class TaskCost:
         return self.backbone.activations + self.head.activations
 
 
-def task_cost(spec: Spec, image_size: Size | None = None) -> TaskCost:
+def task_cost(
+    spec: Spec, image_size: Size | None = None, *, classes: int | None = None
+) -> TaskCost:
     """Return what a spec with a task costs for an image, by default of its task's `cost_size`.
 
-    Raises Problem if the network's stages do not fit the head, or if it is one of timm's.
+    `classes` are by default the network's; the ground of detection is none of them. Raises Problem
+    if the network's stages do not fit the head, or if it is one of timm's.
     """
     network, task = spec.network, spec.recipe.task
     assert task is not None
@@ -65,14 +68,14 @@ def task_cost(spec: Spec, image_size: Size | None = None) -> TaskCost:
     size = image_size or task.cost_size
     size = (size, size) if isinstance(size, int) else size
     try:
-        return _remembered(network, task, size)
+        return _remembered(network, task, size, classes or network.classes)
     except TypeError:  # an operation's parameters cannot be a key
-        return _walk(network, task, size)
+        return _walk(network, task, size, classes or network.classes)
 
 
-def _walk(network: Network, task: Task, size: tuple[int, int]) -> TaskCost:
+def _walk(network: Network, task: Task, size: tuple[int, int], classes: int) -> TaskCost:
     layers, shapes = backbone_layers(network, task, size)
-    head = head_layers(shapes, task, network.classes)
+    head = head_layers(shapes, task, classes)
     return TaskCost(backbone=total(layers), head=total(head), size=size)
 
 

@@ -12,6 +12,7 @@ from roadmap.cost import cost
 from roadmap.edit import edit_network
 from roadmap.edit import replace as replace_field
 from roadmap.errors import Problem, unknown
+from roadmap.heads import task_cost
 from roadmap.override import idle, override_where_used
 from roadmap.paper import Paper
 from roadmap.scale import Scale
@@ -56,9 +57,11 @@ class Row:
         return spec
 
     def checked(self) -> Row:
-        """Return this row; a Problem if its network does not fit its recipe's image size."""
+        """Return this row; a Problem if its network does not fit its image size or its task."""
         try:
             cost(self.spec.network, self.spec.recipe.image_size)
+            if self.spec.recipe.task is not None:
+                task_cost(self.spec)
         except Problem as problem:
             raise Problem(f"row {self.number} ({self.step}): {problem}") from None
         return self

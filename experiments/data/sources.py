@@ -7,6 +7,7 @@ from pathlib import Path
 
 from experiments.data.fashion_mnist import FashionMnist
 from experiments.data.folder import Folder
+from experiments.data.fractal_scenes import FractalScenes
 from experiments.data.fractals import Fractals, ScatteredFractals
 from experiments.data.reading import PLAIN, Reading
 from experiments.data.shards import Shards
@@ -18,6 +19,7 @@ from roadmap.errors import Problem, escaped
 SOURCES: tuple[type[Source], ...] = (
     Fractals,
     ScatteredFractals,
+    FractalScenes,
     FashionMnist,
     Folder,
     Shards,

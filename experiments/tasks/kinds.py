@@ -11,7 +11,7 @@ from experiments.loading.samplers import Share
 from experiments.tasks.classification import Classification
 from experiments.tasks.losses import class_weights
 from experiments.tasks.task import Task
-from roadmap.spec import Recipe, Spec
+from roadmap.spec import Recipe, Reference, Spec
 from roadmap.tasks import Detection
 
 
@@ -20,15 +20,17 @@ def with_heads(network: nn.Module, spec: Spec, statistics: Statistics) -> nn.Mod
 
     Raises Problem if it cannot be a backbone, or if a package is missing.
     """
-    if spec.recipe.task is None:
+    recipe, classes = spec.recipe, spec.network.classes
+    if recipe.task is None:
         return network
-    if isinstance(spec.recipe.task, Detection):
+    name = f"timm:{spec.network.timm}" if isinstance(spec.network, Reference) else "this row"
+    if isinstance(recipe.task, Detection):
         from experiments.tasks.detector import detector
 
-        return detector(network, spec.recipe, spec.network.classes, statistics)
+        return detector(network, recipe, classes=classes, statistics=statistics, name=name)
     from experiments.tasks.segmenter import segmenter
 
-    return segmenter(network, spec.recipe.task, spec.network.classes)
+    return segmenter(network, recipe, classes=classes, name=name)
 
 
 def make_task(

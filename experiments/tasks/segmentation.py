@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy
 import torch
 from torch import Tensor, nn
 
@@ -36,12 +37,14 @@ class SegmentationTask(Task):
         steps_per_epoch: int,
         seed: int,
         share: Share | None = None,
-        class_names: tuple[str, ...] = (),
+        class_names: tuple[str, ...],
     ) -> None:
         super().__init__(network, recipe, steps_per_epoch=steps_per_epoch, seed=seed, share=share)
         assert isinstance(recipe.task, Segmentation)
         self.task, self.classes, self.class_names = recipe.task, classes, class_names
-        self.counted: dict[int, Tensor] = {}  # of each image, the confusion matrix of its pixels
+        self.counted: dict[
+            int, numpy.ndarray
+        ] = {}  # of each image, the confusion matrix of its pixels
 
     def batch_loss(self, batch: Scenes, micro_batch: int) -> Tensor:
         """Return the loss, with that of the auxiliary head times its weight."""
@@ -68,7 +71,7 @@ class SegmentationTask(Task):
         counted = everyones(self.counted, self.share.world)
         return {
             result.key: round(100 * result.value, 4)
-            for result in self._results(counted, per_image=False)
+            for result in self._results(counted)
             if result.key in ("miou", "pixel_accuracy")
         }
 
@@ -78,23 +81,26 @@ class SegmentationTask(Task):
     ) -> list[Result]:
         """Return mIoU, pixel accuracy and the IoU of each class."""
         self.validated.to(device)
-        counted: dict[int, Tensor] = {}
+        counted: dict[int, numpy.ndarray] = {}
         size = self.recipe.batch // self.share.micro_batches
         for start in range(0, len(split), size):
             counted |= self._counted(views[range(start, min(start + size, len(split)))], device)
-        return self._results(counted, per_image=per_image)
+        return self._results(counted)
 
-    def _results(self, counted: dict[int, Tensor], *, per_image: bool) -> list[Result]:
-        matrices = torch.stack([counted[number] for number in sorted(counted)]).numpy()
-        return pixel_results(matrices, self.class_names, per_image=per_image)
+    def _results(self, counted: dict[int, numpy.ndarray]) -> list[Result]:
+        return pixel_results(
+            [counted[number] for number in sorted(counted)], names=self.class_names
+        )
 
-    def _counted(self, batch: Scenes, device: torch.device | None = None) -> dict[int, Tensor]:
+    def _counted(
+        self, batch: Scenes, device: torch.device | None = None
+    ) -> dict[int, numpy.ndarray]:
         """Return the confusion matrix of each image, by its number."""
         counted = {}
         for number, logits, labels in self._told(batch, device):
             told = logits.argmax(0).to(torch.uint8).cpu().numpy()
-            matrix = confusion(told, labels.to(torch.uint8).cpu().numpy(), self.classes)
-            counted[number] = torch.from_numpy(matrix)
+            true = labels.to(torch.uint8).cpu().numpy()
+            counted[number] = confusion(told, true, classes=self.classes)
         return counted
 
     def _told(
@@ -120,14 +126,14 @@ class SegmentationTask(Task):
         network = self.validated.eval()
         images = images.contiguous(memory_format=torch.channels_last)
         if self.task.window_stride is None:
-            return network(images)[0].float()
+            return network(images).float()
         size, stride = self.recipe.image_size, self.task.window_stride
         total: Tensor | None = None
         count = images.new_zeros(1, 1, *images.shape[2:])
         for top in starts(images.shape[2], size, stride):
             for left in starts(images.shape[3], size, stride):
                 rows, columns = slice(top, top + size), slice(left, left + size)
-                part = network(images[:, :, rows, columns])[0].float()
+                part = network(images[:, :, rows, columns]).float()
                 if total is None:
                     total = part.new_zeros(*part.shape[:2], *images.shape[2:])
                 total[:, :, rows, columns] += part

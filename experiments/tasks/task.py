@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from experiments.data.splits import Split
 from experiments.loading.samplers import Share
+from experiments.loading.scenes import Scenes
 from experiments.loading.views import Views
 from experiments.tasks.losses import LossWatch, NotFinite, Step
 from experiments.tasks.optimizer import average, make_optimizer, make_schedule
@@ -83,6 +84,14 @@ class Task(lightning.LightningModule):
         """The learning rate of the present step: the classifier's, if it decays by layer."""
         group = self.optimizer.param_groups[0]
         return group["lr"] / group.get("lr_scale", 1.0)
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Return scenes as they are: the loader has made them on the device."""
+        if isinstance(batch, Scenes):
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def on_train_start(self) -> None:
         """Watch the losses on the device that the network is on by now; find frozen norms.

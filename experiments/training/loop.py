@@ -21,8 +21,10 @@ from experiments.host.signals import PATIENCE, STOP
 from experiments.job import Job
 from experiments.loading.loaders import Loading, choose_loading, evaluation_loader, train_loader
 from experiments.loading.samplers import EpochSampler, Share
+from experiments.tasks.cost import built_cost
 from experiments.tasks.final import final_numbers
 from experiments.tasks.kinds import make_task, with_heads
+from experiments.tasks.measured_cost import measured_cost
 from experiments.tasks.optimizer import scaled_rate
 from experiments.tasks.task import Diverged
 from experiments.training.checkpoint import (
@@ -33,7 +35,6 @@ from experiments.training.checkpoint import (
     position,
 )
 from experiments.training.choices import chosen, compile_mode
-from experiments.training.measured_cost import measured_cost
 from experiments.training.place import Place
 from experiments.training.provenance import describe_machine
 from experiments.training.receptive_field import receptive_field
@@ -72,8 +73,8 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     torch.manual_seed(request.seed)
     network = build(request.spec.network, recipe.image_size)
     start = _start(network, job)
-    costs = _cost(request.spec, network)
     network = with_heads(network, request.spec, data.statistics(recipe))
+    costs = _cost(request.spec, network)
     freeze(network, recipe.freeze)
     network = network.to(memory_format=torch.channels_last)
     device = torch.device("cuda", place.local) if torch.cuda.is_available() else torch.device("cpu")
@@ -261,8 +262,9 @@ def _plan(recipe: Recipe, machine: Machine, share: Share, loading: Loading, *, g
 
 
 def _cost(spec: Spec, network: nn.Module) -> dict[str, int]:
-    size = spec.recipe.image_size
+    if spec.recipe.task is not None:
+        return built_cost(network, spec, spec.network.classes)
     if not isinstance(spec.network, Network):
-        return measured_cost(network, size)
-    walked = cost(spec.network, size)
+        return measured_cost(network, spec.recipe.image_size)
+    walked = cost(spec.network, spec.recipe.image_size)
     return {"macs": walked.macs, "params": walked.params, "activations": walked.activations}
