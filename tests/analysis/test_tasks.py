@@ -20,6 +20,7 @@ from analysis.verdicts.runs import right_images
 from analysis.verdicts.study import judge_study
 from roadmap.cli.main import main
 from roadmap.errors import Problem
+from roadmap.heads import task_cost
 from roadmap.record import write_record
 from roadmap.spec import to_dict
 from steps.roadmaps.load import load_roadmap
@@ -200,3 +201,11 @@ def test_a_diverged_run_counts_as_0(rows, runs, task, subject):
     assert any("with 0 % for each diverged run" in note for note in judged.notes)
     table = tabulate(rows, [*runs[:-1], lost], measure=main_measure(task))
     assert table.rows[-1].diverged == 1 and table.rows[-1].n == 2
+
+
+def test_the_cost_is_that_of_backbone_and_head(subject, rows):
+    for row, shown in zip(rows, subject.table.rows, strict=True):
+        own = task_cost(row.spec)
+        assert (shown.gmacs, shown.params) == (own.macs / 1e9, own.params)
+    height, width = rows.rows[-1].spec.recipe.task.cost_size
+    assert f"backbone and head, at {height} × {width} pixels" in subject.table.legend
