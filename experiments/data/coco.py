@@ -59,8 +59,7 @@ class CocoFolder(SceneFolder):
             "train": found["train"].with_objects,
             "val": numpy.arange(len(found["val"].files)),
         }
-        if not len(chosen["train"]):
-            faults.check()
+        if not len(chosen["train"]) and not faults.texts:
             raise Problem(f"{escaped(str(parts.files['train']))}: no image has an object")
         without = len(found["train"].files) - len(chosen["train"])
         names = tuple(found["train"].categories.values())

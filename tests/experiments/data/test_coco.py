@@ -1,6 +1,7 @@
 """Folders in COCO's layout: what is read from them, and a clear error for each fault."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,6 +19,7 @@ from experiments.data.images import BrokenImage
 from experiments.data.scene import UNLABELLED
 from experiments.data.sources import kind_of, read_source
 from experiments.data.splits import open_data
+from experiments.host.machine import Machine
 from experiments.request import Request
 from experiments.settings import Settings
 from roadmap.cli.main import main
@@ -105,11 +107,8 @@ def test_masks_of_all_forms_are_those_of_pycocotools():
     two = [[1, 1, 9, 1, 9, 9.5], [20, 20, 30, 20, 30, 28, 20, 28]]
     expected = coder.decode(coder.merge(coder.frPyObjects(two, HEIGHT, WIDTH)))
     assert numpy.array_equal(decoded(two, WIDTH, HEIGHT), expected)
-    assert "count" in (
-        shape_fault(text, WIDTH, HEIGHT - 1)
-        or shape_fault(text | {"size": [HEIGHT - 1, WIDTH]}, WIDTH, HEIGHT - 1)
-        or ""
-    ) or "size" in shape_fault(text, WIDTH, HEIGHT - 1)
+    assert "size" in (shape_fault(text, WIDTH, HEIGHT - 1) or "")
+    assert "count" in (shape_fault({**text, "size": [9, WIDTH]}, WIDTH, 9) or "")
 
 
 def changed(key, position, **values):
@@ -147,11 +146,11 @@ FAULTS = {
     "image name": (changed("images", 2, file_name="1.jpg"), "another image has this file"),
     "file": (changed("images", 0, file_name="x.jpg"), r"image x.jpg \(id 1\) is not in .*/train"),
     "no size": (changed("images", 0, width=0), "needs id, file_name, width and height"),
-    "points": (changed("annotations", 0, segmentation=[[1, 2, 3, 4]]), PREFIX + ".*3 or more point"),
+    "points": (changed("annotations", 0, segmentation=[[1, 2, 3, 4]]), PREFIX + ".*3 or more"),
     "odd": (changed("annotations", 0, segmentation=[[1, 2, 3, 4, 5, 6, 7]]), "3 or more points"),
     "text": (changed("annotations", 0, segmentation=[["a"] * 6]), "a value that is no number"),
     "size": (changed("annotations", 0, segmentation=runs(size=[5, 6])), r"of size \[5, 6\]"),
-    "short": (changed("annotations", 0, segmentation=runs(counts=[3, 4])), "count 7 pixels; .*1,200"),
+    "short": (changed("annotations", 0, segmentation=runs(counts=[3, 4])), "count 7 pix.*1,200"),
     "minus": (changed("annotations", 0, segmentation=runs(counts=[-1, 1201])), "whole numbers"),
     "packed": (changed("annotations", 0, segmentation=runs(counts="0é")), "cannot be read"),
     "open": (changed("annotations", 0, segmentation=runs(counts="a")), "cannot be read"),
@@ -166,7 +165,7 @@ FAULTS = {
     "same name": (with_more("categories", {"id": 8, "name": "cat"}), "has the name 'cat' twice"),
     "more classes": (
         with_more("categories", {"id": 8, "name": "x"}),
-        r"train2017.json: category 8 \(x\) is not in instances_val2017.json, which has 7 \(cat\), 90",
+        r"train2017.json: category 8 \(x\) is not in instances_val2017.json, which has 7 \(cat\)",
     ),
 }  # fmt: skip
 
@@ -279,7 +278,7 @@ def test_the_fingerprint_covers_annotations_and_images(tmp_path):
         return read_source(str(root)).fingerprint
 
     first = digits("a")
-    assert first == digits("b") == "FINGERPRINT"
+    assert first == digits("b") == "a3d69ea9d489"
     assert first != digits("c", val=changed("annotations", 0, area=5))
     write_image(tmp_path / "d/train2017/1.jpg", size=(30, 30))
     root = write_coco(tmp_path / "e")
@@ -305,8 +304,6 @@ def test_boxes_alone_are_for_detection_without_masks(tmp_path):
 
 
 def test_a_recipe_for_classification_is_refused(tmp_path):
-    from experiments.host.machine import Machine
-
     root = write_coco(tmp_path / "pets")
     request = Request(settings=Settings(data=str(root), runs=tmp_path / "r"), row="13", seed=0)
     expected = (
@@ -314,7 +311,7 @@ def test_a_recipe_for_classification_is_refused(tmp_path):
         "add --task detection"
     )
     with pytest.raises(Problem, match=expected):
-        request.check(Machine())
+        request.check(Machine(threads=1, workers=0))
 
 
 @pytest.mark.parametrize(
@@ -330,8 +327,6 @@ def test_a_recipe_for_classification_is_refused(tmp_path):
     ],
 )
 def test_commands_for_classification_refuse_the_folder(tmp_path, capsys, command, expected):
-    import re
-
     root = write_coco(tmp_path / "pets")
     assert main([word.replace("ROOT", str(root)) for word in command]) == 2
     assert re.search(expected, capsys.readouterr().err)

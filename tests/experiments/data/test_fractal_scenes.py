@@ -1,5 +1,6 @@
 """The built-in scenes: the same bytes everywhere, with objects that fit their masks."""
 
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -12,6 +13,7 @@ from experiments.data.splits import open_data
 from experiments.host.machine import Machine
 from experiments.request import Request
 from experiments.settings import Settings
+from roadmap import edit
 from roadmap.errors import Problem
 from roadmap.tasks import Detection, Segmentation
 
@@ -117,7 +119,7 @@ def test_a_recipe_for_another_task_is_refused(tmp_path):
         "segmentation; add --task detection"
     )
     with pytest.raises(Problem, match=expected):
-        request.check(Machine())
+        request.check(Machine(threads=1, workers=0))
     boxes = Detection(detection="faster_rcnn", short_sides=(96,))
     with pytest.raises(
         Problem, match="is for detection; data 'fractals' is for classification; le"
@@ -126,19 +128,13 @@ def test_a_recipe_for_another_task_is_refused(tmp_path):
     read_source("fractal-scenes").check_task(Segmentation(segmentation="fpn", channels=32))
 
 
-def test_rows_of_different_tasks_are_refused(monkeypatch, tmp_path):
-    from roadmap.edit import replace
-    from roadmap.rows import Roadmap
-
+def test_rows_of_different_tasks_are_refused(tmp_path):
     task = Segmentation(segmentation="fpn", channels=32)
     settings = Settings(data="fractal-scenes", runs=tmp_path)
-    first, *others = settings.config.roadmap.rows
-    recipe = replace(first.spec.recipe, task=task)
-    import dataclasses
-
-    row = dataclasses.replace(first, spec=replace(first.spec, recipe=recipe))
-    mixed = dataclasses.replace(settings.config.roadmap, rows=(row, *others))
-    assert isinstance(mixed, Roadmap)
-    vars(settings.config)["roadmap"] = mixed
+    roadmap = settings.config.roadmap
+    first, *others = roadmap.rows
+    recipe = edit.replace(first.spec.recipe, task=task)
+    row = dataclasses.replace(first, spec=edit.replace(first.spec, recipe=recipe))
+    vars(settings.config)["roadmap"] = dataclasses.replace(roadmap, rows=(row, *others))
     with pytest.raises(Problem, match="row 00 is for segmentation, row 01 is for classification"):
         _ = settings.path
