@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +59,7 @@ class CocoFolder(SceneFolder):
             "train": found["train"].with_objects,
             "val": numpy.arange(len(found["val"].files)),
         }
-        if not len(chosen["train"]):
-            faults.check()
+        if not len(chosen["train"]) and not faults.texts:
             raise Problem(f"{escaped(str(parts.files['train']))}: no image has an object")
         without = len(found["train"].files) - len(chosen["train"])
         names = tuple(found["train"].categories.values())
@@ -88,6 +87,11 @@ class CocoFolder(SceneFolder):
         """Whether the objects have outlines, not boxes alone."""
         return all(own.shapes.any_there for own in self.annotations.values())
 
+    @property
+    def has_label_maps(self) -> bool:
+        """Whether masks make a label map, whose pixels have one byte."""
+        return self.has_masks and self.classes_for("segmentation") <= MOST_CLASSES
+
     def classes_for(self, task: TaskName) -> int:
         """Return the number of classes; in segmentation the ground is class 0."""
         return self.classes + (task == "segmentation")
@@ -95,25 +99,25 @@ class CocoFolder(SceneFolder):
     def check_task(self, task: Task | None) -> None:
         """Raise Problem, to follow "recipe of row 13", if the labels do not fit the task."""
         super().check_task(task)
-        if name_of(task) == "segmentation":
-            if not self.has_masks:
-                raise Problem(
-                    f"is for segmentation; the objects of data {self.name!r} have boxes alone"
-                )
-            if self.classes_for("segmentation") > MOST_CLASSES:
-                raise Problem(
-                    f"is for segmentation; data {self.name!r} has {self.classes} classes and the "
-                    f"ground, and a label map at most {MOST_CLASSES}"
-                )
+        if name_of(task) == "segmentation" and not self.has_label_maps:
+            why = (
+                f"has {self.classes} classes and the ground; a label map has at most {MOST_CLASSES}"
+                if self.has_masks
+                else "has boxes alone"
+            )
+            raise Problem(f"is for segmentation; data {self.name!r} {why}; add --task detection")
 
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
         """Return both splits; an image is read from its file each time that it is asked for."""
         from experiments.data.coco_reading import open_split
 
-        return {
+        opened = {
             split: open_split(self.annotations[split], self.samples[split], self.chosen[split])
             for split in SPLITS
         }
+        if self.has_label_maps:
+            return opened
+        return {split: replace(own, label_map=None) for split, own in opened.items()}
 
 
 def _check_categories(found: dict[str, Annotations], files: dict[str, Path]) -> None:

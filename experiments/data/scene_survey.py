@@ -51,7 +51,7 @@ class SceneCounts:
             counts.crowds += int(objects.crowd.sum())
             labels = objects.labels[single]
             counts.objects = _added(counts.objects, labels, len(self.names))
-        if split.label_map is not None and len(self.pixel_names) <= UNLABELLED:
+        if split.label_map is not None:
             values = split.label_map(index).ravel()
             counts.unlabelled += int((values == UNLABELLED).sum())
             known = values[values != UNLABELLED]

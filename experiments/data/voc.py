@@ -32,7 +32,9 @@ class VocFolder(LabelMaps):
     @classmethod
     def root_of(cls, name: str) -> Path | None:
         """Return the folder with JPEGImages. Raises Problem if several years are there."""
-        for pattern in (".", "VOC20*", "VOCdevkit/VOC20*"):
+        if _is_root(Path(name)):
+            return Path(name)
+        for pattern in ("VOC20*", "VOCdevkit/VOC20*"):
             roots = [root for root in sorted(Path(name).glob(pattern)) if _is_root(root)]
             if len(roots) > 1:
                 years, last = listed([root.name for root in roots]), escaped(str(roots[-1]))

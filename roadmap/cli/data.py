@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from experiments.data.faults import Faults
 from experiments.data.scene_folder import SceneFolder
+from experiments.data.source import Source
 from experiments.data.sources import kind_of, read_source
 from roadmap.cli.console import DONE, FAILED, show
 from roadmap.cli.workspace import Workspace
@@ -15,6 +16,7 @@ def check_data(workspace: Workspace) -> int:
     """Open every image of a data set; name what is broken, left out, doubled, and what to do."""
     options = workspace.options
     kind = kind_of(options.data)
+    source: Source
     if issubclass(kind, SceneFolder) and not workspace.reading.options:
         source, annotations = kind.look(options.data)
         if annotations.texts:
@@ -37,7 +39,7 @@ def check_data(workspace: Workspace) -> int:
 
         data = open_data(source, progress=progress)
         scenes = None if "classification" in source.tasks else SceneCounts.of(data)
-        found = survey(data, progress, scenes and scenes.note)
+        found = survey(data, progress, None if scenes is None else scenes.note)
     faults = found.faults
     for fault in faults:
         show(fault)
