@@ -16,6 +16,7 @@ from roadmap.cost import cost
 from roadmap.errors import Problem
 from roadmap.record import Record
 from roadmap.spec import Network
+from roadmap.tasks import LABELS, MEASURE
 from steps.studies.study import Study
 
 WIDTH = 80
@@ -229,13 +230,14 @@ def _start_up(record: Record) -> float:
 
 def in_words(study: Study, plan: Forecast, seeds: int, jobs: int) -> str:
     """Describe the plan of a study in at most 80 columns."""
+    measure = LABELS[MEASURE[study.roadmap.rows[-1].spec.recipe.task_name]]
     lines = [
         study.roadmap.title,
         f"  variants     {len(study.roadmap.rows)}, each with {_counted(seeds, 'seed')}",
         f"  runs         {plan.runs}, of which {plan.finished} are finished",
         f"  MACs         {_shown(plan.macs)}, of which {_shown(plan.macs_missing)} remain",
         f"  time         {_time(plan, jobs)}",
-        f"  verdicts     {len(study.contrasts)}, margin {study.margin:g} (points of top-1)",
+        f"  verdicts     {len(study.contrasts)}, margin {study.margin:g} (points of {measure})",
         f"  each asks    {study.asks}",
     ]
     for step, why in study.left_out.items():

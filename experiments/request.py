@@ -90,6 +90,10 @@ class Request(Plain):
     def check(self, machine: Machine) -> None:
         """Raise Problem for errors that can be seen before anything is opened or built."""
         self._check_tag()
+        try:
+            self.settings.source.check_task(self.spec.recipe.task)
+        except Problem as problem:
+            raise Problem(f"recipe of row {self.label.row} {problem}") from None
         if isinstance(self.spec.network, Network):
             check_frozen(self.spec.network, self.spec.recipe.freeze)
         share = Share(world=machine.world, accumulate=machine.accumulate)

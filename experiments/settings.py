@@ -14,6 +14,7 @@ from experiments.data.sources import read_source
 from experiments.weights.choice import Start
 from roadmap.errors import Problem
 from roadmap.rows import Roadmap
+from roadmap.tasks import TaskName
 from steps.config import Config
 
 if TYPE_CHECKING:
@@ -98,9 +99,20 @@ class Settings(Plain):
 
     @cached_property
     def path(self) -> Roadmap:
-        """The roadmap with the overrides, and with the data's class count in every spec."""
+        """The roadmap with the overrides and the class count of data and task in every spec."""
         if "network.classes" in self.overrides:
             raise Problem("network.classes comes from the data; it cannot be set")
         study = self.config.study
         rows = self.config.roadmap if study is None else study.roadmap
-        return rows.with_classes(self.source.classes)
+        return rows.with_classes(self.source.classes_for(_task_of(rows)))
+
+
+def _task_of(roadmap: Roadmap) -> TaskName:
+    """Return the task of all rows; raises Problem if they differ."""
+    rows: dict[TaskName, str] = {}
+    for row in roadmap:
+        rows.setdefault(row.spec.recipe.task_name, row.number)
+    if len(rows) > 1:
+        each = ", ".join(f"row {number} is for {task}" for task, number in rows.items())
+        raise Problem(f"all rows of a roadmap need the same task; in {roadmap.name} {each}")
+    return next(iter(rows))

@@ -136,8 +136,18 @@ def sample_system(seed: int, category: int) -> np.ndarray:
 
 def jittered(system: np.ndarray, draws: Draws, per_cent: int) -> np.ndarray:
     """Return one system per image, int64 (images, 6, maps), each parameter moved at random."""
+    return moved(system, draw_moves(draws, per_cent, system.shape[1]))
+
+
+def draw_moves(draws: Draws, per_cent: int, *shape: int) -> np.ndarray:
+    """Return factors around ONE for parameters, int64 (images, 6, *shape)."""
     low, high = ONE * (100 - per_cent) // 100, ONE * (100 + per_cent) // 100
-    moved = system * draws.integers(low, high, 6, system.shape[1]) >> BITS
+    return draws.integers(low, high, 6, *shape)
+
+
+def moved(system: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """Return the system with its parameters times each of the moves, int64 (n, 6, maps)."""
+    moved = system * moves >> BITS
     longest = ONE * 95 // 100  # below one: still a contraction
     moved[:, 2:4] = np.clip(moved[:, 2:4], -longest, longest)
     return moved

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import uuid
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from experiments.data.cache import cache_folder
+from experiments.data.cache import cache_folder, make_once
 from experiments.data.fractal_drawing import (
     BLOCK,
     Shapes,
@@ -187,22 +185,12 @@ def load(
     """Return, by split, images uint8 (n, size, size, 3), mapped from disk, and labels int64 (n,).
 
     Splits are sorted by category. progress(done, total) counts the categories drawn. They are
-    drawn once, in a temporary folder that is renamed when complete: a folder with the final name is
-    always complete. If two processes race, the later one uses the set of the earlier one.
+    drawn once; a folder with the final name is always complete.
     """
-    folder = Path(cache) / f"fractals-{config.fingerprint}"
-    if not folder.is_dir():
-        unfinished = folder.with_name(f"{folder.name}-unfinished-{uuid.uuid4().hex}")
-        unfinished.mkdir(parents=True)
-        try:
-            make(config, unfinished, progress)
-            try:
-                unfinished.rename(folder)
-            except OSError:
-                if not folder.is_dir():
-                    raise
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+    folder = make_once(
+        Path(cache) / f"fractals-{config.fingerprint}",
+        lambda unfinished: make(config, unfinished, progress),
+    )
     return {
         split: (
             np.load(folder / f"{split}-images.npy", mmap_mode="r"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from experiments.data.reading import Reading
 from roadmap.errors import Problem, escaped
-from roadmap.tasks import TaskName
+from roadmap.tasks import Detection, Task, TaskName, name_of
 
 if TYPE_CHECKING:
     from experiments.data.splits import Split
@@ -56,6 +56,25 @@ class Source(ABC):
     @abstractmethod
     def classes(self) -> int:
         """Number of classes; labels are 0 to classes - 1."""
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether the objects of data for detection have masks, not boxes alone."""
+        return "detection" in self.tasks
+
+    def check_task(self, task: Task | None) -> None:
+        """Raise Problem, to follow "recipe of row 13", if the labels do not fit the task."""
+        name = name_of(task)
+        if name not in self.tasks:
+            first = self.tasks[0]
+            hint = "leave out --task" if first == "classification" else f"add --task {first}"
+            whose = f"data {self.name!r} is for {' and '.join(self.tasks)}"
+            raise Problem(f"is for {name}; {whose}; {hint}")
+        if isinstance(task, Detection) and task.has_masks and not self.has_masks:
+            raise Problem(
+                f"detects masks; the objects of data {self.name!r} have boxes alone; "
+                "add --set recipe.task.detection=faster_rcnn"
+            )
 
     def classes_for(self, task: TaskName) -> int:
         """Return the number of classes of a task: in segmentation the ground may be one of them."""

@@ -1,1 +1,1 @@
-"""Tasks other than classification: their heads on a row's stages, and how they are measured."""
+"""What a network learns: the Lightning task of each kind, its losses and its optimizer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from experiments.tasks.backbone import Backbone
-from experiments.training.measured_cost import measured_cost
+from experiments.tasks.measured_cost import measured_cost
 from roadmap.cost import total
 from roadmap.head_layers import head_layers
 from roadmap.heads import padded, task_cost
