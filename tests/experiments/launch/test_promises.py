@@ -106,13 +106,16 @@ def outcome(runs):
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     for row in (*rows, *record["history"]):
         del row["seconds"], row["images_per_second"]
-    kept = ("identity", "top1", "top5", "loss", "correct", "history", "metrics", "receptive_field")
+    kept = (
+        "identity", "top1", "top5", "loss", "correct", "history", "metrics", "evaluations",
+        "receptive_field",
+    )  # fmt: skip
     return {
         "weights": saved["state_dict"],
         "optimizer": saved["optimizer_states"],
         "step": saved["global_step"],
         "rows": rows,
-        **{key: record[key] for key in kept},
+        **{key: record.get(key) for key in kept},
     }
 
 
