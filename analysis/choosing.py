@@ -8,9 +8,9 @@ from statistics import fmean
 
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
+from roadmap.tasks import MEASURE
 
 Runs = Mapping[str, Sequence[Record]]
-KEY = "select_top1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +76,19 @@ def _scores(groups: Sequence[Sequence[Record]]) -> list[float]:
         return [0.0] if groups[0] else []
     measured = [
         {
-            run.identity.seed: run.metrics.get(KEY, 0.0)
+            run.identity.seed: run.metrics.get(_key(run), 0.0)
             for run in group
-            if KEY in run.metrics or run.status == "diverged"
+            if _key(run) in run.metrics or run.status == "diverged"
         }
         for group in groups
     ]
     common = set.intersection(*map(set, measured))
     return [fmean(scores[seed] for seed in common) for scores in measured] if common else []
+
+
+def _key(run: Record) -> str:
+    """Return the key of the main measure on the select split."""
+    return f"select_{MEASURE[run.task]}"
 
 
 def _told(row: Row, best: Row, candidates: Sequence[Row], scores: Sequence[float]) -> str:

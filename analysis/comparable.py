@@ -13,9 +13,10 @@ def stands_beside_paper(roadmap: Roadmap, selection: Selection, *, asked: bool =
 
     They are if the command `asked` for them, or if the runs are on the data set that the roadmap's
     own file names next to its paper, or on ImageNet-1K. Without runs, the data that were asked for
-    decide. Private photos are not compared with ImageNet.
+    decide. Private photos are not compared with ImageNet, nor detection with
+    classification.
     """
-    if roadmap.paper is None:
+    if roadmap.paper is None or roadmap.rows[-1].spec.recipe.task is not None:
         return False
     if asked or selection.data is None:
         return True

@@ -10,6 +10,16 @@ from analysis.verdicts.verdict import Judged
 GLOSSARY: Mapping[str, str] = {
     "top-1": "The share of validation images whose most probable class is the right one.",
     "top-5": "The share of validation images whose right class is among the five most probable.",
+    "box AP": "COCO's average precision of boxes: of precision over recall, the mean over classes "
+    "and over ten thresholds of overlap (IoU 0.50 to 0.95).",
+    "mask AP": "The same of masks: the overlap is that of pixels.",
+    "box AP50": "Average precision of boxes; an overlap (IoU) of 0.50 is enough.",
+    "box AP75": "Average precision of boxes; an overlap (IoU) of 0.75 is enough.",
+    "mask AP50": "Average precision of masks; an overlap (IoU) of 0.50 is enough.",
+    "mask AP75": "Average precision of masks; an overlap (IoU) of 0.75 is enough.",
+    "mIoU": "The mean over classes of intersection over union: of the pixels that have a class or "
+    "are predicted to have it, the share that has both.",
+    "pixel accuracy": "The share of labelled pixels whose most probable class is the right one.",
     "loss": "The cross-entropy on validation images; lower is better.",
     "mean ± std (n)": "Mean and sample standard deviation over n runs with different seeds.",
     "seed": "The number that draws initialization, order of images and augmentation.",

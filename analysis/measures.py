@@ -1,4 +1,4 @@
-"""Measures: the number by which runs are compared, top-1 by default.
+"""Measures: the number by which runs are compared. Each task has its default.
 
 A new measure is one entry in MEASURES. A number in `Record.metrics` is a measure without an entry.
 """
@@ -12,6 +12,7 @@ from typing import Literal
 
 from roadmap.errors import Problem, quoted, unknown
 from roadmap.record import Record
+from roadmap.tasks import MEASURE, TASKS, TaskName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,8 @@ class Measure:
     is the unit of a difference of two numbers. `of_images` says that it is the percentage of
     validation images that are right, so that `Record.correct` has its result for each image;
     `in_paper` says that the paper's tables print it. `scores` returns the result of each image, as
-    `Evaluation.scores` has them, for a measure by `roadmap evaluate`.
+    `Evaluation.scores` has them, for a measure by `roadmap evaluate` or of another task. `tasks`
+    are those whose runs have the number.
     """
 
     key: str
@@ -37,6 +39,7 @@ class Measure:
     of_images: bool = False
     in_paper: bool = False
     scores: Callable[[Record], str] | None = None
+    tasks: tuple[TaskName, ...] = TASKS
 
     @property
     def title(self) -> str:
@@ -72,6 +75,36 @@ def _scores(record: Record, *, key: str) -> str:
     return evaluation.scores if evaluation else ""
 
 
+def _of_split(key: str, label: str, task: TaskName, *, phrase: str = "") -> Measure:
+    """Return a percentage of a whole split, which records have with a score of each image."""
+    return Measure(
+        key=key,
+        label=label,
+        phrase=phrase,
+        unit="%",
+        difference="points",
+        read=partial(_metric, key=key),
+        scores=partial(_scores, key=key),
+        tasks=(task,),
+    )
+
+
+def _of_objects(kind: str) -> tuple[Measure, ...]:
+    """Return COCO's average precisions of boxes or masks."""
+    words = f"average precision of {'boxes' if kind == 'box' else 'masks'}"
+    shown = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "ap_small": "AP, small objects",
+             "ap_medium": "AP, medium objects", "ap_large": "AP, large objects"}  # fmt: skip
+    return tuple(
+        _of_split(
+            f"{kind}_{name}",
+            f"{kind} {label}",
+            "detection",
+            phrase=words if name == "ap" else "",
+        )
+        for name, label in shown.items()
+    )
+
+
 _LISTED = (
     Measure(
         key="top1",
@@ -82,6 +115,7 @@ _LISTED = (
         of_images=True,
         in_paper=True,
         read=lambda record: record.top1,
+        tasks=("classification",),
     ),
     Measure(
         key="top5",
@@ -90,7 +124,12 @@ _LISTED = (
         unit="%",
         difference="points",
         read=lambda record: record.top5,
+        tasks=("classification",),
     ),
+    *_of_objects("box"),
+    *_of_objects("mask"),
+    _of_split("miou", "mIoU", "segmentation", phrase="mean IoU of classes"),
+    _of_split("pixel_accuracy", "pixel accuracy", "segmentation"),
     Measure(key="loss", label="loss", better="lower", decimals=3, read=lambda record: record.loss),
     Measure(
         key="images_per_second",
@@ -101,23 +140,43 @@ _LISTED = (
         read=lambda record: record.images_per_second,
     ),
 )
-BY_CLASS = "recall:"  # measures of one class each
+BY_CLASS = ("recall:", "iou:")  # measures of one class each
 MEASURES = {measure.key: measure for measure in _LISTED}
 TOP1 = MEASURES["top1"]
 
 
-def find_measure(key: str, records: Sequence[Record] = ()) -> Measure:
+def main_measure(task: TaskName) -> Measure:
+    """Return the measure by which runs of a task are compared unless another one is named."""
+    return MEASURES[MEASURE[task]]
+
+
+def find_measure(
+    key: str | None, records: Sequence[Record] = (), task: TaskName = "classification"
+) -> Measure:
     """Return the measure of that key: one of MEASURES, or a number in the records' `metrics`.
 
-    Raises Problem naming the valid keys, and for a number that was measured in different ways.
+    None stands for the main measure of the task. Raises Problem naming the valid keys, and for a
+    number that was measured in different ways.
     """
-    if key in MEASURES:
+    if key is None:
+        return main_measure(task)
+    if key in MEASURES and task in MEASURES[key].tasks:
         return MEASURES[key]
-    metrics = sorted({name for record in records for name in record.metrics})
+    records = [record for record in records if record.task == task]
+    metrics = sorted({name for record in records for name in record.metrics} - set(MEASURES))
     if key not in metrics:
         shown = [name for name in metrics if not name.startswith(BY_CLASS)]
-        by_class = [f"{BY_CLASS}CLASS"] if len(shown) < len(metrics) else []
-        raise unknown("measure", key, [*MEASURES, *shown, *by_class])
+        by_class = [
+            f"{kind}CLASS" for kind in BY_CLASS if any(name.startswith(kind) for name in metrics)
+        ]
+        own = [one.key for one in MEASURES.values() if task in one.tasks]
+        if key in MEASURES:
+            told = ", ".join([*own, *shown, *by_class])
+            raise Problem(
+                f"measure {quoted(key)} is of {MEASURES[key].tasks[0]}; the rows are trained for "
+                f"{task}, valid: {told}"
+            )
+        raise unknown("measure", key, [*own, *shown, *by_class])
     evaluated = [record for record in records if key in record.evaluations]
     if not evaluated:
         words = key.replace("_", " ")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 from typing import Any
 
-from analysis.measures import Measure
+from analysis.measures import TOP1, Measure, main_measure
+from roadmap.evaluation import unpack_scores
 from roadmap.record import Record
 
 Z = 1.96  # 95 %
@@ -23,8 +24,10 @@ def half_width(per_cent: float, images: int) -> float:
 
 
 def precision(rows: Mapping[str, Sequence[Record]], measure: Measure) -> tuple[str, ...]:
-    """Return sentences about the accuracies of rows; none for a measure that is no accuracy."""
+    """Return sentences about the numbers of rows: accuracies, and main measures of other tasks."""
     means = [fmean(values) for runs in rows.values() if (values := measure.values(runs))]
+    if means and measure == main_measure(measure.tasks[0]) != TOP1:
+        return (*_jackknife(rows, measure), *_one_run(means, rows, measure))
     if not measure.of_images or not means:
         return ()
     data = next(run.data for runs in rows.values() for run in runs)
@@ -40,12 +43,32 @@ def precision(rows: Mapping[str, Sequence[Record]], measure: Measure) -> tuple[s
             f"with fewer than {FEW} validation images, a difference below {sqrt(2) * half:.0f} "
             "points between two networks can come from the choice of images"
         )
+    return (*told, *_one_run(means, rows, measure))
+
+
+def _one_run(
+    means: Sequence[float], rows: Mapping[str, Sequence[Record]], measure: Measure
+) -> Iterator[str]:
     if len(means) > 1 and all(len(measure.values(runs)) < 2 for runs in rows.values()):
-        told.append(
+        yield (
             "one run per row: the spread over seeds is unknown, so no difference between rows "
             "in this table is evidence for a step"
         )
-    return tuple(told)
+
+
+def _jackknife(rows: Mapping[str, Sequence[Record]], measure: Measure) -> Iterator[str]:
+    """Say how well the number of one network is known: the median over runs with scores."""
+    halves, images = [], 0
+    for run in (run for runs in rows.values() for run in runs):
+        text = measure.scores(run) if measure.scores else ""
+        if text and (images := run.evaluations[measure.key].images) > 1:
+            spread = stdev(unpack_scores(text)[:images])
+            halves.append(100 * Z * spread / sqrt(images))
+    if halves:
+        yield (
+            f"{images:,} validation images: the {measure.label} of one network is known to "
+            f"±{median(halves):.1f} points (95 % interval of the jackknife over images)"
+        )
 
 
 def _references(data: Mapping[str, Any]) -> str:

@@ -12,10 +12,11 @@ from statistics import median
 
 from experiments.host.device import ANY, Device, kind_of
 from experiments.request import Request
-from roadmap.cost import cost
 from roadmap.errors import Problem
+from roadmap.heads import spec_cost
 from roadmap.record import Record
 from roadmap.spec import Network
+from roadmap.tasks import LABELS, MEASURE
 from steps.studies.study import Study
 
 WIDTH = 80
@@ -149,7 +150,7 @@ def _macs(request: Request) -> float:
     spec = request.spec
     if not isinstance(spec.network, Network):
         return 0.0
-    walked = cost(spec.network, spec.recipe.image_size).macs
+    walked = spec_cost(spec).macs
     return float(PASSES * walked * spec.recipe.epochs * request.settings.source.images)
 
 
@@ -181,7 +182,7 @@ def _macs_per_image(request: Request) -> int:
     spec = request.spec
     if not isinstance(spec.network, Network):
         return 0
-    return cost(spec.network, spec.recipe.image_size).macs
+    return spec_cost(spec).macs
 
 
 def _measured(records: Sequence[Record]) -> Speed | None:
@@ -229,13 +230,14 @@ def _start_up(record: Record) -> float:
 
 def in_words(study: Study, plan: Forecast, seeds: int, jobs: int) -> str:
     """Describe the plan of a study in at most 80 columns."""
+    measure = LABELS[MEASURE[study.roadmap.rows[-1].spec.recipe.task_name]]
     lines = [
         study.roadmap.title,
         f"  variants     {len(study.roadmap.rows)}, each with {_counted(seeds, 'seed')}",
         f"  runs         {plan.runs}, of which {plan.finished} are finished",
         f"  MACs         {_shown(plan.macs)}, of which {_shown(plan.macs_missing)} remain",
         f"  time         {_time(plan, jobs)}",
-        f"  verdicts     {len(study.contrasts)}, margin {study.margin:g} (points of top-1)",
+        f"  verdicts     {len(study.contrasts)}, margin {study.margin:g} (points of {measure})",
         f"  each asks    {study.asks}",
     ]
     for step, why in study.left_out.items():

@@ -7,14 +7,17 @@ elements of convolution and linear layers for one image. No torch here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
 from roadmap.errors import Problem, quoted
 from roadmap.kinds import LayerKind
-from roadmap.plan import Layer, plan
+from roadmap.plan import Layer, Size, plan
 from roadmap.spec import Network, Operation, Reference
+
+WEIGHTED = (LayerKind.CONVOLUTION, LayerKind.LINEAR, LayerKind.TRANSPOSED_CONVOLUTION)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +45,8 @@ class Cost:
         return self.macs / 1e9
 
 
-def cost(network: Network | Reference, image_size: int = 224) -> Cost:
-    """Return the cost for square RGB images of `image_size` pixels; a Problem if none fit."""
+def cost(network: Network | Reference, image_size: Size = 224) -> Cost:
+    """Return the cost for RGB images of `image_size` pixels; a Problem if none fit."""
     if isinstance(network, Reference):
         raise Problem(f"timm:{network.timm} has no spec to walk; its cost is measured in its runs")
     try:
@@ -52,9 +55,14 @@ def cost(network: Network | Reference, image_size: int = 224) -> Cost:
         return walk(network, image_size)
 
 
-def walk(network: Network, image_size: int) -> Cost:
+def walk(network: Network, image_size: Size) -> Cost:
     """Return the same without the cache."""
-    layers = tuple(layer_cost(layer) for layer in plan(network, image_size).layers())
+    return total(plan(network, image_size).layers())
+
+
+def total(planned: Iterable[Layer]) -> Cost:
+    """Return the cost of layers."""
+    layers = tuple(map(layer_cost, planned))
     return Cost(
         layers=layers,
         macs=sum(layer.macs for layer in layers),
@@ -69,9 +77,11 @@ _remembered = lru_cache(maxsize=256)(walk)  # a row is walked when it is made an
 def layer_cost(layer: Layer) -> LayerCost:
     """Return the cost of one layer of a plan."""
     channels = layer.inputs[0]
-    if layer.kind in (LayerKind.CONVOLUTION, LayerKind.LINEAR):
+    if layer.kind in WEIGHTED:
         weights = layer.outputs[0] * (channels // layer.groups) * layer.taps
-        positions = layer.outputs[1] * layer.outputs[2]
+        transposed = layer.kind == LayerKind.TRANSPOSED_CONVOLUTION
+        _, rows, columns = layer.inputs if transposed else layer.outputs
+        positions = rows * columns  # at each of which all weights are used once
         bias = layer.outputs[0] if layer.bias else 0
         return LayerCost(
             layer=layer,

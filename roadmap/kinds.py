@@ -32,12 +32,14 @@ class LayerKind(StrEnum):
     GELU = ("gelu", "activation", "gelu", "GELU", 0)
     CONVOLUTION = ("convolution",)
     LINEAR = ("linear",)
+    TRANSPOSED_CONVOLUTION = ("transposed_convolution",)  # in heads only
     MAX_POOL = ("max_pool",)
     AVERAGE_POOL = ("average_pool",)
     FLATTEN = ("flatten",)
     LAYER_SCALE = ("layer_scale", None, "", "LayerScale", 1)
     RESPONSE_NORM = ("response_norm", None, "", "ResponseNorm", 2)
     FEATURE_NORM = ("feature_norm", None, "", "LayerNorm", 2)
+    HEAD_NORM = ("head_norm", None, "", "GroupNorm", 2)  # a group norm, in heads only
     AVERAGE_WINDOW = ("average_window",)
     DROPOUT = ("dropout",)
     PARALLEL = ("parallel",)

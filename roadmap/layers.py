@@ -174,7 +174,7 @@ def _module(layer: Layer) -> nn.Module:
             return _operation(layer)
         case LayerKind.ACTIVATION:
             return _named_activation(layer)
-    return _norm_or_activation(layer.kind, channels)
+    return norm_or_activation(layer.kind, channels)
 
 
 def _convolution(layer: Layer) -> nn.Conv2d:
@@ -197,7 +197,7 @@ def _convolution(layer: Layer) -> nn.Conv2d:
     )
 
 
-def _norm_or_activation(kind: LayerKind, channels: int) -> nn.Module:
+def norm_or_activation(kind: LayerKind, channels: int) -> nn.Module:
     """Build the class that the table of kinds names: one from here, otherwise one of torch."""
     builder = globals().get(kind.module) or getattr(nn, kind.module)
     if kind.part == "norm":

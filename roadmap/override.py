@@ -128,7 +128,7 @@ def scaled_with_epochs(specs: Iterable[Spec], settings: Mapping[str, Any]) -> st
             field = key.removeprefix("recipe.")
             now = getattr(spec.recipe, field)
             if key not in settings and key not in without and now != value:
-                changes[f"{field} {now:g} → {value:g}"] = None
+                changes[f"{field} {_numbers(now)} → {_numbers(value)}"] = None
     if not changes:
         return ""
     return (
@@ -137,7 +137,14 @@ def scaled_with_epochs(specs: Iterable[Spec], settings: Mapping[str, Any]) -> st
     )
 
 
-def _scaled(spec: Spec, settings: Mapping[str, Any]) -> dict[str, float]:
+def _numbers(given: float | tuple[float, ...]) -> str:
+    """Return a number, or numbers as a list."""
+    if isinstance(given, tuple):
+        return f"[{', '.join(map(_numbers, given))}]"
+    return f"{given:g}"
+
+
+def _scaled(spec: Spec, settings: Mapping[str, Any]) -> dict[str, float | tuple[float, ...]]:
     """Return the fields that keep their share of the run when its epochs are set."""
     epochs = settings.get("recipe.epochs")
     if not (isinstance(epochs, int) and epochs > 0):
@@ -146,6 +153,7 @@ def _scaled(spec: Spec, settings: Mapping[str, Any]) -> dict[str, float]:
     return {
         "recipe.warmup_epochs": spec.recipe.warmup_epochs * share,
         "recipe.step_epochs": spec.recipe.step_epochs * share,
+        "recipe.milestones": tuple(epoch * share for epoch in spec.recipe.milestones),
     }
 
 

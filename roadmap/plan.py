@@ -29,6 +29,7 @@ from roadmap.spec import (
 )
 
 Shape = tuple[int, int, int]
+Size = int | tuple[int, int]  # pixels a side of a square image, or its height and width
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,13 +110,14 @@ class Plan:
         return chain.from_iterable((layer, *layer.parts) for layer in layers)
 
 
-def plan(network: Network, image_size: int = 224) -> Plan:
-    """Return the plan of a network for square RGB images of `image_size` pixels.
+def plan(network: Network, image_size: Size = 224) -> Plan:
+    """Return the plan of a network for RGB images of `image_size` pixels.
 
     Raises Problem if a layer does not fit: the image is too small for the strides, or the output
     width of a depthwise convolution is no multiple of its input width.
     """
-    stem, shape = _stem(network.stem, network.stages[0].width, (3, image_size, image_size))
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    stem, shape = _stem(network.stem, network.stages[0].width, (3, height, width))
     rates = _drop_path_rates(network)
     stages = []
     for index, stage in enumerate(network.stages):

@@ -24,6 +24,7 @@ from roadmap.evaluation import Evaluation
 from roadmap.files import put_text, read_text
 from roadmap.receptive_field import ReceptiveField
 from roadmap.spec import fingerprint, from_json, to_dict
+from roadmap.tasks import MEASURE, TaskName, name_in
 from roadmap.values import value
 
 MOST_BYTES = 256_000_000  # of a record: a history can have a million epochs
@@ -172,14 +173,15 @@ def _option(word: str) -> tuple[str, ...]:
 class Record:
     """One run. Accuracies are percentages of the last epoch, never of the best.
 
-    `top1`, `top5` and `loss` are on the validation images. `images_per_second` counts training
-    images, with augmentation and without validation. `correct` has one bit per validation image,
-    1 if the network was right: eight bits a byte, highest first, in base64. `metrics` holds any
-    other numbers that were measured; `evaluations` describes those by `roadmap evaluate`, with
-    the result of each image. `history` has one entry per epoch. A diverged run has no
-    accuracy and no loss. `receptive_field` is that of the validated weights; it is None in older
-    records and for timm's models. `asked` holds what the command of the run asked for. `weights`
-    are those that the run started from; None stands for random ones.
+    `top1`, `top5` and `loss` are on the validation images. A run of another task than
+    classification has no top1, top5 and correct: `metrics` and `evaluations` have its numbers.
+    `images_per_second` counts training images, with augmentation and without validation. `correct`
+    has one bit per validation image, 1 if the network was right: eight bits a byte, highest first,
+    in base64. `metrics` holds any other numbers that were measured; `evaluations` describes those
+    by `roadmap evaluate`, with the result of each image. `history` has one entry per epoch. A
+    diverged run has no accuracy and no loss. `receptive_field` is that of the validated weights; it
+    is None in older records and for timm's models. `asked` holds what the command of the run asked
+    for. `weights` are those that the run started from; None stands for random ones.
     """
 
     identity: Identity
@@ -205,6 +207,17 @@ class Record:
     provenance: Provenance
     asked: Annotated[Asked | None, Field(exclude_if=_not_stored)] = None
     weights: Annotated[StartWeights | None, Field(exclude_if=_is_none)] = None
+
+    @cached_property
+    def task(self) -> TaskName:
+        """The name of the task that the run was trained for."""
+        return name_in(self.spec["recipe"])
+
+    @cached_property
+    def main(self) -> float | None:
+        """The number by which runs of this task are compared; None if the run has none."""
+        key = MEASURE[self.task]
+        return self.top1 if key == "top1" else self.metrics.get(key)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -252,8 +265,13 @@ def _check(record: Record) -> None:
     classes = network.get("classes", 1000)
     if type(classes) is not int or not 1 <= classes <= 10**9:
         raise Problem(f"spec.network.classes is {quoted(classes)}")
-    if record.status == "finished" and record.top1 is None:
-        raise Problem("a finished run must have top1")
+    try:
+        task = name_in(recipe)
+    except ValueError as error:
+        raise Problem(f"spec.recipe.{error}") from None
+    if record.status == "finished" and record.main is None:
+        where = "" if task == "classification" else "metrics."
+        raise Problem(f"a finished run must have {where}{MEASURE[task]}")
     if record.top1 is not None and not 0 <= record.top1 <= 100:
         raise Problem(f"top1 {record.top1:g} must be 0 to 100")
     if not isinstance(epochs := recipe.get("epochs"), int) or not 1 <= epochs <= 10**6:

@@ -10,12 +10,15 @@ from typing import Any
 from roadmap.choice import Choice
 from roadmap.cost import cost
 from roadmap.edit import edit_network
+from roadmap.edit import replace as replace_field
 from roadmap.errors import Problem, unknown
+from roadmap.heads import task_cost
 from roadmap.override import idle, override_where_used
 from roadmap.paper import Paper
 from roadmap.scale import Scale
-from roadmap.spec import Spec
+from roadmap.spec import Recipe, Spec
 from roadmap.step import Step
+from roadmap.tasks import TASKS, TaskName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +57,37 @@ class Row:
         return spec
 
     def checked(self) -> Row:
-        """Return this row; a Problem if its network does not fit its recipe's image size."""
+        """Return this row; a Problem if its network does not fit its image size or its task."""
         try:
             cost(self.spec.network, self.spec.recipe.image_size)
+            if self.spec.recipe.task is not None:
+                task_cost(self.spec)
         except Problem as problem:
             raise Problem(f"row {self.number} ({self.step}): {problem}") from None
         return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOf:
+    """How a roadmap's rows are trained for a task other than classification.
+
+    All rows have one `recipe`, and `drop_path` if it is given. `data` is the default data set;
+    `classes` is the number of classes when there is no data.
+    """
+
+    name: TaskName
+    recipe: Recipe
+    data: str | None = None
+    drop_path: float | None = None
+    margin: float | None = None
+    classes: int | None = None
+
+    def apply(self, spec: Spec) -> Spec:
+        """Return the spec with this recipe."""
+        spec = replace_field(spec, recipe=self.recipe)
+        if self.classes is not None:
+            spec = edit_network(spec, classes=self.classes)
+        return spec if self.drop_path is None else edit_network(spec, drop_path=self.drop_path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +98,8 @@ class Roadmap:
     the table's rows are its own. `data` is the default data set. With `choose`, each row is trained
     at several values of a field, and the best one counts. `margin` is the smallest difference of
     top-1 that matters, in points; None leaves it to studies. `scale` made a small version of the
-    roadmap `full`.
+    roadmap `full`. `tasks` are what else its rows can be trained for, and `task` is what they are
+    trained for; None is classification.
     """
 
     name: str
@@ -83,6 +112,8 @@ class Roadmap:
     paper_path: Roadmap | None = field(default=None, repr=False, compare=False)
     scale: Scale | None = None
     full: Roadmap | None = field(default=None, repr=False, compare=False)
+    tasks: Mapping[TaskName, TaskOf] = field(default_factory=dict)
+    task: TaskOf | None = None
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -163,6 +194,25 @@ class Roadmap:
         return replace(
             changed, name=f"{self.name}@{scale.name}", title=f"{self.title}, scale {scale.name}",
             data=scale.data, scale=scale, full=self,
+        )  # fmt: skip
+
+    def for_task(self, name: str) -> Roadmap:
+        """Return this roadmap's rows trained for another task. Raises Problem if it has none."""
+        if name not in TASKS:
+            raise unknown("task", name, TASKS)
+        if name == "classification":
+            return self
+        if name not in self.tasks:
+            known = " and ".join(self.tasks) or "none but classification"
+            raise Problem(
+                f"roadmap {self.name!r} has no recipe for {name} (it has {known}); "
+                f"--recipe NAME trains its rows by one, as in --recipe tiny-{name}"
+            )
+        task = self.tasks[name]
+        changed = self.changed(task.apply)
+        return replace(
+            changed, name=f"{self.name}:{name}", title=f"{self.title}: {name}", paper=None,
+            paper_path=None, data=task.data, choose=None, margin=task.margin, task=task,
         )  # fmt: skip
 
     def with_classes(self, classes: int) -> Roadmap:

@@ -64,6 +64,7 @@ class Scale:
             "batch": self.batch,
             "warmup_epochs": min(1.0, recipe.warmup_epochs) if self.epochs > 1 else 0.0,
             "step_epochs": recipe.step_epochs * share,
+            "milestones": tuple(epoch * share for epoch in recipe.milestones),
             "crop_scale": recipe.crop_scale and (0.35, 1.0),
             "evaluation_crop": 1.0,
         }

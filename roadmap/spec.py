@@ -410,6 +410,10 @@ class Recipe:
             raise ValueError("milestones and schedule 'multistep' need each other")
         if list(self.milestones) != sorted(set(self.milestones)):
             raise ValueError(f"milestones {list(self.milestones)} must rise")
+        if self.milestones and self.milestones[-1] >= self.epochs:
+            raise ValueError(
+                f"milestones {list(self.milestones)} must be below epochs {self.epochs}"
+            )
         if self.schedule == "step" and self.step_epochs == 0:
             raise ValueError("step_epochs 0 must be above 0 for schedule 'step'")
         if self.crop_scale is None:

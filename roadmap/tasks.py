@@ -5,6 +5,7 @@ The network's stages are then the backbone, and each task has heads of its own o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -100,6 +101,15 @@ MEASURE: dict[TaskName, str] = {
     "detection": "box_ap",
     "segmentation": "miou",
 }  # by which rows are compared unless another one is named
+LABELS = {"top1": "top-1", "box_ap": "box AP", "miou": "mIoU"}
+
+
+def main_number(numbers: Mapping[str, float], *, decimals: int) -> str:
+    """Return the main measure of an epoch or run, as in `top-1 71.2 %`; empty if it has none."""
+    for key, label in LABELS.items():
+        if numbers.get(key) is not None:
+            return f"{label} {numbers[key]:.{decimals}f} %"
+    return ""
 
 
 def name_of(task: Task | None) -> TaskName:
@@ -107,3 +117,14 @@ def name_of(task: Task | None) -> TaskName:
     if task is None:
         return "classification"
     return "detection" if isinstance(task, Detection) else "segmentation"
+
+
+def name_in(recipe: Mapping[str, object]) -> TaskName:
+    """Return the name of the task of a record's recipe; ValueError if it is none of TASKS."""
+    task = recipe.get("task")
+    if task is None:
+        return "classification"
+    for name in TASKS:
+        if isinstance(task, Mapping) and name in task:
+            return name
+    raise ValueError("task must be detection or segmentation")

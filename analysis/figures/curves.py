@@ -26,7 +26,6 @@ from analysis.figures.history import (
 from analysis.figures.sheet.layout import heading, inches, placed, type_of
 from analysis.figures.sheet.style import FAINT, GRID, TYPE, Drawing, applied, width_of
 from analysis.figures.sheet.text import called, fitting_size, in_lines
-from analysis.measures import TOP1
 from analysis.notes import recipes, sentences
 from analysis.precision import precision
 from analysis.subject import Subject
@@ -160,7 +159,8 @@ def _summary(subject: Subject, curves: Curves, title: str) -> str:
 
 
 def _details(subject: Subject, key: str) -> str:
-    told = precision(subject.selection.rows, TOP1) if key == TOP1.key else ()
+    measure = subject.measure
+    told = precision(subject.selection.rows, measure) if key == measure.key else ()
     running = [
         f"{number} seed {run.begun.identity.seed} ({run.progress})"
         for number, runs in subject.selection.unfinished.items()

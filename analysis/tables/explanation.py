@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from analysis.tables.cells import signed
-from analysis.tables.costs import cost_rows
+from analysis.tables.costs import cost_rows, size_in_words
 from roadmap.errors import visible
 from roadmap.paper import Paper, printed
 from roadmap.rows import Roadmap, Row
@@ -94,5 +94,7 @@ def _costs(costs: dict, row: Row) -> str:
         if rest:
             line += f"{rest[0]:>16}  {rest[1]:>9}"
         shown.append(line)
-    size, classes = row.spec.recipe.image_size, row.spec.network.classes
-    return f"Cost of one image of {size} pixels, {counted(classes, 'class')}:\n" + "\n".join(shown)
+    size, classes = f"{row.spec.recipe.image_size} pixels", row.spec.network.classes
+    if row.spec.recipe.task is not None:
+        size = f"{size_in_words(costs[row.number])} with the head"
+    return f"Cost of one image of {size}, {counted(classes, 'class')}:\n" + "\n".join(shown)

@@ -12,7 +12,8 @@ from analysis.measures import TOP1, Measure
 from analysis.notes import finished, mixtures, recipes, skipped, starts
 from analysis.precision import precision
 from analysis.selection import Selection, select
-from roadmap.cost import cost
+from roadmap.cost import Cost, cost
+from roadmap.heads import TaskCost, task_cost
 from roadmap.paper import printed
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
@@ -28,7 +29,8 @@ class TableRow:
 
     `std` is the sample standard deviation, None below two runs. `change` is the difference of means
     from the row this one starts from. `paper_mean` and `paper_std` are the paper's numbers for the
-    same measure. `gmacs` (1e9 multiply-accumulates) and `params` are the network's own.
+    same measure. `gmacs` (1e9 multiply-accumulates) and `params` are the network's own, for another
+    task those of backbone and head at the task's `cost_size`.
     `images_per_second` is the median of what the runs recorded in training; it includes whatever
     else the machine did, and is in CSV and JSON only. `speed` is measured by `roadmap speed`: the
     median of training images/s.
@@ -149,7 +151,7 @@ def _row(
     measure: Measure,
     speeds: Speeds,
 ) -> TableRow:
-    own = cost(row.spec.network, row.spec.recipe.image_size)
+    own = _cost(row)
     paper = printed(roadmap.paper, row.number, row.step)
     same = paper if measure.in_paper else None
     numbers = measure.values(runs)
@@ -166,12 +168,19 @@ def _row(
         paper_mean=same.top1 if same else None,
         paper_std=same.std if same else None,
         paper_gflops=paper.gflops if paper else None,
-        gmacs=own.gmacs,
+        gmacs=own.macs / 1e9,
         params=own.params,
         images_per_second=_speed(runs),
         diverged=_diverged(runs),
         speed=speeds.training(to_dict(row.spec)),
     )
+
+
+def _cost(row: Row) -> Cost | TaskCost:
+    """Return the cost of the network, or of backbone and head for another task."""
+    if row.spec.recipe.task is None:
+        return cost(row.spec.network, row.spec.recipe.image_size)
+    return task_cost(row.spec)
 
 
 def _reference(runs: Sequence[Record], measure: Measure, speeds: Speeds) -> TableRow:
@@ -235,8 +244,11 @@ def _twice(references: Sequence[TableRow]) -> list[str]:
 def _legend(roadmap: Roadmap) -> str:
     """Explain the columns in a line or two."""
     last = roadmap.rows[-1].spec
-    size, classes = last.recipe.image_size, last.network.classes
-    text = f"GMACs, parameters: ours, at {size} pixels, {counted(classes, 'class')}. "
+    size, classes = str(last.recipe.image_size), last.network.classes
+    if last.recipe.task is not None:
+        size = "{} × {}".format(*last.recipe.task.cost_size)
+    whose = "ours" if last.recipe.task is None else "backbone and head"
+    text = f"GMACs, parameters: {whose}, at {size} pixels, {counted(classes, 'class')}. "
     text += "Change: from the row before"
     before = sorted({row.before.number for row in roadmap if row.is_branch and row.before})
     return text + (f"; of side branches from row {', '.join(before)}." if before else ".")

@@ -19,7 +19,7 @@ from experiments.benchmarks.measure import (
     ratio,
     seconds_each,
 )
-from experiments.training.optimizer import make_optimizer
+from experiments.tasks.optimizer import make_optimizer
 from roadmap.cost import cost
 from roadmap.layers import DepthwiseConvolution
 from roadmap.network import build

@@ -25,9 +25,9 @@ from experiments.loading.samplers import EpochSampler, Share
 from experiments.loading.views import Held, HeldOnDevice, Streamed, Views
 from experiments.request import Request
 from experiments.settings import Settings
+from experiments.tasks.mixing import mixup
+from experiments.tasks.optimizer import make_optimizer
 from experiments.training.loop import train_here
-from experiments.training.mixing import mixup
-from experiments.training.optimizer import make_optimizer
 from roadmap.network import build
 
 CPU = torch.device("cpu")

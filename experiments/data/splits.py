@@ -17,6 +17,7 @@ from experiments.data.images import in_colour, named, open_image
 from experiments.data.scene import Objects
 from experiments.data.source import Progress, Source
 from roadmap.spec import Recipe
+from roadmap.tasks import TaskName
 
 Arrays = Sequence[numpy.ndarray] | numpy.ndarray
 
@@ -122,13 +123,14 @@ class DataSet:
         """Return what the recipe normalizes by: ImageNet's statistics or the training images'."""
         return self.own_statistics if recipe.statistics == "data" else Statistics()
 
-    def describe(self) -> dict[str, Any]:
-        """Return the part of a record that is about data."""
+    def describe(self, task: TaskName = "classification") -> dict[str, Any]:
+        """Return the part of a record that is about data, for a run of that task."""
         sizes = {"train": len(self.train), "val": len(self.val)}
         if self.select is not None:
             sizes["select"] = len(self.select)
         skipped = {"skipped": self.skipped} if self.skipped else {}
-        facts = {"name": self.source.name, "classes": self.source.classes, **sizes, **skipped}
+        classes = self.source.classes_for(task)
+        facts = {"name": self.source.name, "classes": classes, **sizes, **skipped}
         return facts | self.source.details
 
 

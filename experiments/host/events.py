@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from roadmap.record import Record
+from roadmap.tasks import main_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +88,13 @@ class EpochDone(StepDone):
     @property
     def line(self) -> str:
         """The epoch's metrics in words."""
-        return (
-            f"epoch {self.epoch}/{self.epochs}, train loss {self.metrics['train_loss']:.3f}, "
-            f"top-1 {self.metrics['top1']:.2f} %, {self.metrics['images_per_second']:.0f} images/s"
+        parts = (
+            f"epoch {self.epoch}/{self.epochs}",
+            f"train loss {self.metrics['train_loss']:.3f}",
+            main_number(self.metrics, decimals=2),
+            f"{self.metrics['images_per_second']:.0f} images/s",
         )
+        return ", ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +107,11 @@ class RunDone(Event):
     def line(self) -> str:
         """The record in a few words."""
         record = self.record
-        if record.top1 is None:
+        if record.status != "finished":
             return "diverged"
-        return (
-            f"top-1 {record.top1:.2f} %, {record.images_per_second:.0f} images/s, "
-            f"{record.wall_seconds:.0f} s"
-        )
+        known = {} if record.top1 is None else {"top1": record.top1}
+        number = main_number(known or record.metrics, decimals=2)
+        return f"{number}, {record.images_per_second:.0f} images/s, {record.wall_seconds:.0f} s"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from experiments.host.events import (
     StepDone,
 )
 from roadmap.errors import escaped
+from roadmap.tasks import main_number
 
 
 class Terminal(Console):
@@ -101,4 +102,5 @@ class Display:
 def _state(event: Event) -> str:
     if not isinstance(event, EpochDone):
         return ""
-    return f"epoch {event.epoch}/{event.epochs} top-1 {event.metrics['top1']:.1f} %"
+    number = main_number(event.metrics, decimals=1)
+    return f"epoch {event.epoch}/{event.epochs} {number}".rstrip()

@@ -38,7 +38,7 @@ class Loader(DataLoader):
         on_gpu = device.type == "cuda"
         forked = workers and sys.platform == "linux"
         super().__init__(
-            Halves(views, whole=not on_gpu),
+            Halves(views, whole=not on_gpu and not views.finished_late),
             sampler=sampler,
             batch_size=None,  # the sampler's own
             num_workers=workers,
@@ -59,7 +59,14 @@ class Loader(DataLoader):
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         if self.device.type == "cuda":
             return ahead(self._handed_over(), self.views.finish, self.device)
-        return map(_whole, self._handed_over())
+        return map(self._finished, self._handed_over())
+
+    def _finished(self, handed_over: Arrays | Packet) -> Batch:
+        """Return the batch on a CPU."""
+        arrays = handed_over.unpack() if isinstance(handed_over, Packet) else handed_over
+        if self.views.finished_late:
+            return self.views.finish(arrays)
+        return arrays.tensors["images"].permute(0, 3, 1, 2), arrays.tensors["labels"]
 
     def _handed_over(self) -> Iterator[Any]:
         """Yield what arrives; raise Problem if a loading process was killed."""
@@ -112,11 +119,6 @@ class Halves(Dataset[Arrays]):
             return self.views.pick(keys)
         images, labels = self.views[keys]
         return Arrays(tensors={"images": images.permute(0, 2, 3, 1), "labels": labels})
-
-
-def _whole(handed_over: Arrays | Packet) -> Batch:
-    arrays = handed_over.unpack() if isinstance(handed_over, Packet) else handed_over
-    return arrays.tensors["images"].permute(0, 3, 1, 2), arrays.tensors["labels"]
 
 
 def hand_over(arrays: Arrays, *, pack: bool) -> Arrays | Packet:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from experiments.data.splits import DataSet, Statistics
+from experiments.data.splits import DataSet, Split, Statistics
 from experiments.host.limits import memory_limit
 from experiments.host.machine import Decode, Machine
 from experiments.loading.augmentation import Augmentation
@@ -15,11 +15,16 @@ from experiments.loading.batches import Loader
 from experiments.loading.gpu_augmentation import is_supported
 from experiments.loading.gpu_decoding import Decoded
 from experiments.loading.samplers import EpochSampler, EvaluationSampler, Share
+from experiments.loading.scenes import DetectionViews, SceneViews, SegmentationViews
 from experiments.loading.views import Evaluated, Held, HeldOnDevice, Plain, Streamed, Views
 from roadmap.errors import Problem
 from roadmap.spec import Recipe
 
 CPU = torch.device("cpu")
+SCENES: dict[str, type[SceneViews]] = {
+    "detection": DetectionViews,
+    "segmentation": SegmentationViews,
+}  # by the name of the task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,8 @@ def choose_loading(data: DataSet, recipe: Recipe, machine: Machine) -> Loading:
     """
     cropped = len(data.val) + (len(data.train) if recipe.crop_scale is None else 0)
     evaluated = 3 * max(recipe.image_size, recipe.evaluated_size) ** 2 * cropped
+    if recipe.task is not None:
+        return _of_scenes(data, machine)
     if machine.decode == "gpu":
         _check_decoding(data, recipe)
         return Loading(held=False, workers=machine.workers, decode="gpu")
@@ -70,6 +77,19 @@ def choose_loading(data: DataSet, recipe: Recipe, machine: Machine) -> Loading:
             workers = machine.workers if sys.platform == "linux" else 0
             return Loading(held=True, on_gpu=True, workers=workers)
     return Loading(held=True, workers=machine.workers if machine.threads > 2 else 0)
+
+
+def _of_scenes(data: DataSet, machine: Machine) -> Loading:
+    """Hold decoded images as above; they are augmented on the CPU."""
+    if machine.decode == "gpu":
+        raise Problem("--decode gpu is for classification; leave it out")
+    fits = data.train.bytes + data.val.bytes <= memory_limit() / 4 / (
+        machine.jobs * machine.devices
+    )
+    held = fits if machine.images == "auto" else machine.images == "memory"
+    # A GPU trains faster than one process can augment.
+    spare = machine.threads > 2 or torch.cuda.is_available() or not held
+    return Loading(held=held, workers=machine.workers if spare else 0)
 
 
 def _check_decoding(data: DataSet, recipe: Recipe) -> None:
@@ -95,8 +115,12 @@ def train_loader(
     """Return batches of augmented training images on `device`, the same however they are loaded."""
     statistics = data.statistics(recipe)
     views: Views
-    if recipe.crop_scale is None:
-        views = Plain(_evaluated(data, "train", recipe, loading, device))
+    if recipe.task is not None:
+        views = SCENES[recipe.task_name](data.train, recipe, statistics, seed)
+    elif recipe.crop_scale is None:
+        plain = _evaluated(data, "train", recipe, loading, device)
+        assert isinstance(plain, Evaluated)
+        views = Plain(plain)
     elif loading.on_gpu:
         views = HeldOnDevice(data.train, recipe, seed, statistics, device)
     elif loading.decode == "gpu":
@@ -120,16 +144,33 @@ def evaluation_loader(
 ) -> Loader:
     """Return batches of all validation images, each exactly once over all processes."""
     views = _evaluated(data, "val", recipe, loading, device)
-    batch = max(recipe.batch // share.micro_batches, 128)
+    batch = recipe.batch // share.micro_batches
+    if recipe.task is None:  # others need much memory for each image
+        batch = max(batch, 128)
     sampler = EvaluationSampler(len(data.val), batch, share)
     return Loader(views, sampler, 0 if loading.on_gpu else loading.workers, device)
 
 
 def _evaluated(
     data: DataSet, name: str, recipe: Recipe, loading: Loading, device: torch.device
-) -> Evaluated:
+) -> Views:
     split = data.train if name == "train" else data.val
     place = device if loading.on_gpu else None
     size = recipe.image_size if name == "train" else recipe.evaluated_size
     statistics = data.statistics(recipe)
-    return Evaluated(split, recipe, statistics, hold=loading.held, device=place, size=size)
+    return evaluation_views(split, recipe, statistics, hold=loading.held, device=place, size=size)
+
+
+def evaluation_views(
+    split: Split,
+    recipe: Recipe,
+    statistics: Statistics,
+    *,
+    hold: bool = False,
+    device: torch.device | None = None,
+    size: int | None = None,
+) -> Views:
+    """Return batches of images as they are evaluated; see `Evaluated`."""
+    if recipe.task is not None:
+        return SCENES[recipe.task_name](split, recipe, statistics)
+    return Evaluated(split, recipe, statistics, hold=hold, device=device, size=size)

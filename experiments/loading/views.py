@@ -32,18 +32,20 @@ from roadmap.spec import Recipe
 Batch = tuple[Tensor, Tensor]  # images (batch, 3, size, size), channels last; labels (batch,)
 
 
-class Views(Dataset[Batch]):
+class Views(Dataset[Any]):
     """Batches of images by their keys; an index of this data set is a list of keys."""
+
+    finished_late = False  # whether even on a CPU the training process does `finish`
 
     @abstractmethod
     def pick(self, keys: Sequence[Any]) -> Arrays:
         """Return what a loading process prepares for a batch, in the host's memory."""
 
     @abstractmethod
-    def finish(self, arrays: Arrays) -> Batch:
+    def finish(self, arrays: Arrays) -> Any:
         """Return the batch on the device of the arrays, without waiting for that device."""
 
-    def __getitem__(self, keys: Sequence[Any]) -> Batch:
+    def __getitem__(self, keys: Sequence[Any]) -> Any:
         return self.finish(self.pick(keys))
 
 

@@ -19,7 +19,7 @@ from experiments.host.limits import cores
 from experiments.host.log import now
 from experiments.host.machine import Machine
 from experiments.measuring.memory import peak_bytes, tensors_of
-from experiments.training.optimizer import average, make_optimizer
+from experiments.tasks.optimizer import average, make_optimizer
 from experiments.training.provenance import describe_machine
 from roadmap.errors import Problem
 from roadmap.network import build

@@ -22,7 +22,7 @@ class CSVFile:
     def __init__(self, run: Facts, start: Started, _known: str) -> None:
         project = run.logs / "csv" / plain(run.project)
         kept = _before(project / run.path / "metrics.csv", start.step)
-        self.id, self.is_new = "", not any("top1" in line for line in kept)
+        self.id, self.is_new = "", not any("train_loss" in line for line in kept)
         self.logger = CSVLogger(
             run.logs / "csv",
             name=plain(run.project),

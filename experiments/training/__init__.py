@@ -1,1 +1,1 @@
-"""Training one network: the Lightning task and its callbacks."""
+"""Training one network: the loop, the trainer and its callbacks."""

@@ -21,6 +21,12 @@ from experiments.host.signals import PATIENCE, STOP
 from experiments.job import Job
 from experiments.loading.loaders import Loading, choose_loading, evaluation_loader, train_loader
 from experiments.loading.samplers import EpochSampler, Share
+from experiments.tasks.cost import built_cost
+from experiments.tasks.final import final_numbers
+from experiments.tasks.kinds import make_task, with_heads
+from experiments.tasks.measured_cost import measured_cost
+from experiments.tasks.optimizer import scaled_rate
+from experiments.tasks.task import Diverged
 from experiments.training.checkpoint import (
     CheckpointCallback,
     check_identity,
@@ -29,21 +35,17 @@ from experiments.training.checkpoint import (
     position,
 )
 from experiments.training.choices import chosen, compile_mode
-from experiments.training.final import final_accuracies
-from experiments.training.losses import class_weights
-from experiments.training.measured_cost import measured_cost
-from experiments.training.optimizer import scaled_rate
 from experiments.training.place import Place
 from experiments.training.provenance import describe_machine
 from experiments.training.receptive_field import receptive_field
 from experiments.training.reporting import ReportingCallback
-from experiments.training.task import Classification, Diverged
 from experiments.training.trainer import make_trainer, quiet
 from experiments.training.waiting import StoppableLoader, loading_processes_ended
 from experiments.weights.freezing import freeze
 from experiments.weights.loading import in_words, load_start, scale_new_head
 from roadmap.cost import cost
 from roadmap.errors import Problem
+from roadmap.evaluation import Evaluation
 from roadmap.kernels import choice
 from roadmap.layers import check_layers
 from roadmap.network import build
@@ -71,25 +73,22 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     torch.manual_seed(request.seed)
     network = build(request.spec.network, recipe.image_size)
     start = _start(network, job)
-    network = network.to(memory_format=torch.channels_last)
+    network = with_heads(network, request.spec, data.statistics(recipe))
     costs = _cost(request.spec, network)
+    freeze(network, recipe.freeze)
+    network = network.to(memory_format=torch.channels_last)
     device = torch.device("cuda", place.local) if torch.cuda.is_available() else torch.device("cpu")
     loader = train_loader(data, recipe, request.seed, share=share, loading=loading, device=device)
     sampler: EpochSampler = loader.sampler  # type: ignore[assignment]
     mode = compile_mode(machine, request)
-    task = Classification(
+    task = make_task(
         network,
-        recipe,
-        classes=data.source.classes,
+        request.spec,
+        data,
         steps_per_epoch=sampler.steps,
         seed=request.seed,
         share=share,
         compiled=bool(machine.compile),
-        weights=(
-            class_weights(data.train.labels, data.source.classes)
-            if recipe.class_weights == "balanced"
-            else None
-        ),
         graphs=mode is not None,
     )
     if machine.compile:  # the network only: Lightning's module would compile its hooks too
@@ -109,7 +108,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     trainer = make_trainer(recipe.epochs, machine, place, callbacks)
     last = _resume(job, len(data.train), sampler, say)
     if place.rank == 0:
-        say(_plan(recipe, machine, share, loading, graphs=task.graphs))
+        say(_plan(recipe, machine, share, loading, graphs=mode is not None))
         if start is not None:
             say(in_words(start))
     status = "finished"
@@ -141,10 +140,13 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         raise Problem(f"the checkpoint in {folder} lacks epochs; use --restart to start over")
     finished = status == "finished"
     final = report.history[-1] if finished else {}
-    field, metrics = None, {}
+    field = None
+    metrics: dict[str, float] = {}
+    evaluations: dict[str, Evaluation] = {}
     if finished:  # on the trainer's device, which the network has left by now
-        metrics = final_accuracies(task, data, trainer.strategy.root_device)
-        field = receptive_field(task.validated, data, recipe, trainer.strategy.root_device, say)
+        metrics, evaluations = final_numbers(task, data, trainer.strategy.root_device)
+        if recipe.task is None:
+            field = receptive_field(task.validated, data, recipe, trainer.strategy.root_device, say)
     seconds = sum(row["seconds"] for row in report.history) or time.monotonic() - clock
     return Record(
         identity=request.identity,
@@ -155,13 +157,14 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         loss=final.get("loss"),
         correct=report.correct if finished else "",
         metrics=metrics,
+        evaluations=evaluations,
         receptive_field=field,
         macs=costs["macs"],
         params=costs["params"],
         activations=costs["activations"],
         images_per_second=report.images_per_second(),
         wall_seconds=round(seconds, 1),
-        data=data.describe() | _references(data, loading, say),
+        data=data.describe(recipe.task_name) | _references(data, recipe, loading, say),
         spec=to_dict(request.spec),
         history=report.history,
         asked=job.asked,
@@ -172,7 +175,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
             command=job.command,
             started=started,
             finished=now(),
-            graphs=task.graphs,
+            graphs=mode is not None,
         ),
     )
 
@@ -203,7 +206,7 @@ def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
 
 
 def _start(network: nn.Module, job: Job) -> StartWeights | None:
-    """Load the weights to start from, if there are any; prepare the classifier; freeze parts."""
+    """Load the weights to start from, if there are any; prepare the classifier."""
     spec, choice = job.request.spec, job.request.settings.start
     start = None
     if spec.weights is not None:
@@ -211,13 +214,12 @@ def _start(network: nn.Module, job: Job) -> StartWeights | None:
             raise Problem(f"{job.name} starts from weights {spec.weights}; give --weights")
         start = load_start(network, choice.weights)
     scale_new_head(network, spec.recipe.head_init_scale, start)
-    freeze(network, spec.recipe.freeze)
     return start
 
 
-def _references(data: DataSet, loading: Loading, say: Say) -> dict[str, object]:
+def _references(data: DataSet, recipe: Recipe, loading: Loading, say: Say) -> dict[str, object]:
     """Return what a comparison of pixels gets; it is left out if images are not held in memory."""
-    if not loading.held:
+    if not loading.held or recipe.task is not None:
         return {}
     try:
         return {"references": pixel_references(data)}
@@ -260,8 +262,9 @@ def _plan(recipe: Recipe, machine: Machine, share: Share, loading: Loading, *, g
 
 
 def _cost(spec: Spec, network: nn.Module) -> dict[str, int]:
-    size = spec.recipe.image_size
+    if spec.recipe.task is not None:
+        return built_cost(network, spec, spec.network.classes)
     if not isinstance(spec.network, Network):
-        return measured_cost(network, size)
-    walked = cost(spec.network, size)
+        return measured_cost(network, spec.recipe.image_size)
+    walked = cost(spec.network, spec.recipe.image_size)
     return {"macs": walked.macs, "params": walked.params, "activations": walked.activations}

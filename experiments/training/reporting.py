@@ -11,7 +11,7 @@ import numpy
 import pytorch_lightning as lightning
 
 from experiments.host.events import EpochDone, Observer, Started, StepDone
-from experiments.training.task import Classification
+from experiments.tasks.task import Task
 
 SECONDS = 0.25  # at least, between two reports of steps
 
@@ -83,7 +83,7 @@ class ReportingCallback(lightning.Callback):
         if time.monotonic() - self.reported > SECONDS:
             self.reported = time.monotonic()
             steps = int(trainer.estimated_stepping_batches)
-            assert isinstance(task, Classification)
+            assert isinstance(task, Task)
             self.observe(
                 StepDone(
                     run=self.run,
@@ -110,7 +110,7 @@ class ReportingCallback(lightning.Callback):
         self, trainer: lightning.Trainer, task: lightning.LightningModule
     ) -> None:
         """Add the epoch to the history and report it."""
-        assert isinstance(task, Classification)
+        assert isinstance(task, Task)
         seconds = time.monotonic() - self.started
         images = self.micro_batches * self.batch / self.accumulate
         row = {
@@ -120,8 +120,9 @@ class ReportingCallback(lightning.Callback):
             "seconds": round(seconds, 2),
         }
         self.history.append(row)
-        bits = numpy.packbits(task.correct[: self.validated].numpy())
-        self.correct = base64.b64encode(bits.tobytes()).decode()
+        if task.correct is not None:
+            bits = numpy.packbits(task.correct[: self.validated].numpy())
+            self.correct = base64.b64encode(bits.tobytes()).decode()
         done = EpochDone(
             run=self.run,
             step=trainer.global_step,

@@ -2,6 +2,7 @@
 
 A pattern is one of three: `features` (all except the classifier), `norms` or `biases`; the name of
 a module, as in `stem` or `stages.0`; or a name with `*` and `?`, as in `*.convolution_0.weight`.
+In a network of another task, `features` are the backbone, and its modules have the same names.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def freeze(network: nn.Module, patterns: Sequence[str]) -> int:
     """
     if not patterns:
         return 0
-    children = [name for name, _ in network.named_children()]
+    backbone = network.get_submodule(_prefix(network).rstrip("."))
+    children = [name for name, _ in backbone.named_children()]
     parameters = dict(network.named_parameters())
     frozen: set[str] = set()
     for pattern in patterns:
@@ -53,18 +55,24 @@ def frozen_norms(network: nn.Module) -> list[nn.Module]:
     ]
 
 
+def _prefix(network: nn.Module) -> str:
+    """Return what the names of a backbone's parameters start with; empty in classification."""
+    return getattr(network, "backbone_prefix", "")
+
+
 def _named(network: nn.Module, pattern: str) -> set[str]:
-    names = [name for name, _ in network.named_parameters()]
+    whole = [name for name, _ in network.named_parameters()]
+    names = {name: name.removeprefix(_prefix(network)) for name in whole}
     if pattern == "features":
-        return set(names) - classifier_names(network)
+        return set(whole) - classifier_names(network)
     if pattern == "biases":
-        return {name for name in names if name.endswith(".bias")}
+        return {name for name in whole if name.endswith(".bias")}
     if pattern == "norms":
         norms = [name for name, module in network.named_modules() if _is_norm(module)]
-        return {name for name in names if name.rpartition(".")[0] in norms}
+        return {name for name in whole if name.rpartition(".")[0] in norms}
     if "*" in pattern or "?" in pattern:
-        return {name for name in names if fnmatchcase(name, pattern)}
-    return {name for name in names if f"{name}.".startswith(f"{pattern}.")}
+        return {name for name, own in names.items() if fnmatchcase(own, pattern)}
+    return {name for name, own in names.items() if f"{own}.".startswith(f"{pattern}.")}
 
 
 def _is_norm(module: nn.Module) -> bool:

@@ -49,7 +49,7 @@ def make_parser() -> Parser:
         formatter_class=partial(Formatter, max_help_position=16),
     )
     parser.add_argument("--version", action="version", version=f"roadmap {roadmap.__version__}")
-    parser.set_defaults(command=None, study=None, row=None, measure="top1")
+    parser.set_defaults(command=None, study=None, row=None, measure=None)
     parser.set_defaults(given_images=False, paper=False)
     parser.set_defaults(recipe=None, weights=None, use_ema=False, if_nothing_fits=None)
     parser.set_defaults(val_fraction=None, split_seed=None, val_labels=None, exif=False)
@@ -274,6 +274,9 @@ def _add_rows(parser: Parser) -> None:
     )
     parser.add_argument(
         "--scale", metavar="NAME", help="a small version of the roadmap: tiny or cifar"
+    )
+    parser.add_argument(
+        "--task", metavar="NAME", help="train rows for detection or segmentation instead"
     )
     parser.add_argument("--steps", type=Path, metavar="FILE.py", help="your own steps")
     parser.add_argument(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from roadmap.record import Record, Records
     from roadmap.rows import Roadmap
     from roadmap.speed import Speeds
+    from roadmap.tasks import TaskName
     from roadmap.unfinished import Unfinished
     from steps.config import Config
     from steps.studies.study import Study
@@ -85,11 +86,17 @@ class Workspace:
 
     @property
     def roadmap_name(self) -> str | None:
-        """The name given with --roadmap, with that of --scale after it."""
+        """The name given with --roadmap, with those of --scale and --task after it."""
         name, scale = self.options.roadmap, getattr(self.options, "scale", None)
         if scale and name is None:
             raise Problem("--scale is for a roadmap: add --roadmap NAME")
-        return f"{name}@{scale}" if scale else name
+        if scale:
+            name = f"{name}@{scale}"
+        if (task := getattr(self.options, "task", None)) is None:
+            return name
+        if name is None and self.options.study is not None:
+            raise Problem(f"--task {task} with a study needs its roadmap: add --roadmap NAME")
+        return f"{name or 'tiny'}:{task}"
 
     @cached_property
     def config(self) -> Config:
@@ -104,6 +111,12 @@ class Workspace:
             start=self.start,
         )
 
+    def check_classifies(self, what: str) -> None:
+        """Raise Problem if the rows are trained for another task than classification."""
+        task = self.config.roadmap.rows[-1].spec.recipe.task_name
+        if task != "classification":
+            raise Problem(f"{what} is for classification; these rows are for {task}")
+
     @cached_property
     def study(self) -> Study | None:
         """The study that is named, if one is."""
@@ -113,6 +126,11 @@ class Workspace:
     def roadmap(self) -> Roadmap:
         """The variants of the study that is named, else the roadmap."""
         return self.config.roadmap if self.study is None else self.study.roadmap
+
+    @cached_property
+    def task(self) -> TaskName:
+        """What the rows are trained for."""
+        return self.roadmap.rows[-1].spec.recipe.task_name
 
     @cached_property
     def settings(self) -> Settings:
@@ -200,11 +218,12 @@ class Workspace:
 
     @cached_property
     def measure(self) -> Measure:
-        """The measure by which runs are compared."""
+        """The measure by which runs are compared: by default the main one of the rows' task."""
         from analysis.measures import MEASURES, find_measure
 
-        key = self.options.measure
-        return find_measure(key, () if key in MEASURES else self.loaded.records)
+        key, task = self.options.measure, self.task
+        known = key is None or (key in MEASURES and task in MEASURES[key].tasks)
+        return find_measure(key, () if known else self.loaded.records, task)
 
     @cached_property
     def speeds(self) -> Speeds:

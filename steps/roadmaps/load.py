@@ -24,10 +24,12 @@ from steps.own import read_steps
 from steps.recipes.load import recipe_of
 from steps.roadmaps.entries import Steps, read_family, read_rows
 from steps.roadmaps.papers import load_paper
+from steps.roadmaps.tasks import read_tasks
 
 SHIPPED = ("tiny", "small", "cifar", "resnet50", "resnet200", "inceptionnext", "bag-of-tricks",
            "convnext-family", "convnext-v2", "resnet-rs", "robust-cnn")  # fmt: skip
-KEYS = ("title", "paper", "base", "recipe", "data", "classes", "margin", "choose", "rows", "family")
+KEYS = ("title", "paper", "base", "recipe", "data", "classes", "margin", "choose", "rows", "family",
+        "tasks")  # fmt: skip
 LONGEST = {"title": 200, "paper": 200, "data": 4096}  # characters
 MOST_ROWS = 200
 
@@ -35,10 +37,15 @@ MOST_ROWS = 200
 def load_roadmap(name: str | Path, *, steps: Path | None = None) -> Roadmap:
     """Return the shipped roadmap of that name, or the one in a YAML file.
 
-    With a scale after it, as in `resnet50@tiny`, it is a small version of that roadmap. `steps` is
-    a user's steps file. Raises Problem with file, line and key for anything wrong.
+    With a scale after it, as in `resnet50@tiny`, it is a small version of that roadmap, and with a
+    task, as in `tiny:detection`, its rows are trained for that. `steps` is a user's steps file.
+    Raises Problem with file, line and key for anything wrong.
     """
-    return _load(str(name), STEPS | _own(steps), Path(), ())
+    known = STEPS | _own(steps)
+    plain, colon, task = str(name).rpartition(":")
+    if colon and not set("./\\") & set(task):
+        return _load(plain, known, Path(), ()).for_task(task)
+    return _load(str(name), known, Path(), ())
 
 
 def _own(path: Path | None) -> dict[str, Step]:
@@ -55,7 +62,8 @@ def _load(name: str, steps: Steps, folder: Path, within: tuple[Path, ...]) -> Ro
     if scale:
         if scale not in SCALES:
             raise unknown("scale", scale, SCALES)
-        return _load(name, steps, folder, within).scaled(SCALES[scale])
+        tasks = _load(scale, steps, folder, within).tasks
+        return replace(_load(name, steps, folder, within).scaled(SCALES[scale]), tasks=tasks)
     shipped = Path(__file__).parent
     path = strict_yaml.locate("roadmap", name, shipped=shipped, names=SHIPPED, folder=folder)
     if path.resolve() in within:
@@ -109,6 +117,7 @@ def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]
         rows=rows,
         choose=choose,
         margin=margin_of(document),
+        tasks=read_tasks(document),
     )
     with document.at("choose"):
         roadmap = roadmap.checked_choice()

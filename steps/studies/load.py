@@ -89,6 +89,8 @@ def load_study(
         variants = replace(as_read, name=path.stem, rows=made.rows)
         if as_read.scale and not of:  # steps are for the full size
             variants = variants.changed(as_read.scale.apply)
+        if as_read.task and not of:  # a step that sets a recipe sets that of classification
+            variants = variants.changed(as_read.task.apply)
         variants = variants.overridden(settings)
         if of and len({row.spec.fingerprint for row in variants}) < len(made.rows):
             raise Problem(f"{of} is what the study varies; what is set overwrites it")

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy
 import pytest
 
+from roadmap.evaluation import Evaluation, pack_scores
+from roadmap.override import OF_CLASSIFICATION
 from roadmap.record import Identity, Label, Provenance, Record
-from roadmap.spec import Recipe, Reference, Spec, fingerprint, to_dict
+from roadmap.rows import TaskOf
+from roadmap.spec import Recipe, Reference, Spec, fingerprint, from_dict, to_dict
+from roadmap.tasks import MEASURE, Detection, Segmentation
 from steps.roadmaps.load import Roadmap, load_roadmap
 
 # Invented top-1 (percent) by row, and the spread of three seeds.
@@ -83,9 +88,71 @@ def study(roadmap, seeds=3, *, without=()):
     ]
 
 
+TASKS = {
+    "detection": Detection(detection="mask_rcnn", short_sides=(96,), long_side=160),
+    "segmentation": Segmentation(segmentation="fpn", short_side=96, channels=32),
+}
+IMAGES = 300
+
+
+def for_task(roadmap, name):
+    """The rows of a roadmap trained for another task, as `--task` makes them."""
+    known = to_dict(roadmap.rows[-1].spec.recipe)
+    recipe = from_dict(
+        Recipe, {key: known[key] for key in known if key not in OF_CLASSIFICATION}
+    )  # without what only a classifier uses
+    recipe = dataclasses.replace(recipe, task=TASKS[name])
+    task = TaskOf(name=name, recipe=recipe, data="fractal-scenes", margin=1.0)
+    return dataclasses.replace(roadmap, tasks={name: task}).for_task(name)
+
+
+def task_record(roadmap, number, seed=0, value=20.0, *, own=0.1, **changes):
+    """One run of a row of another task: its main measure, and pseudo-values around it.
+
+    Images have what is alike in all runs, what is the row's, and noise of standard deviation `own`,
+    as a share.
+    """
+    images = numpy.random.default_rng(0).normal(0, 0.5, IMAGES)
+    images += numpy.random.default_rng([*number.encode()]).normal(0, 0.2, IMAGES)
+    noise = numpy.random.default_rng([seed, *number.encode()]).normal(0, own, IMAGES)
+    scores = images + noise
+    scores += value / 100 - scores.mean()
+    made = record(roadmap, number, seed, None, data="fractal-scenes", **changes)
+    key = MEASURE[made.task]
+    keys = {key: value, "mask_ap" if key == "box_ap" else "pixel_accuracy": value - 2}
+    evaluations = {
+        key: Evaluation(
+            label=key, unit="%", data="d1", data_name="fractal-scenes", images=IMAGES,
+            image_size=96, crop=1.0, scores=pack_scores(scores.tolist()),
+        )
+        for key in keys
+    }  # fmt: skip
+    return dataclasses.replace(
+        made, top5=None, metrics=keys | {f"train_{key}": value + 5}, evaluations=evaluations,
+        data=made.data | {"classes": 40, "val": IMAGES},
+        history=[
+            {"epoch": float(epoch), "train_loss": 2 - epoch / 5, key: value * (epoch + 1) / 5}
+            for epoch in range(5)
+        ],
+    )  # fmt: skip
+
+
+def task_study(roadmap, seeds=3):
+    """Runs of every row: a third of the invented top-1, which spreads as much."""
+    return [
+        task_record(roadmap, number, seed, mean / 3 + spread * offset / 3)
+        for number, (mean, spread) in TOP1.items()
+        for seed, offset in enumerate((-1.0, 0.0, 1.0)[:seeds])
+    ]
+
+
 @dataclasses.dataclass(frozen=True)
 class Invented:
     """The makers of records, as one fixture."""
+
+    for_task = staticmethod(for_task)
+    task_record = staticmethod(task_record)
+    task_study = staticmethod(task_study)
 
     record = staticmethod(record)
     reference = staticmethod(reference)

@@ -183,3 +183,37 @@ def test_a_torn_record_is_told_from_one_with_a_wrong_field(tmp_path):
 def test_a_word_that_is_no_unicode_text_is_no_plain_value():
     with pytest.raises(Problem, match="is no plain value"):
         from_dict(str, "\ud800")
+
+
+def with_task(folder, task, **fields):
+    """A committed record whose recipe has another task; it lost its accuracies."""
+    text = json.loads(OLD.read_text()) | {"top1": None, "top5": None, "correct": ""}
+    text["spec"]["recipe"]["task"] = task
+    path = folder / "record.json"
+    path.write_text(json.dumps(text | fields))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("task", "key"), [({"detection": "mask_rcnn"}, "box_ap"), ({"segmentation": "fpn"}, "miou")]
+)
+def test_a_run_of_another_task_has_its_number_instead_of_top1(task, key, tmp_path):
+    found = read_record(with_task(tmp_path, task, metrics={key: 23.4}))
+    assert found.task in task
+    assert found.main == 23.4 and found.top1 is None
+    write_record(found, tmp_path / "again.json")
+    assert read_record(tmp_path / "again.json") == found
+    with pytest.raises(Problem, match=f"a finished run must have metrics.{key}"):
+        read_record(with_task(tmp_path, task, metrics={"loss": 1.0}))
+
+
+def test_a_classifier_must_have_top1(tmp_path):
+    assert read_record(OLD).main == read_record(OLD).top1
+    with pytest.raises(Problem, match="a finished run must have top1"):
+        read_record(with_task(tmp_path, None, metrics={"box_ap": 23.4}))
+
+
+@pytest.mark.parametrize("task", ["detection", {"tracking": 1}, 3])
+def test_an_unknown_task_is_one_problem(task, tmp_path):
+    with pytest.raises(Problem, match=r"spec.recipe.task must be detection or segmentation"):
+        read_record(with_task(tmp_path, task, metrics={"box_ap": 23.4}))

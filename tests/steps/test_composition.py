@@ -7,7 +7,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from experiments.training.measured_cost import measured_cost
+from experiments.tasks.measured_cost import measured_cost
 from roadmap.cost import cost
 from roadmap.errors import StepError
 from roadmap.network import build

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from experiments.training.optimizer import make_optimizer
+from experiments.tasks.optimizer import make_optimizer
 from roadmap.cost import cost
 from roadmap.errors import Problem
 from roadmap.network import build

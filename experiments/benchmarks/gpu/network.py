@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments.benchmarks.gpu.plan import Plan
-from experiments.training.measured_cost import measured_cost
+from experiments.tasks.measured_cost import measured_cost
 from roadmap.network import build
 from steps.roadmaps.load import load_roadmap
 

@@ -23,10 +23,10 @@ from experiments.host.machine import Machine
 from experiments.job import Job
 from experiments.loading.views import HeldOnDevice
 from experiments.request import Request
+from experiments.tasks.classification import Classification
+from experiments.tasks.mixing import mixup
+from experiments.tasks.optimizer import make_optimizer
 from experiments.training.loop import train_here
-from experiments.training.mixing import mixup
-from experiments.training.optimizer import make_optimizer
-from experiments.training.task import Classification
 from roadmap.network import build
 
 COMMAND = "make bench-gpu"

@@ -19,9 +19,9 @@ from experiments.launch.launchers import run_all
 from experiments.launch.run import ignore, train
 from experiments.request import Request
 from experiments.settings import Settings
+from experiments.tasks.classification import Classification, in_order
 from experiments.training.checkpoint import read_checkpoint
 from experiments.training.receptive_field import receptive_field
-from experiments.training.task import Classification, in_order
 from roadmap.errors import Problem
 from roadmap.network import build
 from roadmap.spec import Spec, from_dict

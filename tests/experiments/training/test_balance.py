@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from experiments.loading.samplers import MOST_EPOCHS, EpochSampler, Share, balanced_order
-from experiments.training.losses import class_weights, weighted_loss
+from experiments.tasks.losses import class_weights, weighted_loss
 from roadmap.cli.main import main
 from roadmap.record import read_records
 from roadmap.spec import Recipe, from_dict, to_dict

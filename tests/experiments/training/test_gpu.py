@@ -19,8 +19,8 @@ from experiments.host.machine import Machine
 from experiments.job import Job
 from experiments.request import Request
 from experiments.settings import Settings
+from experiments.tasks.classification import Classification
 from experiments.training.loop import train_here
-from experiments.training.task import Classification
 from roadmap.kernels import choice, device
 from steps.roadmaps.load import load_roadmap
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from experiments.data.sources import read_source
 from experiments.data.splits import open_data
+from experiments.tasks.classification import Classification
 from experiments.training.receptive_field import (
     Aim,
     as_trained,
@@ -15,7 +16,6 @@ from experiments.training.receptive_field import (
     mirrored,
     receptive_field,
 )
-from experiments.training.task import Classification
 from roadmap.edit import replace
 from roadmap.network import RoadmapNetwork, build
 from roadmap.spec import Block, Convolution, Network, Reference, Stage, Stem

@@ -11,7 +11,7 @@ from timm.optim import get_optimizer_class
 from torch import nn
 
 from experiments.loading.samplers import MOST_EPOCHS, EpochSampler, Share
-from experiments.training.optimizer import make_losses, make_optimizer
+from experiments.tasks.optimizer import make_losses, make_optimizer
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from roadmap.network import build

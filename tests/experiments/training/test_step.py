@@ -21,13 +21,13 @@ from experiments.job import Job
 from experiments.launch.run import train
 from experiments.request import Request
 from experiments.settings import Settings
+from experiments.tasks.classification import Classification
+from experiments.tasks.losses import LossWatch, NotFinite, Step
 from experiments.training.checkpoint import read_checkpoint
 from experiments.training.choices import chosen, compile_mode
 from experiments.training.estimates import estimate
 from experiments.training.loop import train_here
-from experiments.training.losses import LossWatch, NotFinite, Step
 from experiments.training.reporting import ReportingCallback
-from experiments.training.task import Classification
 
 SMALL = {
     "recipe.epochs": 2,

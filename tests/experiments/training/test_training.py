@@ -37,9 +37,9 @@ from experiments.loading.samplers import EpochSampler, Share
 from experiments.loading.views import Evaluated, Streamed
 from experiments.request import Request
 from experiments.settings import Settings
+from experiments.tasks.mixing import mixup
+from experiments.tasks.optimizer import make_optimizer, make_schedule
 from experiments.training.checkpoint import read_checkpoint
-from experiments.training.mixing import mixup
-from experiments.training.optimizer import make_optimizer, make_schedule
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from roadmap.network import build

@@ -4,8 +4,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from experiments.training.optimizer import make_optimizer, make_schedule
-from experiments.training.task import Classification
+from experiments.tasks.classification import Classification
+from experiments.tasks.optimizer import make_optimizer, make_schedule
 from experiments.weights.freezing import freeze, frozen_norms
 from roadmap.edit import replace
 from roadmap.errors import Problem

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from experiments.loading.samplers import Share, check_batch
-from experiments.training.mixing import mix_groups, mixup
+from experiments.tasks.mixing import mix_groups, mixup
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from steps.recipes.load import load_recipe

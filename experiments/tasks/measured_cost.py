@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from roadmap.plan import Size
+
 
 @torch.inference_mode()
-def measured_cost(network: nn.Module, image_size: int) -> dict[str, int]:
-    """Return MACs, parameters and activations for one RGB image of `image_size` pixels a side.
+def measured_cost(network: nn.Module, image_size: Size) -> dict[str, int]:
+    """Return MACs, parameters and activations for one RGB image of `image_size` pixels.
 
     Only weights of convolutions and linear layers count, as in `roadmap.cost`. The products of
     queries, keys and values in attention, which have no weights, are not counted.
@@ -24,7 +26,8 @@ def measured_cost(network: nn.Module, image_size: int) -> dict[str, int]:
     hooks = [layer.register_forward_hook(count) for layer in weighted]
     parameter = next(network.parameters())
     was_training = network.training
-    network.eval()(torch.zeros(1, 3, image_size, image_size, device=parameter.device))
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    network.eval()(torch.zeros(1, 3, height, width, device=parameter.device))
     network.train(was_training)
     for hook in hooks:
         hook.remove()

@@ -1,28 +1,22 @@
-"""The Lightning task: one network trained by one recipe to classify images.
-
-Dimensions: images (batch, 3, height, width); logits (batch, classes); labels (batch,), or with
-mixup soft labels (batch, classes).
-"""
+"""The base of every Lightning task: one network trained by one recipe, whatever it learns."""
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor, nn
 
-from experiments.loading.rng import isolated_rng, seed_rng
-from experiments.loading.samplers import NO_IMAGE, Share
-from experiments.training.losses import LossWatch, NotFinite, Step, weighted_loss
-from experiments.training.mixing import mix_groups, mixup
-from experiments.training.optimizer import (
-    average,
-    make_losses,
-    make_optimizer,
-    make_schedule,
-)
+from experiments.data.splits import Split
+from experiments.loading.samplers import Share
+from experiments.loading.scenes import Scenes
+from experiments.loading.views import Views
+from experiments.tasks.losses import LossWatch, NotFinite, Step
+from experiments.tasks.optimizer import average, make_optimizer, make_schedule
+from experiments.tasks.per_image import Result
 from experiments.weights.freezing import frozen_norms
 from roadmap.errors import Problem
 from roadmap.spec import Recipe
@@ -32,48 +26,52 @@ class Diverged(Exception):
     """The loss is not finite."""
 
 
-class Classification(lightning.LightningModule):
+class Task(lightning.LightningModule):
     """Trains `network` by `recipe`; every random draw of a step belongs to (seed, step).
 
-    After each epoch `correct` says which validation images are right. `summary` holds train_loss,
-    loss, top1 and top5 (percentages) and the learning rate of the epoch's last step. With an
-    average of the weights (`recipe.ema`), the average is validated. `share` is this process's part
-    of every optimizer step. A `compiled` network gets batches of one size only. `weights` of the
-    classes, (classes,), apply to the training loss. With `graphs` the network is replayed as CUDA
-    graphs, whose outputs last until the next batch.
+    `summary` holds the numbers of the last epoch: train_loss, those of the task on the validation
+    images, and the learning rate of the epoch's last step. With an average of the weights
+    (`recipe.ema`), the average is validated. `share` is this process's part of every optimizer
+    step.
     """
+
+    correct: Tensor | None = None  # which validation images are right, if each is right or wrong
 
     def __init__(
         self,
         network: nn.Module,
         recipe: Recipe,
         *,
-        classes: int,
         steps_per_epoch: int,
         seed: int,
         share: Share | None = None,
-        compiled: bool = False,
-        weights: Tensor | None = None,
-        graphs: bool = False,
     ) -> None:
         super().__init__()
-        self.register_buffer("weights", weights, persistent=False)
         self.network, self.recipe, self.seed = network, recipe, seed
         self.averaged = average(network, recipe)
         self.frozen: list[nn.Module] = []  # norms whose statistics must stay
         self.steps_per_epoch, self.share = steps_per_epoch, share or Share()
-        self.compiled, self.graphs, self.shown = compiled, graphs, min(5, classes)
-        self.mix = mixup(recipe, classes)
-        self.groups = 0 if recipe.mixup_per == "step" else recipe.mixup_per
-        self.soft_loss, self.hard_loss = make_losses(recipe)
         self.loss_sum, self.loss_count = torch.zeros(()), 0  # of the epoch so far
         self.losses = LossWatch(torch.device("cpu"))
         self.summary: dict[str, float] = {}
-        self.full = 0  # images in the first validation batch
-        self.hits: list[Tensor] = []  # of each validation batch, which images are right
-        self.correct = torch.empty(0, dtype=torch.bool)
 
-    weights: Tensor | None
+    @abstractmethod
+    def batch_loss(self, batch: Any, micro_batch: int) -> Tensor:
+        """Return the loss of one micro-batch; `micro_batch` is its number within the step."""
+
+    @abstractmethod
+    def start_validation(self) -> None:
+        """Forget the results of the validation before."""
+
+    @abstractmethod
+    def validated_numbers(self) -> dict[str, float]:
+        """Return the task's numbers over all validation images of all processes."""
+
+    @abstractmethod
+    def measure(
+        self, split: Split, views: Views, device: torch.device, *, per_image: bool
+    ) -> list[Result]:
+        """Return the numbers of the validated weights on a split; with a share of each image."""
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the optimizer; the schedule sets its learning rate before every step."""
@@ -86,6 +84,14 @@ class Classification(lightning.LightningModule):
         """The learning rate of the present step: the classifier's, if it decays by layer."""
         group = self.optimizer.param_groups[0]
         return group["lr"] / group.get("lr_scale", 1.0)
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Return scenes as they are: the loader has made them on the device."""
+        if isinstance(batch, Scenes):
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def on_train_start(self) -> None:
         """Watch the losses on the device that the network is on by now; find frozen norms.
@@ -102,23 +108,13 @@ class Classification(lightning.LightningModule):
             norm.eval()
         self.schedule.step_update(self.global_step)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the loss of one micro-batch; raises Diverged for a loss that is not finite.
 
         On a GPU, it may be the loss of a few micro-batches before: see LossWatch.
         """
-        images, labels = batch
         micro_batch = batch_idx % self.share.accumulate * self.share.world + self.share.rank
-        with isolated_rng():
-            images, labels = self._mixed(images, labels, micro_batch)
-            if micro_batch or self.groups:  # drop path draws for each micro-batch
-                seed_rng(self.seed, self.global_step, micro_batch)
-            self._new_batch()
-            logits = self.network(images.contiguous(memory_format=torch.channels_last))
-        if self.weights is not None:
-            loss = weighted_loss(logits, labels, self.weights, self.recipe.label_smoothing)
-        else:
-            loss = self.soft_loss(logits, labels) if self.mix else self.hard_loss(logits, labels)
+        loss = self.batch_loss(batch, micro_batch)
         step = Step(
             step=self.global_step,
             epoch=self.current_epoch,
@@ -132,21 +128,6 @@ class Classification(lightning.LightningModule):
         self.loss_sum = self.loss_sum + loss.detach()
         self.loss_count += 1
         return loss
-
-    def _mixed(self, images: Tensor, labels: Tensor, micro_batch: int) -> tuple[Tensor, Tensor]:
-        """Apply mixup and cutmix, if the recipe has any; seed the generators for this step."""
-        seed_rng(self.seed, self.global_step)  # the ratio is the whole step's
-        if self.mix is None:
-            return images, labels
-        if not self.groups:
-            return self.mix(images, labels)
-        key = self.seed, self.global_step
-        return mix_groups(self.mix, images, labels, self.groups, key=key, micro_batch=micro_batch)
-
-    def _new_batch(self) -> None:
-        """Tell CUDA graphs that nothing needs the outputs for the last batch any more."""
-        if self.graphs:
-            torch.compiler.cudagraph_mark_step_begin()
 
     def check_losses(self) -> None:
         """Wait until all losses so far are known to be finite; raises Diverged if one is not."""
@@ -195,55 +176,22 @@ class Classification(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Validate only after steps whose losses are finite."""
         self.check_losses()
-        self.sums = torch.zeros(4, device=self.device)  # loss, right first, among five, images
-        self.full = 0
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Count correct images and sum the loss; labels of NO_IMAGE do not count."""
-        images, labels = batch
-        logits = self.logits(images)
-        losses = nn.functional.cross_entropy(
-            logits, labels, ignore_index=NO_IMAGE, reduction="none"
-        )
-        first = logits.argmax(1) == labels
-        among = logits.topk(self.shown).indices == labels[:, None]
-        self.sums += torch.stack([losses.sum(), first.sum(), among.sum(), (labels >= 0).sum()])
-        self.hits.append(first)
-
-    def logits(self, images: Tensor) -> Tensor:
-        """Return the logits; a compiled network gets a last, smaller batch filled up with zeros.
-
-        Another batch size would make it compile again, and so would a view of another tensor.
-        """
-        count = len(images)
-        self.full = max(self.full, count)
-        if self.compiled:
-            filled = images.new_zeros(self.full, *images.shape[1:])
-            filled[:count] = images
-            images = filled
-        images = images.contiguous(memory_format=torch.channels_last)
-        self._new_batch()
-        return self.validated.eval()(images)[:count].float()
+        self.start_validation()
 
     def on_validation_epoch_end(self) -> None:
         """Summarize the epoch."""
         if self.share.world > 1:
-            torch.distributed.all_reduce(self.sums)
             torch.distributed.all_reduce(self.loss_sum)
         batches = self.loss_count * self.share.world
-        loss, first, among, images = self.sums.tolist()
         self.summary = {
             "train_loss": (self.loss_sum / batches).item(),
-            "loss": (self.sums[0] / self.sums[3]).item(),
-            "top1": round(100 * first / images, 4),
-            "top5": round(100 * among / images, 4),
+            **self.validated_numbers(),
             "learning_rate": self.learning_rate,
         }
-        self.correct = in_order(gathered(torch.cat(self.hits), self.share.world))
-        self.hits.clear()
         self.loss_sum, self.loss_count = torch.zeros((), device=self.device), 0
-        if not all(math.isfinite(number) for number in self.summary.values()):
-            raise Diverged(f"the validation loss is {loss / images}")
+        for name, number in self.summary.items():
+            if not math.isfinite(number):
+                raise Diverged(f"{name.replace('_', ' ')} is {number} after the epoch")
 
 
 def gathered(own: Tensor, world: int) -> list[Tensor]:
@@ -255,6 +203,10 @@ def gathered(own: Tensor, world: int) -> list[Tensor]:
     return tensors
 
 
-def in_order(dealt: list[Tensor]) -> Tensor:
-    """Restore the order of images that `EvaluationSampler` dealt to the processes: (n × world,)."""
-    return torch.stack(dealt, dim=1).flatten().cpu()
+def everyones(own: dict[int, Any], world: int) -> dict[int, Any]:
+    """Return the results of all `world` processes, by the numbers of the images."""
+    if world == 1:
+        return own
+    parts: list[Any] = [None] * world
+    torch.distributed.all_gather_object(parts, own)
+    return {number: result for part in parts for number, result in part.items()}

@@ -1,0 +1,107 @@
+"""The recipes for detection and segmentation: each constant of the paper and of its release."""
+
+import dataclasses
+
+import pytest
+
+from roadmap.heads import task_cost
+from roadmap.override import unused
+from roadmap.spec import Recipe
+from steps.config import Config
+from steps.recipes.load import load_recipe
+from steps.roadmaps.load import load_roadmap
+
+ADAMW = {
+    "batch": 16, "base_batch": 16, "optimizer": "adamw", "betas": (0.9, 0.999),
+    "weight_decay": 0.05, "flip": 0.5, "interpolation": "bilinear", "statistics": "imagenet",
+}  # fmt: skip
+MASK_RCNN = {
+    "detection": "mask_rcnn", "long_side": 1333, "pyramid": 256,
+    "anchors": (32, 64, 128, 256, 512), "candidates": (2000, 1000), "proposals": (1000, 1000),
+    "sampled": (256, 512), "box_features": 1024, "mask_convolutions": 4, "detections": 100,
+    "cost_size": (800, 1280),
+}  # fmt: skip
+COCO = ADAMW | {
+    "learning_rate": 1e-4, "image_size": 800, "schedule": "multistep", "step_factor": 0.1,
+    "warmup_epochs": 0.0682, "layer_decay": 0.95,
+}  # fmt: skip
+TINY = ADAMW | {
+    "learning_rate": 2e-3, "epochs": 8, "image_size": 96, "schedule": "cosine", "warmup_epochs": 1,
+    "final_learning_rate": 0, "layer_decay": 1,
+}  # fmt: skip
+RECIPES = {
+    "coco-mask-rcnn-3x": (
+        COCO | {"epochs": 36, "milestones": (27, 33)},
+        MASK_RCNN | {"short_sides": tuple(range(480, 801, 32)), "crops": True},
+    ),
+    "coco-mask-rcnn-1x": (
+        COCO | {"epochs": 12, "milestones": (8, 11)},
+        MASK_RCNN | {"short_sides": (800,), "crops": False},
+    ),
+    "ade20k-upernet": (
+        ADAMW | {
+            "epochs": 127, "image_size": 512, "learning_rate": 1e-4, "schedule": "poly",
+            "power": 1, "final_learning_rate": 0, "warmup_epochs": 1.1876, "layer_decay": 0.9,
+        },
+        {
+            "segmentation": "upernet", "short_side": 512, "long_side": 2048, "scales": (0.5, 2.0),
+            "most_of_class": 0.75, "photometric": True, "channels": 512, "dropout": 0.1,
+            "auxiliary": 0.4, "window_stride": 341, "cost_size": (512, 2048),
+        },
+    ),
+    "tiny-detection": (
+        TINY,
+        {
+            "detection": "mask_rcnn", "short_sides": (96,), "long_side": 96, "crops": False,
+            "pyramid": 32, "anchors": (16, 32, 48, 96), "candidates": (200, 200),
+            "proposals": (100, 50), "sampled": (64, 32), "box_features": 128,
+            "mask_convolutions": 2, "detections": 20, "cost_size": (96, 96),
+        },
+    ),
+    "tiny-segmentation": (
+        TINY,
+        {
+            "segmentation": "fpn", "short_side": 96, "long_side": 96, "scales": (0.75, 1.5),
+            "most_of_class": 0.75, "photometric": True, "channels": 32, "dropout": 0.1,
+            "auxiliary": 0, "window_stride": None, "cost_size": (96, 96),
+        },
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_constants(name):
+    recipe = load_recipe(name)
+    whole, task = RECIPES[name]
+    assert {field: getattr(recipe, field) for field in whole} == whole
+    assert {field: getattr(recipe.task, field) for field in task} == task
+    assert {field.name for field in dataclasses.fields(recipe.task)} == set(task)
+    idle = {key.removeprefix("recipe.") for key in unused(recipe)}
+    rest = {field.name: field for field in dataclasses.fields(Recipe)}
+    for field in set(rest) - set(whole) - idle - {"task"}:
+        assert getattr(recipe, field) == rest[field].default, field
+
+
+def test_warm_up_and_length_in_steps():
+    """COCO has 117,266 training images with objects, ADE20K 20,210."""
+    for name in ("coco-mask-rcnn-3x", "coco-mask-rcnn-1x"):
+        assert round(load_recipe(name).warmup_epochs * 7330) == 500
+        assert round(load_recipe(name).warmup_epochs * (117_266 // 16)) == 500
+    recipe = load_recipe("ade20k-upernet")
+    assert round(recipe.warmup_epochs * (20_210 // 16)) == 1500
+    assert recipe.epochs * (20_210 // 16) == 160_401
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_row_fits(name):
+    recipe = load_recipe(name)
+    for row in load_roadmap("tiny" if name.startswith("tiny") else "resnet50"):
+        assert task_cost(dataclasses.replace(row.spec, recipe=recipe)).head.params > 0
+
+
+def test_a_field_of_a_task_is_set():
+    from roadmap.spec import to_dict
+
+    whole = {"recipe": to_dict(load_recipe("tiny-detection")), "recipe.task.pyramid": 16}
+    rows = Config(roadmap="tiny", overrides=whole).roadmap
+    assert {row.spec.recipe.task.pyramid for row in rows} == {16}
