@@ -387,7 +387,8 @@ def _add_compare(compare: Parser) -> None:
         "sides",
         nargs="+",
         metavar="SIDE",
-        help="two or more: a roadmap, study, recipe, data set or KEY=VALUE; A,B holds both",
+        help="two or more: a roadmap, study, recipe, data set, task, measure=KEY or KEY=VALUE; "
+        "A,B holds both",
     )
     compare.add_argument(
         "--of",
