@@ -12,8 +12,8 @@ from statistics import median
 
 from experiments.host.device import ANY, Device, kind_of
 from experiments.request import Request
-from roadmap.cost import cost
 from roadmap.errors import Problem
+from roadmap.heads import spec_cost
 from roadmap.record import Record
 from roadmap.spec import Network
 from roadmap.tasks import LABELS, MEASURE
@@ -150,7 +150,7 @@ def _macs(request: Request) -> float:
     spec = request.spec
     if not isinstance(spec.network, Network):
         return 0.0
-    walked = cost(spec.network, spec.recipe.image_size).macs
+    walked = spec_cost(spec).macs
     return float(PASSES * walked * spec.recipe.epochs * request.settings.source.images)
 
 
@@ -182,7 +182,7 @@ def _macs_per_image(request: Request) -> int:
     spec = request.spec
     if not isinstance(spec.network, Network):
         return 0
-    return cost(spec.network, spec.recipe.image_size).macs
+    return spec_cost(spec).macs
 
 
 def _measured(records: Sequence[Record]) -> Speed | None:

@@ -132,4 +132,4 @@ def _fpn(shapes: Sequence[Shape], width: int) -> Iterator[Layer]:
         coarse = len(shapes) - 1 - place
         for number in range(max(1, coarse)):
             name = f"decoder.seg_blocks.{place}.block.{number}.block"
-            yield from _with_norm(name, width, maps[coarse - number], 3, LayerKind.GROUP_NORM)
+            yield from _with_norm(name, width, maps[coarse - number], 3, LayerKind.HEAD_NORM)

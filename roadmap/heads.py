@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from math import lcm
 
-from roadmap.cost import Cost, total
+from roadmap.cost import Cost, cost, total
 from roadmap.errors import Problem
 from roadmap.head_layers import head_layers
 from roadmap.kinds import NORMS
@@ -71,6 +71,13 @@ def task_cost(
         return _remembered(network, task, size, classes or network.classes)
     except TypeError:  # an operation's parameters cannot be a key
         return _walk(network, task, size, classes or network.classes)
+
+
+def spec_cost(spec: Spec) -> Cost | TaskCost:
+    """Return what a spec costs: for an image of the recipe, or of the task's `cost_size`."""
+    if spec.recipe.task is not None:
+        return task_cost(spec)
+    return cost(spec.network, spec.recipe.image_size)
 
 
 def _walk(network: Network, task: Task, size: tuple[int, int], classes: int) -> TaskCost:

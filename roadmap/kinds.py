@@ -39,7 +39,7 @@ class LayerKind(StrEnum):
     LAYER_SCALE = ("layer_scale", None, "", "LayerScale", 1)
     RESPONSE_NORM = ("response_norm", None, "", "ResponseNorm", 2)
     FEATURE_NORM = ("feature_norm", None, "", "LayerNorm", 2)
-    GROUP_NORM = ("group_norm", None, "", "GroupNorm", 2)  # in heads only
+    HEAD_NORM = ("head_norm", None, "", "GroupNorm", 2)  # a group norm, in heads only
     AVERAGE_WINDOW = ("average_window",)
     DROPOUT = ("dropout",)
     PARALLEL = ("parallel",)

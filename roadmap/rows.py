@@ -71,7 +71,8 @@ class Row:
 class TaskOf:
     """How a roadmap's rows are trained for a task other than classification.
 
-    All rows have one `recipe`, and `drop_path` if it is given. `data` is the default data set.
+    All rows have one `recipe`, and `drop_path` if it is given. `data` is the default data set;
+    `classes` is the number of classes when there is no data.
     """
 
     name: TaskName
@@ -79,10 +80,13 @@ class TaskOf:
     data: str | None = None
     drop_path: float | None = None
     margin: float | None = None
+    classes: int | None = None
 
     def apply(self, spec: Spec) -> Spec:
         """Return the spec with this recipe."""
         spec = replace_field(spec, recipe=self.recipe)
+        if self.classes is not None:
+            spec = edit_network(spec, classes=self.classes)
         return spec if self.drop_path is None else edit_network(spec, drop_path=self.drop_path)
 
 

@@ -10,6 +10,7 @@ import pytest
 from analysis.verdicts.verdict import Verdict
 from experiments.cluster.submission import Submission, SubmittedRun
 from roadmap.spec import Recipe
+from roadmap.tasks import Detection, Segmentation
 from steps import STEPS
 from steps.recipes.load import load_recipe
 from steps.roadmaps.load import KEYS, load_roadmap
@@ -59,7 +60,8 @@ def test_every_field_of_a_submission_is_named():
 
 
 def test_defaults_of_a_recipe_are_as_written():
-    rows = re.findall(r"^\| (`[^|]*) \| [^|]* \| ([^|]*) \|$", PARTS["Recipe"], re.MULTILINE)
+    recipe = PARTS["Recipe"].partition("### ")[0]
+    rows = re.findall(r"^\| (`[^|]*) \| [^|]* \| ([^|]*) \|$", recipe, re.MULTILINE)
     fields = {field.name: field for field in dataclasses.fields(Recipe)}
     seen = set()
     for names, default in rows:
@@ -73,6 +75,22 @@ def test_defaults_of_a_recipe_are_as_written():
             else:
                 assert value == written(has), name
     assert seen == set(fields)
+
+
+@pytest.mark.parametrize("kind", [Detection, Segmentation])
+def test_fields_of_a_task_are_named_with_their_defaults(kind):
+    own = kind.__name__.lower()
+    table = PARTS["Recipe"].partition(f"| key of {own} |")[2].partition("\n\n")[0]
+    found = {}
+    for names, default in re.findall(r"^\| (`[^|]*) \| [^|]* \| ([^|]*) \|$", table, re.MULTILINE):
+        names = re.findall(r"`(\w+)`", names)
+        defaults = default.split(", ") if len(names) > 1 else [default]
+        found |= dict(zip(names, defaults, strict=True))
+    fields = {field.name: field.default for field in dataclasses.fields(kind)}
+    assert found == {
+        name: "needed" if default is dataclasses.MISSING else written(default)
+        for name, default in fields.items()
+    }
 
 
 def written(value):

@@ -19,7 +19,10 @@ MAY_IMPORT = {
     "roadmap.cli": set(ROOMS),
 }
 ASSEMBLING = {"roadmap.__main__", "roadmap.timm_models"}  # they put rooms together
-HEAVY = {"torch", "timm", "torchvision", "torchmetrics", "pytorch_lightning", "triton"}
+HEAVY = {
+    "torch", "timm", "torchvision", "torchmetrics", "pytorch_lightning", "triton",
+    "segmentation_models_pytorch",
+}  # fmt: skip
 # What is imported for every command, even for --help.
 EAGER = {"__init__", "__main__", "main", "options", "arguments", "console", "workspace"}
 # The package that reads each kind of file; `resources.files` may name no other package.

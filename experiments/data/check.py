@@ -1,4 +1,4 @@
-"""Find the images of a data set that cannot be opened."""
+"""Find the images of a data set that cannot be opened, or whose annotations cannot."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ def broken_images(data: DataSet, progress: Progress) -> Iterator[str]:
 
 
 def fault_of(split: Split, index: int) -> str | None:
-    """Return what is wrong with an image; None if nothing is."""
+    """Return what is wrong with an image or its annotations; None if nothing is."""
     try:
         split.image(index)
+        for annotations in (split.objects, split.label_map):
+            if annotations is not None:
+                annotations(index)
     except BrokenImage as error:
         return str(error)
     return None

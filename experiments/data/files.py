@@ -85,7 +85,7 @@ class Files(Source):
         Names begin with the split, so the choice of held-out images is part of it.
         """
         content: dict[str, Any] = {
-            split: [[file.name, _content(file)] for file, _ in pairs]
+            split: [[file.name, content_of(file)] for file, _ in pairs]
             for split, pairs in self.samples.items()
         }
         content |= {"prepared": self.prepared.identity} if self.prepared else {}
@@ -116,7 +116,7 @@ class Files(Source):
         }
 
 
-def _content(file: File) -> int | str:
+def content_of(file: File) -> int | str:
     """Return what distinguishes versions of an image: its size, or its bytes if that is fixed.
 
     A file that is too large to be opened counts with its size.

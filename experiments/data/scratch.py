@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from experiments.data.folder import SPLITS
 from experiments.data.prepared import NOTE
+from experiments.data.scene_folder import SceneFolder
 from experiments.data.source import Source
 from experiments.request import Request
 from experiments.settings import Settings
@@ -74,6 +75,8 @@ def _path(settings: Settings) -> Path:
     name = settings.data or settings.config.roadmap_as_read.data
     if settings.data is None and settings.config.study is not None:
         name = settings.config.study.roadmap.data
+    if isinstance(settings.source, SceneFolder):
+        raise Problem(f"--scratch copies images in class folders; data {name} has annotations")
     if name is None or not Path(name).exists():
         raise Problem(f"--scratch copies a folder or a .tar of images; data {name} is neither")
     return Path(name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from experiments.data.ade import AdeFolder
+from experiments.data.coco import CocoFolder
 from experiments.data.fashion_mnist import FashionMnist
 from experiments.data.folder import Folder
 from experiments.data.fractal_scenes import FractalScenes
@@ -13,14 +15,18 @@ from experiments.data.reading import PLAIN, Reading
 from experiments.data.shards import Shards
 from experiments.data.source import Source
 from experiments.data.timm_data import TimmData
+from experiments.data.voc import VocFolder
 from roadmap.errors import Problem, escaped
 
-# The first that takes a name reads it: a built-in name is never a folder.
+# The first that takes a name reads it: a built-in name is never a folder. Folder takes all folders.
 SOURCES: tuple[type[Source], ...] = (
     Fractals,
     ScatteredFractals,
     FractalScenes,
     FashionMnist,
+    CocoFolder,
+    AdeFolder,
+    VocFolder,
     Folder,
     Shards,
     TimmData,
@@ -34,14 +40,22 @@ def read_source(name: str | None, root: Path | None = None, reading: Reading = P
     `root` is where timm looks for its own data sets and downloads them to. `reading` says how a
     folder of images is read.
     """
-    choices = ", ".join(kind.choice for kind in SOURCES)
     if name is None:
-        raise Problem(f"this roadmap has no data of its own; give --data: {choices}")
+        raise Problem(f"this roadmap has no data of its own; give --data: {_choices()}")
+    kind = kind_of(name)
+    return kind.read(name, root) if not reading.options else kind.read_as(name, root, reading)
+
+
+def kind_of(name: str) -> type[Source]:
+    """Return the kind of data set that a name means. Raises Problem if there is none."""
     for kind in SOURCES:
         if kind.takes(name):
-            plain = not reading.options
-            return kind.read(name, root) if plain else kind.read_as(name, root, reading)
-    raise Problem(f"data {escaped(name)} does not exist; valid: {choices}")
+            return kind
+    raise Problem(f"data {escaped(name)} does not exist; valid: {_choices()}")
+
+
+def _choices() -> str:
+    return ", ".join(kind.choice for kind in SOURCES)
 
 
 def read_evaluated(name: str, root: Path | None, reading: Reading = PLAIN) -> Source:
@@ -49,11 +63,6 @@ def read_evaluated(name: str, root: Path | None, reading: Reading = PLAIN) -> So
 
     A folder may hold class folders alone: all of their images are then evaluated.
     """
-    if reading.val_fraction is None and not _is_built_in(name) and Folder.takes(name):
+    if reading.val_fraction is None and Folder.takes(name) and kind_of(name) is Folder:
         return Folder.read_alone(name, reading)
     return read_source(name, root, reading)
-
-
-def _is_built_in(name: str) -> bool:
-    """Return whether a kind before Folder takes the name."""
-    return any(kind.takes(name) for kind in SOURCES[: SOURCES.index(Folder)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -26,7 +26,7 @@ class Survey:
     `widths` and `heights` are (smallest, median, largest) in pixels. `modes` counts Pillow's modes
     of image files, `turned` the files whose EXIF orientation is not upright, `dark` those of 16
     bits that use at most 12. `exact` and `near` are pairs of a training and a validation image.
-    `classes` has the number of images of each class by split.
+    `classes` has the number of images of each class by split; it is empty without such labels.
     """
 
     faults: tuple[str, ...]
@@ -52,8 +52,14 @@ class _Seen:
     dark: int = 0
 
 
-def survey(data: DataSet, progress: Progress) -> Survey:
-    """Open every image of both splits."""
+Note = Callable[[str, Split, int], None]  # name of the split, split, index
+
+
+def survey(data: DataSet, progress: Progress, note: Note | None = None) -> Survey:
+    """Open every image of both splits; with `note` also their annotations, which it looks at.
+
+    `note` may raise BrokenImage.
+    """
     splits = {"train": data.train, "val": data.val}
     total = sum(map(len, splits.values()))
     compared = total <= MOST_COMPARED
@@ -63,6 +69,8 @@ def survey(data: DataSet, progress: Progress) -> Survey:
     for name, split in splits.items():
         for index in range(len(split)):
             image = _opened(split, index, seen)
+            if note is not None:
+                _look_at(note, name, split, index, seen)
             if compared:
                 prints[name].append(None if image is None else print_of(image))
             done += 1
@@ -79,6 +87,7 @@ def survey(data: DataSet, progress: Progress) -> Survey:
         classes={
             name: tuple(numpy.bincount(split.labels, minlength=data.source.classes).tolist())
             for name, split in splits.items()
+            if note is None
         },
         exact=_named(exact, data),
         near=_named(near, data),
@@ -97,6 +106,14 @@ def _opened(split: Split, index: int, seen: _Seen) -> Image.Image | None:
         seen.faults.append(str(fault))
         return None
     return image
+
+
+def _look_at(note: Note, name: str, split: Split, index: int, seen: _Seen) -> None:
+    try:
+        note(name, split, index)
+    except BrokenImage as fault:
+        if str(fault) not in seen.faults[-1:]:  # a broken image was named already
+            seen.faults.append(str(fault))
 
 
 def _note_file(raw: Image.Image, seen: _Seen) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from experiments.data.source import Source
 from experiments.data.splits import Statistics, open_data
 from experiments.request import Request
+from experiments.tasks.kinds import with_heads
 from experiments.training.checkpoint import check_identity
 from experiments.training.weights import read_weights
 from roadmap.errors import Problem
@@ -34,8 +34,9 @@ class Finished:
 
     @cached_property
     def network(self) -> nn.Module:
-        """The network with the validated weights, for evaluation."""
+        """The network with its heads and the validated weights, for evaluation."""
         network = build(self.spec.network, self.spec.recipe.image_size)
+        network = with_heads(network, self.spec, self.statistics)
         network.load_state_dict(self.weights)
         return network.eval()
 
@@ -96,15 +97,9 @@ def open_finished(request: Request) -> Finished:
         spec=request.spec,
         record=record,
         weights=weights,
-        class_names=names_of(source),
+        class_names=source.names_for(recipe.task_name),
         statistics=open_data(source).own_statistics if own else Statistics(),
     )
-
-
-def names_of(source: Source) -> tuple[str, ...]:
-    """Return the names of a data set's classes; numbers if it has no names."""
-    names = getattr(source, "class_names", None)
-    return tuple(names) if names else tuple(map(str, range(source.classes)))
 
 
 def as_text(card: dict[str, Any]) -> dict[str, str]:

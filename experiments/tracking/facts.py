@@ -9,7 +9,7 @@ from pathlib import Path
 
 from experiments.job import Job
 from experiments.request import Request
-from roadmap.cost import cost
+from roadmap.heads import spec_cost
 from roadmap.spec import Network, to_dict
 
 Scalar = str | int | float | bool
@@ -95,7 +95,7 @@ def _cost(request: Request) -> dict[str, Scalar]:
     spec = request.spec
     if not isinstance(spec.network, Network):
         return {}
-    one = cost(spec.network, spec.recipe.image_size)
+    one = spec_cost(spec)
     return {"macs": one.macs, "params": one.params, "activations": one.activations}
 
 

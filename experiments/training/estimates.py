@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.request import Request
-from roadmap.cost import cost
+from roadmap.heads import spec_cost
 from roadmap.spec import Network
 
 # Measured on an H100 with bf16: MACs a second of a large network's training, and the shortest step.
@@ -34,7 +34,7 @@ def estimate(request: Request) -> Estimate | None:
     if not isinstance(spec.network, Network):
         return None
     recipe, images = spec.recipe, request.settings.source.images
-    one = cost(spec.network, recipe.image_size)
+    one = spec_cost(spec)
     busy = PASSES * one.macs * recipe.batch / MACS_PER_SECOND
     steps = recipe.epochs * (images // recipe.batch)
     memory = (

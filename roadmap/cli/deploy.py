@@ -13,6 +13,7 @@ from roadmap.spec import Network
 def export(workspace: Workspace) -> int:
     """Write a finished run for other programs, and print the lines that load it."""
     options = workspace.options
+    workspace.check_classifies("`roadmap export`")
     if options.timm and options.format not in (None, "timm"):
         raise Problem(f"--timm and --format {options.format} are two formats; give one")
     format = choose_format("timm" if options.timm else options.format, options.out)

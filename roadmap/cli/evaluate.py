@@ -31,6 +31,7 @@ MAIN = ("top1", "top5", "loss", "calibration_error", "mean_recall", "worst_recal
 def evaluate(workspace: Workspace) -> int:
     """Measure the finished runs of rows, write the numbers into their records, print means."""
     options = workspace.options
+    workspace.check_classifies("`roadmap evaluate`")
     if options.image_size is not None and options.image_size > MOST_SIDE:
         raise Problem(f"--image-size {options.image_size:,} is more than {MOST_SIDE:,}")
     own = read_measures(options.measures) if options.measures else []

@@ -7,6 +7,8 @@ from pathlib import Path
 from experiments.data.folder import Folder
 from experiments.data.prepare import Preparation
 from experiments.data.prepared import Prepared
+from experiments.data.scene_folder import SceneFolder
+from experiments.data.sources import kind_of
 from experiments.host.events import Preparing
 from experiments.host.limits import cores
 from experiments.host.progress import Display
@@ -20,6 +22,11 @@ def prepare_data(workspace: Workspace) -> int:
     options = workspace.options
     if not Folder.takes(options.data):
         raise Problem(f"data {escaped(options.data)} is no folder and no .tar: nothing to prepare")
+    if issubclass(kind_of(options.data), SceneFolder):
+        raise Problem(
+            f"data {escaped(options.data)} has annotations; prepare-data copies images in class "
+            "folders only"
+        )
     if options.quality > 100:
         raise Problem(f"--quality {options.quality}: JPEG's is 1 to 100")
     source = Folder.read_as(options.data, None, workspace.reading)

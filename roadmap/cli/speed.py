@@ -27,6 +27,7 @@ def speed(workspace: Workspace) -> int:
     """Time the rows in turn, keep a record of each, and print them."""
     options = workspace.options
     check_speed_format(options.format)
+    workspace.check_classifies("`roadmap speed`")
     if options.seconds > MOST_SECONDS:
         raise Problem(f"--seconds {options.seconds:g} is more than {MOST_SECONDS:,}")
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler would write to stderr

@@ -111,6 +111,12 @@ class Workspace:
             start=self.start,
         )
 
+    def check_classifies(self, what: str) -> None:
+        """Raise Problem if the rows are trained for another task than classification."""
+        task = self.config.roadmap.rows[-1].spec.recipe.task_name
+        if task != "classification":
+            raise Problem(f"{what} is for classification; these rows are for {task}")
+
     @cached_property
     def study(self) -> Study | None:
         """The study that is named, if one is."""

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from roadmap.errors import Problem, quoted, unknown
 from roadmap.rows import TaskOf
-from roadmap.spec import BelowOne, from_dict
+from roadmap.spec import BelowOne, Classes, from_dict
 from roadmap.strict_yaml import Document
 from roadmap.tasks import TASKS, TaskName
 from steps.recipes.load import recipe_of
 
-KEYS = ("recipe", "data", "drop_path", "margin")
+KEYS = ("recipe", "data", "classes", "drop_path", "margin")
 OTHERS = TASKS[1:]
 Text = Annotated[str, Field(max_length=4096)]
 Margin = Annotated[float, Field(gt=0, lt=100)]
@@ -54,6 +54,7 @@ def _task(name: TaskName, entry: Any, document: Document) -> TaskOf:
         data=data,
         drop_path=_typed(BelowOne, entry, "drop_path"),
         margin=_typed(Margin, entry, "margin"),
+        classes=_typed(Classes, entry, "classes"),
     )
 
 

@@ -156,3 +156,19 @@ def test_the_cost_of_a_timm_model_is_measured():
     assert built_cost(made(task), own, 5)["params"] == sum(
         each.numel() for each in made(task).parameters()
     )
+
+
+def test_groups_are_those_of_the_papers_mask_rcnn():
+    """Stem, stages 1 and 2, three parts of stage 3, stage 4, and all else: eight groups."""
+    with torch.device("meta"):
+        found = made(network=load_roadmap("resnet50")["13"].spec.network)
+    groups = group_parameters(found, found.group_matcher(), reverse=True)
+    prefix = "backbone.body.network."
+    starts = {
+        "stem.": 0, "stages.0.": 1, "stages.1.": 2, "stages.2.downsampling.": 3,
+        "stages.2.blocks.0.": 3, "stages.2.blocks.3.": 4, "stages.2.blocks.8.": 5, "stages.3.": 6,
+    }  # fmt: skip
+    for start, group in starts.items():
+        own = {groups[name] for name in groups if name.startswith(prefix + start)}
+        assert own == {group}, start
+    assert {groups[name] for name in groups if not name.startswith(prefix)} == {7}

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.program import run
+
 ROOT = Path(__file__).parents[3]
 OBJECT = (
     "row step title group macs gmacs params activations paper_gflops paper_top1 matches_paper note"
@@ -15,6 +17,12 @@ OBJECT = (
 
 
 def roadmap(*arguments, cwd=ROOT, **environment):
+    """Call the program in a copy of a process that has imported all but torch."""
+    return run(*arguments, cwd=cwd, environment={"COLUMNS": "80", **environment})
+
+
+def afresh(*arguments, cwd=ROOT, **environment):
+    """Start Python for the call: it reads some variables before all else."""
     return subprocess.run(
         [sys.executable, "-m", "roadmap", *arguments],
         cwd=cwd,
@@ -165,20 +173,7 @@ BAD = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(bad[0]) for bad in BAD])
 def test_bad_input_is_one_message_and_exit_code_2(arguments, message, tmp_path):
-    code = (
-        "import sys\nfrom roadmap.cli.main import main\ncode = 2\n"
-        "try:\n    code = main(sys.argv[1:])\n"
-        "finally:\n    assert 'torch' not in sys.modules\n"
-        "sys.exit(code)\n"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    found = run(*arguments, cwd=tmp_path, without_torch=True)
     assert found.returncode == 2, found.stderr
     assert message in found.stderr
     assert (
@@ -394,7 +389,7 @@ def test_a_roadmap_a_step_and_an_operation_of_ones_own(tmp_path):
 
 def test_a_terminal_that_has_ascii_alone_shows_the_rest():
     for arguments in (["show", "13"], ["cost"], ["verdicts", "paper"]):
-        found = roadmap(*arguments, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+        found = afresh(*arguments, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
         assert found.returncode == 0 and "?" in found.stdout, found.stderr
 
 
@@ -420,7 +415,7 @@ def test_a_step_that_changes_nothing_says_so(tmp_path):
 @pytest.mark.slow
 def test_what_is_left_out_of_figures_and_collections_is_said(tmp_path):
     other = ("--runs", str(ROOT / "results/tiny"), "--set", "recipe.epochs=3", "--out")
-    drawn = roadmap("plot", *other, str(tmp_path / "figures"))
+    drawn = roadmap("plot", "roadmap", *other, str(tmp_path / "figures"))
     assert "left out: 51 records with another recipe" in drawn.stderr
     found = roadmap("collect", *other, str(tmp_path / "records"))
     assert found.returncode == 2 and "left out: 51 records" in found.stderr

@@ -1,0 +1,151 @@
+"""Data in COCO's format: images, and their objects with boxes, classes and outlines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from experiments.data.coco_file import Annotations, read_annotations
+from experiments.data.coco_layout import find_parts, is_coco
+from experiments.data.coco_shapes import check_installed
+from experiments.data.faults import Faults
+from experiments.data.listing import SPLITS
+from experiments.data.scene import MOST_CLASSES
+from experiments.data.scene_folder import SceneFolder, files_below, listed
+from experiments.data.source import Progress
+from roadmap.errors import Problem, escaped
+from roadmap.tasks import Task, TaskName, name_of
+
+if TYPE_CHECKING:
+    from experiments.data.splits import Split
+
+MOST_NAMES = 2_000  # of classes that a record keeps
+
+
+@dataclass(frozen=True, kw_only=True)
+class CocoFolder(SceneFolder):
+    """A folder in COCO's layout. `chosen` are the images of each split that are used, by index.
+
+    Training images without any object are left out, as is usual with COCO.
+    """
+
+    annotations: dict[str, Annotations]
+    chosen: dict[str, numpy.ndarray]
+
+    choice = "a directory with annotations/instances_train*.json and _val*.json, as COCO's"
+    tasks = ("detection", "segmentation")
+
+    @classmethod
+    def takes(cls, name: str) -> bool:
+        """Return whether it is a directory in COCO's layout, or one of its annotation files."""
+        return is_coco(name)
+
+    @classmethod
+    def look(cls, name: str) -> tuple[CocoFolder, Faults]:
+        """Read both annotation files; see `SceneFolder.look`."""
+        parts = find_parts(name)
+        faults, found = Faults(), dict[str, Annotations]()
+        for split in SPLITS:
+            files = files_below(parts.folders[split], split)
+            found[split], own = read_annotations(parts.files[split], parts.folders[split], files)
+            faults.extend(own)
+        _check_categories(found, parts.files)
+        if any(annotations.shapes.any_there for annotations in found.values()):
+            check_installed()
+        chosen = {
+            "train": found["train"].with_objects,
+            "val": numpy.arange(len(found["val"].files)),
+        }
+        if not len(chosen["train"]) and not faults.texts:
+            raise Problem(f"{escaped(str(parts.files['train']))}: no image has an object")
+        without = len(found["train"].files) - len(chosen["train"])
+        names = tuple(found["train"].categories.values())
+        facts: dict[str, Any] = {"class_names": list(names)} if len(names) <= MOST_NAMES else {}
+        facts |= {"without_objects": without} if without else {}
+        empty = sum(annotations.empty for annotations in found.values())
+        facts |= {"objects_without_area": empty} if empty else {}
+        source = cls(
+            name=parts.root.resolve().name,
+            class_names=names,
+            samples={
+                split: tuple((found[split].files[index], 0) for index in own)
+                for split, own in chosen.items()
+            },
+            facts=facts,
+            left_out=_left_out(found, without, parts.folders),
+            annotated={split: own.sha256 for split, own in found.items()},
+            annotations=found,
+            chosen=chosen,
+        )
+        return source, faults
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether the objects have outlines, not boxes alone."""
+        return all(own.shapes.any_there for own in self.annotations.values())
+
+    @property
+    def has_label_maps(self) -> bool:
+        """Whether masks make a label map, whose pixels have one byte."""
+        return self.has_masks and self.classes_for("segmentation") <= MOST_CLASSES
+
+    def classes_for(self, task: TaskName) -> int:
+        """Return the number of classes; in segmentation the ground is class 0."""
+        return self.classes + (task == "segmentation")
+
+    def check_task(self, task: Task | None) -> None:
+        """Raise Problem, to follow "recipe of row 13", if the labels do not fit the task."""
+        super().check_task(task)
+        if name_of(task) == "segmentation" and not self.has_label_maps:
+            why = (
+                f"has {self.classes} classes and the ground; a label map has at most {MOST_CLASSES}"
+                if self.has_masks
+                else "has boxes alone"
+            )
+            raise Problem(f"is for segmentation; data {self.name!r} {why}; add --task detection")
+
+    def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
+        """Return both splits; an image is read from its file each time that it is asked for."""
+        from experiments.data.coco_reading import open_split
+
+        opened = {
+            split: open_split(self.annotations[split], self.samples[split], self.chosen[split])
+            for split in SPLITS
+        }
+        if self.has_label_maps:
+            return opened
+        return {split: replace(own, label_map=None) for split, own in opened.items()}
+
+
+def _check_categories(found: dict[str, Annotations], files: dict[str, Path]) -> None:
+    """Raise Problem unless both splits have the same class ids with the same names."""
+    train, val = (set(found[split].categories.items()) for split in SPLITS)
+    for one, extra in (("train", train - val), ("val", val - train)):
+        if extra:
+            number, name = min(extra)
+            other = "val" if one == "train" else "train"
+            raise Problem(
+                f"{escaped(str(files[one]))}: category {number} ({escaped(name)}) is not in "
+                f"{escaped(files[other].name)}, which has {listed(_pairs(found[other]))}; both "
+                "need the same categories"
+            )
+
+
+def _pairs(annotations: Annotations) -> list[str]:
+    return [f"{number} ({name})" for number, name in annotations.categories.items()]
+
+
+def _left_out(
+    found: dict[str, Annotations], without: int, folders: dict[str, Path]
+) -> dict[str, dict[str, int]]:
+    left: dict[str, dict[str, int]] = {}
+    if without:
+        left[f"{folders['train'].name}/"] = {"images without objects": without}
+    for split, own in found.items():
+        if own.empty:
+            where = left.setdefault(f"{folders[split].name}/", {})
+            where["objects of area 0"] = own.empty
+    return left

@@ -1,0 +1,246 @@
+"""Read an annotation file of COCO's format and check every annotation, without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import numpy
+
+from experiments.data.coco_shapes import Shapes, shape_fault
+from experiments.data.faults import Faults
+from experiments.data.files import File
+from roadmap.errors import Problem, escaped, quoted, shortened
+
+MOST_BYTES = 8 * 10**9
+ROUNDING = 1.0  # pixels that a box may stick out of its image; it is then clipped
+LISTS = ("images", "annotations", "categories")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotations:
+    """The images of one annotation file and their objects, sorted by image in the file's order.
+
+    The objects of image i are `first[i]` to `first[i + 1]`. `sizes` is int32 (images, 2): width and
+    height. `boxes` is float32 (objects, 4): left, top, right, bottom. `labels` count from 0.
+    `sha256` is that of the file.
+    """
+
+    sha256: str
+    categories: dict[int, str]
+    files: tuple[File, ...]
+    sizes: numpy.ndarray
+    first: numpy.ndarray
+    boxes: numpy.ndarray
+    labels: numpy.ndarray
+    crowd: numpy.ndarray
+    areas: numpy.ndarray
+    ids: numpy.ndarray
+    shapes: Shapes
+    empty: int  # objects of area 0 whose box has no area, which are left out
+
+    @property
+    def with_objects(self) -> numpy.ndarray:
+        """The indices of images that have an object which is no crowd."""
+        image_of = numpy.repeat(numpy.arange(len(self.files)), numpy.diff(self.first))
+        return numpy.unique(image_of[~self.crowd])
+
+
+def read_annotations(path: Path, folder: Path, files: Mapping[str, File]) -> tuple[Any, Faults]:
+    """Return the Annotations of a file, and the faults in it; `files` are those in `folder`.
+
+    Raises Problem if the file as a whole cannot be read.
+    """
+    content, sha256 = _load(path)
+    faults, where = Faults(), escaped(str(path))
+    categories = _categories(content["categories"], where)
+    images = _images(content["images"], where, folder, files, faults)
+    rows: list[list[Any]] = [[] for _ in images]
+    places = {number: place for place, number in enumerate(images)}
+    labels = {number: label for label, number in enumerate(categories)}
+    seen: set[int] = set()
+    empty = 0
+    for given in content["annotations"]:
+        row = _row(given, where, images, labels, seen, faults)
+        if row is EMPTY:
+            empty += 1
+        elif row is not None:
+            rows[places[given["image_id"]]].append(row)
+    counts = [len(own) for own in rows]
+    flat = [row for own in rows for row in own]
+    with_shape = sum(row[5] is not None for row in flat)
+    if 0 < with_shape < len(flat):
+        for row in (row for row in flat if row[5] is None):
+            faults.add(
+                "annotation without segmentation",
+                f"{where}: annotation {row[4]} has no segmentation, others have one",
+            )
+    there = [(image["file"], image["size"]) for image in images.values()]
+    return (
+        Annotations(
+            sha256=sha256,
+            categories=categories,
+            files=tuple(file for file, _ in there),
+            sizes=numpy.array([size for _, size in there], dtype=numpy.int32).reshape(-1, 2),
+            first=numpy.cumsum([0, *counts]),
+            boxes=numpy.array([row[0] for row in flat], dtype=numpy.float32).reshape(-1, 4),
+            labels=numpy.array([row[1] for row in flat], dtype=numpy.int64),
+            crowd=numpy.array([row[2] for row in flat], dtype=bool),
+            areas=numpy.array([row[3] for row in flat], dtype=numpy.float32),
+            ids=numpy.array([row[4] for row in flat], dtype=numpy.int64),
+            shapes=Shapes.of([row[5] for row in flat]),
+            empty=empty,
+        ),
+        faults,
+    )
+
+
+EMPTY = object()  # instead of the row of an object without pixels
+
+
+def _row(
+    given: Any,
+    where: str,
+    images: Mapping[int, Mapping[str, Any]],
+    labels: Mapping[int, int],
+    seen: set[int],
+    faults: Faults,
+) -> Any:
+    """Return box, label, crowd, area, id and shape of an annotation; None after noting a fault."""
+    number = given.get("id") if isinstance(given, dict) else None
+    if not _is_id(number):
+        faults.add("annotation without id", f"{where}: an annotation has no id: {_short(given)}")
+        return None
+    image = given.get("image_id")
+    known = images.get(image) if _is_id(image) else None
+    if known is None:
+        kind = "annotation of an image that is not there"
+        text = f"{where}: annotation {number} is of image {_short(image)}, which is not in images"
+        faults.add(kind, text)
+        return None
+    name = f"{where}: image {escaped(known['name'])} (id {image}), annotation {number}"
+    if number in seen:
+        faults.add("annotation id used twice", f"{name}: another annotation has this id too")
+        return None
+    seen.add(number)
+    label = labels.get(given["category_id"]) if _is_id(given.get("category_id")) else None
+    if label is None:
+        what = _short(given.get("category_id"))
+        text = f"{name}: class id {what} has no name in categories"
+        faults.add("class id without a name", text)
+        return None
+    width, height = known["size"]
+    box, area, crowd = given.get("bbox"), given.get("area"), given.get("iscrowd", 0)
+    if not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
+        faults.add("box of other than 4 numbers", f"{name}: box {_short(box)} is not 4 numbers")
+        return None
+    if not _is_number(area) or area < 0:
+        text = f"{name}: area {_short(area)} is no number from 0 on"
+        faults.add("annotation without an area", text)
+        return None
+    if crowd not in (0, 1):
+        faults.add("iscrowd other than 0 or 1", f"{name}: iscrowd {_short(crowd)} is not 0 or 1")
+        return None
+    x, y, w, h = box
+    if area == 0 and min(w, h) == 0:
+        return EMPTY
+    if w <= 0 or h <= 0:
+        text = f"{name}: box {box} (x, y, width, height) has no area"
+        faults.add("box without area", text)
+        return None
+    right, bottom = x + w, y + h
+    sticks_out = min(x, y) < -ROUNDING or right > width + ROUNDING or bottom > height + ROUNDING
+    corners = (max(x, 0), max(y, 0), min(right, width), min(bottom, height))
+    if sticks_out or corners[0] >= corners[2] or corners[1] >= corners[3]:
+        text = (
+            f"{name}: box {box} (x, y, width, height) lies outside the image of {width} × {height}"
+        )
+        faults.add("box outside the image", text)
+        return None
+    shape = given.get("segmentation") or None
+    if shape is not None and (fault := shape_fault(shape, width, height)) is not None:
+        faults.add("broken segmentation", f"{name}: {fault}")
+        return None
+    return corners, label, crowd, area, number, shape
+
+
+def _load(path: Path) -> tuple[dict[str, list[Any]], str]:
+    """Return the three lists of a file and its SHA-256. Raises Problem."""
+    where = escaped(str(path))
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise Problem(f"{where} has more than {MOST_BYTES:,} bytes")
+        raw = path.read_bytes()
+        content = json.loads(raw)
+    except (OSError, ValueError, RecursionError) as fault:
+        raise Problem(f"{where} is no JSON file that can be read: {fault}") from None
+    for key in LISTS:
+        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+            raise Problem(f"{where} has no list {key!r}; COCO's format has {', '.join(LISTS)}")
+    for key in ("images", "categories"):
+        if not content[key]:
+            raise Problem(f"{where}: the list {key!r} is empty")
+    return content, hashlib.sha256(raw).hexdigest()
+
+
+def _categories(given: Sequence[Any], where: str) -> dict[int, str]:
+    """Return the name of each class id, in the order of the ids. Raises Problem."""
+    names: dict[int, str] = {}
+    for category in given:
+        number = category.get("id") if isinstance(category, dict) else None
+        name = category.get("name") if isinstance(category, dict) else None
+        if not _is_id(number) or not isinstance(name, str) or not name.strip():
+            raise Problem(f"{where}: category {_short(category)} needs an id and a name")
+        if number in names:
+            raise Problem(f"{where}: categories has id {number} twice")
+        if name in names.values():
+            raise Problem(f"{where}: categories has the name {quoted(name)} twice")
+        names[number] = name
+    return dict(sorted(names.items()))
+
+
+def _images(
+    given: Sequence[Any], where: str, folder: Path, files: Mapping[str, File], faults: Faults
+) -> dict[int, dict[str, Any]]:
+    """Return name, size and file of each image by its id, in the file's order."""
+    images: dict[int, dict[str, Any]] = {}
+    names: set[str] = set()
+    for image in given:
+        number, name, width, height = (
+            image.get(key) if isinstance(image, dict) else None
+            for key in ("id", "file_name", "width", "height")
+        )
+        sized = _is_id(width) and _is_id(height) and min(width, height) > 0
+        if not (_is_id(number) and isinstance(name, str) and name and sized):
+            text = f"{where}: image {_short(image)} needs id, file_name, width and height"
+            faults.add("image without id, name or size", text)
+            continue
+        shown = f"{where}: image {escaped(name)} (id {number})"
+        if number in images:
+            faults.add("image id used twice", f"{shown}: another image has this id too")
+        elif name in names:
+            faults.add("image file named twice", f"{shown}: another image has this file too")
+        elif name not in files:
+            faults.add("missing image file", f"{shown} is not in {escaped(str(folder))}")
+            images[number] = {"name": name, "size": (width, height), "file": None}
+        else:
+            images[number] = {"name": name, "size": (width, height), "file": files[name]}
+        names.add(name)
+    return images
+
+
+def _is_id(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _short(value: Any) -> str:
+    return shortened(quoted(value), 80)

@@ -1,0 +1,64 @@
+"""Open label maps: PNG files whose values stand for classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy
+from PIL import Image
+
+from experiments.data.files import File, Samples
+from experiments.data.images import named, open_image
+from experiments.data.scene import UNLABELLED
+from experiments.data.splits import Split, split_of_files
+
+
+@dataclass(frozen=True)
+class Coding:
+    """What the values of a file mean: `first` is class 0, `unlabelled` is no class."""
+
+    classes: int
+    first: int
+    unlabelled: int
+
+
+def open_split(samples: Samples, maps: tuple[File, ...], coding: Coding) -> Split:
+    """Return a split of images with label maps."""
+    read = partial(label_map_of, samples, maps, coding)
+    return replace(split_of_files(samples), label_map=read)
+
+
+def label_map_of(
+    samples: Samples, maps: tuple[File, ...], coding: Coding, index: int
+) -> numpy.ndarray:
+    """Return uint8 (height, width): classes from 0, or UNLABELLED. Raises BrokenImage."""
+    file, image = maps[index], samples[index][0]
+    with named(str(image)):
+        size = open_image(image.open()).size
+    with named(str(file)):
+        label_map = open_image(file.open())
+        if label_map.mode not in ("L", "P"):
+            raise ValueError(
+                f"a label map has one byte for each pixel, grey or palette; it is {label_map.mode}"
+            )
+        if label_map.size != size:
+            own, its = (f"{width} × {height}" for width, height in (label_map.size, size))
+            raise ValueError(f"it has {own} pixels, its image has {its}")
+        return _decoded(label_map, coding)
+
+
+def _decoded(label_map: Image.Image, coding: Coding) -> numpy.ndarray:
+    values = numpy.asarray(label_map)
+    counts = numpy.bincount(values.ravel(), minlength=256)
+    last = coding.first + coding.classes - 1
+    known = {coding.unlabelled, *range(coding.first, last + 1)}
+    for value in numpy.flatnonzero(counts).tolist():
+        if value not in known:
+            raise ValueError(
+                f"{counts[value]:,} pixels have value {value}; classes are {coding.first} to "
+                f"{last}, {coding.unlabelled} is unlabelled"
+            )
+    table = (numpy.arange(256) - coding.first) & 255
+    table[coding.unlabelled] = UNLABELLED
+    return table.astype(numpy.uint8)[values]
