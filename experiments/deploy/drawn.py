@@ -12,12 +12,11 @@ import matplotlib
 import numpy
 import torch
 from PIL import Image, ImageDraw, ImageFont
-from pycocotools import mask as run_lengths
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 from torchvision.utils import draw_bounding_boxes, draw_segmentation_masks
 
 from experiments.data.scene import UNLABELLED
-from experiments.tasks.average_precision import Detections
+from experiments.tasks.average_precision import Detections, decoded
 
 SCORE = 0.5  # of a detection, at least, to be drawn
 SHORT = 480  # pixels of the short side, at least: smaller images are enlarged for their labels
@@ -60,7 +59,7 @@ def _with_objects(
         return image
     colours = [COLOURS[place % len(COLOURS)] for place in range(len(order))][::-1]
     pixels = pil_to_tensor(image)
-    masks = decoded(found)
+    masks = _masks(found)
     if masks is not None:
         shown = _enlarged(masks[order].astype(bool), factor)
         pixels = draw_segmentation_masks(pixels, shown, alpha=ALPHA, colors=colours)
@@ -74,13 +73,11 @@ def _with_objects(
     return drawn
 
 
-def decoded(found: Detections) -> numpy.ndarray | None:
+def _masks(found: Detections) -> numpy.ndarray | None:
     """Return the masks of detections, uint8 (detections, height, width); None if they have none."""
     if found.masks is None or isinstance(found.masks, numpy.ndarray):
         return found.masks
-    if not found.masks:
-        return None
-    return numpy.moveaxis(run_lengths.decode(list(found.masks)), 2, 0)
+    return decoded(found.masks) if found.masks else None
 
 
 def _enlarged(masks: numpy.ndarray, factor: int) -> torch.Tensor:

@@ -15,13 +15,19 @@ from PIL import Image
 from experiments.data.scene import UNLABELLED
 from experiments.deploy.drawn import draw
 from experiments.tasks.average_precision import Detections, encoded
-from roadmap.errors import Problem, escaped
+from roadmap.errors import escaped
+from roadmap.tasks import TaskName
 
 Found = Detections | numpy.ndarray  # the objects of an image, or the class of every pixel
 
 
 def render_found(
-    paths: Sequence[str], found: Sequence[Found], names: Sequence[str], format: str
+    paths: Sequence[str],
+    found: Sequence[Found],
+    names: Sequence[str],
+    format: str,
+    *,
+    task: TaskName,
 ) -> str:
     """Return predictions as `csv` or `json`, in the order of the images.
 
@@ -33,7 +39,7 @@ def render_found(
     if format == "json":
         told = [{"image": path, **_plain(one, names)} for path, one in pairs]
         return json.dumps(told, indent=2, ensure_ascii=False)
-    objects = any(isinstance(one, Detections) for one in found)
+    objects = task == "detection"
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = ("score", "x1", "y1", "x2", "y2") if objects else ("pixels", "share")
@@ -81,12 +87,7 @@ def _objects(found: Detections, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def drawn_paths(paths: Iterable[str], folder: Path) -> list[Path]:
-    """Return a file in `folder` for each image, `NAME-predicted.png`; equal names get a number.
-
-    Raises Problem if `folder` is a file.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise Problem(f"--out {escaped(str(folder))} is a file; give a folder for the drawn images")
+    """Return a file in `folder` for each image, `NAME-predicted.png`; equal names get a number."""
     taken: set[str] = set()
     made = []
     for path in paths:

@@ -7,12 +7,12 @@ import json
 import numpy
 import pytest
 from PIL import Image, ImageColor
-from pycocotools import mask as run_lengths
 
 from experiments.data.scene import UNLABELLED
 from experiments.deploy.drawn import COLOURS, class_colour, draw
+from experiments.deploy.formats import check_folder
 from experiments.deploy.found import drawn_paths, render_found, write_drawn
-from experiments.tasks.average_precision import Detections, encoded
+from experiments.tasks.average_precision import Detections, decoded, encoded
 from roadmap.errors import Problem
 
 NAMES = ("cat", "Vögel", "=dog")
@@ -96,7 +96,9 @@ def test_many_classes_have_colours_of_their_own_and_a_short_legend(image):
 
 
 def test_detections_as_csv_are_in_the_order_of_scores():
-    text = render_found(["a.png", "b.png"], [objects(), objects(masks=False)], NAMES, "csv")
+    text = render_found(
+        ["a.png", "b.png"], [objects(), objects(masks=False)], NAMES, "csv", task="detection"
+    )
     rows = list(csv.reader(io.StringIO(text)))
     assert rows[0] == ["image", "class", "score", "x1", "y1", "x2", "y2"]
     assert rows[1] == ["a.png", "Vögel", "0.9", "70.5", "5.0", "99.25", "40.0"]
@@ -105,21 +107,20 @@ def test_detections_as_csv_are_in_the_order_of_scores():
 
 
 def test_detections_as_json_have_masks_of_coco():
-    told = json.loads(render_found(["a.png"], [objects()], NAMES, "json"))
+    told = json.loads(render_found(["a.png"], [objects()], NAMES, "json", task="detection"))
     (first, *_) = told[0]["detections"]
     assert told[0]["image"] == "a.png" and first["class"] == "Vögel" and first["score"] == 0.9
-    mask = run_lengths.decode({**first["mask"], "counts": first["mask"]["counts"].encode()})
-    assert (mask == objects().masks[1]).all()
-    assert json.loads(render_found([], [], NAMES, "json")) == []
+    assert (decoded([first["mask"]])[0] == objects().masks[1]).all()
+    assert json.loads(render_found([], [], NAMES, "json", task="detection")) == []
 
 
 def test_label_maps_as_text():
     label_map = numpy.full((4, 5), UNLABELLED, dtype=numpy.uint8)
     label_map[:2, :4] = 1
     label_map[0, :2] = 0
-    text = render_found(["a.png"], [label_map], NAMES, "csv")
+    text = render_found(["a.png"], [label_map], NAMES, "csv", task="segmentation")
     assert text == "image,class,pixels,share\na.png,Vögel,6,0.75\na.png,cat,2,0.25"
-    told = json.loads(render_found(["a.png"], [label_map], NAMES, "json"))
+    told = json.loads(render_found(["a.png"], [label_map], NAMES, "json", task="detection"))
     assert told[0]["classes"][0] == {"class": "Vögel", "pixels": 6, "share": 0.75}
 
 
@@ -133,4 +134,4 @@ def test_drawn_files_have_names_of_their_own(tmp_path, image):
     assert classes.name == "a-2-classes.png"
     assert (numpy.asarray(Image.open(classes)) == 1).all()
     with pytest.raises(Problem, match="is a file; give a folder"):
-        drawn_paths(["a.png"], drawn)
+        check_folder(drawn)
