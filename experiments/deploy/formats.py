@@ -63,3 +63,9 @@ def choose_format(name: str | None, out: Path) -> str:
 def _endings() -> str:
     named = ", ".join(f"{key} ({each.endings[0] or 'a folder'})" for key, each in FORMATS.items())
     return f"valid: {named}"
+
+
+def check_folder(folder: Path) -> None:
+    """Raise Problem if drawn images cannot be written into `folder`, which need not exist."""
+    if folder.exists() and not folder.is_dir():
+        raise Problem(f"--out {escaped(str(folder))} is a file; give a folder for the drawn images")

@@ -7,6 +7,7 @@ only how matches are accumulated, so `without_each` computes the numbers without
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -58,6 +59,13 @@ def encoded(masks: numpy.ndarray) -> list[dict[str, Any]]:
         return []
     ordered = numpy.asfortranarray(numpy.moveaxis(masks.astype(numpy.uint8), 0, 2))
     return run_lengths.encode(ordered)
+
+
+def decoded(masks: Sequence[Mapping[str, Any]]) -> numpy.ndarray:
+    """Return the masks of COCO's run lengths, uint8 (n, height, width); there must be one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy, inside pycocotools
+        return numpy.moveaxis(run_lengths.decode(list(masks)), 2, 0)
 
 
 def average_precision(

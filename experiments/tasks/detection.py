@@ -54,7 +54,7 @@ class DetectionTask(Task):
 
     def validation_step(self, batch: Scenes, batch_idx: int) -> None:
         """Detect objects in a batch."""
-        self.found |= self._detections(batch)
+        self.found |= self.predicted(batch)
 
     def validated_numbers(self) -> dict[str, float]:
         """Return box_ap and maybe mask_ap, in per cent."""
@@ -74,7 +74,7 @@ class DetectionTask(Task):
         found: dict[int, Detections] = {}
         size = self.recipe.batch // self.share.micro_batches
         for start in range(0, len(split), size):
-            found |= self._detections(views[range(start, min(start + size, len(split)))], device)
+            found |= self.predicted(views[range(start, min(start + size, len(split)))], device)
         return self._results(found, split, per_image=per_image)
 
     def _results(
@@ -92,9 +92,7 @@ class DetectionTask(Task):
             )
         ]
 
-    def _detections(
-        self, batch: Scenes, device: torch.device | None = None
-    ) -> dict[int, Detections]:
+    def predicted(self, batch: Scenes, device: torch.device | None = None) -> dict[int, Detections]:
         """Return what the validated network detects, by the numbers of the images."""
         if not batch.images:
             return {}

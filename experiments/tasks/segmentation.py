@@ -96,17 +96,26 @@ class SegmentationTask(Task):
         self, batch: Scenes, device: torch.device | None = None
     ) -> dict[int, numpy.ndarray]:
         """Return the confusion matrix of each image, by its number."""
-        counted = {}
-        for number, logits, labels in self._told(batch, device):
-            told = logits.argmax(0).to(torch.uint8).cpu().numpy()
-            true = labels.to(torch.uint8).cpu().numpy()
-            counted[number] = confusion(told, true, classes=self.classes)
-        return counted
+        told = self.predicted(batch, device)
+        labels = dict(zip(batch.numbers, batch.targets, strict=True))
+        return {
+            number: confusion(
+                label_map, labels[number].to(torch.uint8).cpu().numpy(), classes=self.classes
+            )
+            for number, label_map in told.items()
+        }
 
-    def _told(
-        self, batch: Scenes, device: torch.device | None
-    ) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Give number, logits at the size of the label map, and label map of each image."""
+    def predicted(
+        self, batch: Scenes, device: torch.device | None = None
+    ) -> dict[int, numpy.ndarray]:
+        """Return the most probable classes, uint8 at the size of the label map, by image number."""
+        return {
+            number: logits.argmax(0).to(torch.uint8).cpu().numpy()
+            for number, logits in self._told(batch, device)
+        }
+
+    def _told(self, batch: Scenes, device: torch.device | None) -> Iterator[tuple[int, Tensor]]:
+        """Give the number of each image, and its logits at the size of the label map."""
         images = [image.to(device) if device is not None else image for image in batch.images]
         alike = len({image.shape for image in images}) == 1
         groups = [torch.stack(images)] if alike else [image[None] for image in images]
@@ -116,7 +125,7 @@ class SegmentationTask(Task):
                 logits = nn.functional.interpolate(
                     logits[None], labels.shape, mode="bilinear", align_corners=False
                 )[0]
-            yield number, logits, labels
+            yield number, logits
 
     def logits(self, images: Tensor) -> Tensor:
         """Return logits (batch, classes, height, width) of the validated network.

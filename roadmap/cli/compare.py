@@ -8,13 +8,17 @@ from pathlib import Path
 from analysis.compare import Side, compare
 from analysis.figures.effects import comparison_drawing
 from analysis.figures.sheet.style import check_look, save
+from analysis.measures import Measure
 from analysis.selection import data_name, select
 from analysis.tables.compare_table import render_comparison
 from analysis.tables.render import check_format
+from analysis.tables.transfer_table import render_transfer, transfer_apart
+from analysis.transfer import Transfer, transfer
 from roadmap.cli.console import DONE, say, show
 from roadmap.cli.workspace import Workspace
 from roadmap.edit import replace
 from roadmap.errors import Problem, quoted
+from roadmap.tasks import TASKS
 from steps.recipes.load import load_recipe
 from steps.recipes.load import shipped as recipes
 from steps.roadmaps.load import SHIPPED as ROADMAPS
@@ -32,9 +36,12 @@ def compare_sides(workspace: Workspace) -> int:
         raise Problem(
             "compare needs two or more different sides, as in: roadmap compare tiny small"
         )
-    sides = [_side(workspace, text) for text in options.sides]
+    made = [_side(workspace, text) for text in options.sides]
+    sides, measures = [side for side, _ in made], [measure for _, measure in made]
+    if len({measure.key for measure in measures}) > 1:
+        return _transfer(transfer(sides, measures, of=options.of), options.format)
     margin = workspace.config.load_study("path").margin
-    shown = compare(sides, of=options.of, margin=margin, measure=workspace.measure)
+    shown = compare(sides, of=options.of, margin=margin, measure=measures[0])
     show(render_comparison(shown, options.format))
     drawing = comparison_drawing(shown.judged)
     for path in save(drawing, options.out, width=options.width, theme=options.theme):
@@ -42,8 +49,16 @@ def compare_sides(workspace: Workspace) -> int:
     return DONE
 
 
-def _side(workspace: Workspace, text: str) -> Side:
-    """Return what a word names; several words with commas hold together.
+def _transfer(shown: Transfer, format: str) -> int:
+    """Print sides that are measured differently, each next to the others."""
+    show(render_transfer(shown, format))
+    for line in transfer_apart(shown, format):
+        say(line)
+    return DONE
+
+
+def _side(workspace: Workspace, text: str) -> tuple[Side, Measure]:
+    """Return what a word names, and its measure; several words with commas hold together.
 
     Raises Problem with all that a side can be if a word names nothing.
     """
@@ -53,27 +68,38 @@ def _side(workspace: Workspace, text: str) -> Side:
         kind = _kind(workspace, word)
         if kind == "settings":
             settings.append(word)
+        elif kind == "measure":
+            given[kind] = word.partition("=")[2]
         elif kind in given:
             raise Problem(f"side {quoted(text)} names a {kind} twice")
         else:
             given[kind] = word
-    changed = {key: given[key] for key in ("roadmap", "study", "data") if key in given}
-    own = workspace.replaced(overrides=settings, **changed)
+    changed = {key: given[key] for key in ("roadmap", "study", "data", "task") if key in given}
+    if ":" in given.get("roadmap", ""):
+        changed.setdefault("task", None)  # the roadmap's name has its own
+    measure = given.get("measure", workspace.options.measure)
+    own = workspace.replaced(overrides=settings, measure=measure, **changed)
     roadmap = own.roadmap
     if "recipe" in given:
         recipe = load_recipe(given["recipe"])
         roadmap = roadmap.changed(lambda spec: replace(spec, recipe=recipe))
     name = Path(text).stem if Path(text).exists() else text
-    return Side(name=name, selection=select(roadmap, workspace.records, own.data))
+    side = Side(name=name, selection=select(roadmap, workspace.records, own.data))
+    return side, own.measure
 
 
 def _kind(workspace: Workspace, text: str) -> str:
-    """Return which kind of side a word names: roadmap, study, recipe, data or settings."""
+    """Return what a word names: roadmap, study, recipe, data, task, measure or settings."""
     if text.endswith((".yaml", ".yml")):
         keys = _keys(text)
         return "study" if "design" in keys else "roadmap" if "rows" in keys else "recipe"
     if "=" in text:
-        return "settings"
+        return "measure" if text.startswith("measure=") else "settings"
+    if text in TASKS:
+        return "task"
+    plain, colon, task = text.rpartition(":")
+    if colon and task in TASKS:
+        return _kind(workspace, plain)
     base, at, _ = text.rpartition("@")
     if at and (base in ROADMAPS or base.endswith((".yaml", ".yml"))):
         return "roadmap"  # with a scale; its loader refuses an unknown one
@@ -88,7 +114,7 @@ def _kind(workspace: Workspace, text: str) -> str:
     valid = ", ".join([*(name for _, known in named for name in known), *names])
     raise Problem(
         f"unknown side {quoted(text)}; valid: a YAML file, a folder of images, "
-        f"KEY=VALUE, ROADMAP@SCALE, {valid}"
+        f"KEY=VALUE, measure=KEY, ROADMAP@SCALE, ROADMAP:TASK, {', '.join(TASKS)}, {valid}"
     )
 
 

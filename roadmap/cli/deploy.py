@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from experiments.deploy.formats import FORMATS, choose_format
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.data.files import File
+from experiments.deploy.formats import FORMATS, check_folder, choose_format
 from experiments.request import Request
 from roadmap.cli.console import DONE, FAILED, say, show
 from roadmap.cli.workspace import Workspace
@@ -32,14 +36,20 @@ def export(workspace: Workspace) -> int:
 
 
 def predict(workspace: Workspace) -> int:
-    """Classify images with a finished run, and print classes and probabilities."""
+    """Print what a finished run says of images: classes, objects or the classes of pixels."""
     options = workspace.options
     if options.format not in ("csv", "json"):
         raise Problem(f"unknown format {options.format!r}; valid: csv, json")
     from experiments.deploy.images import find_images
 
+    if options.out is not None:
+        if workspace.task == "classification":
+            raise Problem("--out is for drawn boxes, masks and label maps; these rows classify")
+        check_folder(options.out)
     files = find_images(options.images_to_classify)
     request = _finished(workspace)
+    if workspace.task != "classification":
+        return _predict_scenes(request, files, options.out, options.format)
     from experiments.deploy.predict import predict as classify
     from experiments.deploy.predict import render
 
@@ -48,6 +58,29 @@ def predict(workspace: Workspace) -> int:
     for fault in answer.broken:
         say(f"not classified: {fault}")
     return FAILED if answer.broken else DONE
+
+
+def _predict_scenes(request: Request, files: Sequence[File], out: Path | None, format: str) -> int:
+    """Print what is found in each image; with `out` draw it too."""
+    from experiments.deploy.finished import open_finished
+    from experiments.deploy.found import drawn_paths, render_found, write_drawn
+    from experiments.deploy.scenes import predict_scenes
+
+    run, kept, faults = open_finished(request), [], []
+    targets = drawn_paths([str(file) for file in files], out) if out else [None] * len(files)
+    for scene, target in zip(predict_scenes(run, files), targets, strict=True):
+        if scene.image is None or scene.found is None:
+            faults.append(scene.broken)
+            continue
+        kept.append((scene.path, scene.found))
+        if target is not None:
+            for path in write_drawn(scene.image, scene.found, run.class_names, target):
+                say(f"wrote {path}")
+    paths, found = [path for path, _ in kept], [one for _, one in kept]
+    show(render_found(paths, found, run.class_names, format, task=run.spec.recipe.task_name))
+    for fault in faults:
+        say(f"left out: {fault}")
+    return FAILED if faults else DONE
 
 
 def _finished(workspace: Workspace) -> Request:

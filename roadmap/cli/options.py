@@ -186,7 +186,7 @@ def make_parser() -> Parser:
         add("prepare-data", "prepare:prepare_data", "Write a smaller copy of images", rows=False)
     )
 
-    predict = add("predict", "deploy:predict", "Classify images with a finished run")
+    predict = add("predict", "deploy:predict", "Classify, detect or segment with a finished run")
     predict.add_argument("row", metavar="ROW", help=ROW)
     predict.add_argument(
         "images_to_classify",
@@ -199,6 +199,9 @@ def make_parser() -> Parser:
     add_data(predict, "data set that the run was trained on")
     add_runs(predict)
     predict.add_argument("--format", default="csv", metavar="FORMAT", help="csv (default) or json")
+    predict.add_argument(
+        "--out", type=Path, metavar="DIR", help="draw boxes, masks or label maps into this folder"
+    )
 
     export = add("export", "deploy:export", "Write a finished run for other programs")
     export.add_argument("row", metavar="ROW", help=ROW)
@@ -387,7 +390,8 @@ def _add_compare(compare: Parser) -> None:
         "sides",
         nargs="+",
         metavar="SIDE",
-        help="two or more: a roadmap, study, recipe, data set or KEY=VALUE; A,B holds both",
+        help="two or more: a roadmap, study, recipe, data set, task, measure=KEY or KEY=VALUE; "
+        "A,B holds both",
     )
     compare.add_argument(
         "--of",

@@ -94,7 +94,7 @@ class Workspace:
             name = f"{name}@{scale}"
         if (task := getattr(self.options, "task", None)) is None:
             return name
-        if name is None and self.options.study is not None:
+        if name is None and self.options.study not in (None, "path"):
             raise Problem(f"--task {task} with a study needs its roadmap: add --roadmap NAME")
         return f"{name or 'tiny'}:{task}"
 
