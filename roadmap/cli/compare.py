@@ -74,7 +74,8 @@ def _side(workspace: Workspace, text: str) -> tuple[Side, Measure]:
             raise Problem(f"side {quoted(text)} names a {kind} twice")
         else:
             given[kind] = word
-    changed = {key: given[key] for key in ("roadmap", "study", "data", "task") if key in given}
+    keys = ("roadmap", "study", "data", "task")
+    changed: dict[str, str | None] = {key: given[key] for key in keys if key in given}
     if ":" in given.get("roadmap", ""):
         changed.setdefault("task", None)  # the roadmap's name has its own
     measure = given.get("measure", workspace.options.measure)
