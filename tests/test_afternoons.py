@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from experiments.data.fractals import Fractals
+from experiments.data.sources import read_source
 from roadmap.cli.main import main
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "guide.md").read_text(encoding="utf-8")
@@ -73,18 +75,19 @@ def draw(path, shape, random):
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder with 400 photos of four classes, without a split; it is the current one."""
+def here(tmp_path, monkeypatch, request):
+    """A folder with photos of four classes, without a split; it is the current one."""
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
     for shape in SHAPES:
         (tmp_path / "photos" / shape).mkdir(parents=True)
-        for number in range(100):
+        for number in range(request.param):
             draw(tmp_path / "photos" / shape / f"{number:03}.jpg", shape, random)
     return tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("here", [100], indirect=True)
 @pytest.mark.filterwarnings("ignore")  # torch.onnx warns about its own parts
 def test_an_afternoon_with_400_photos(here, capsys):
     import timm
@@ -117,7 +120,19 @@ def test_an_afternoon_with_400_photos(here, capsys):
     assert len(records) == 6
 
 
+@pytest.fixture
+def few_fractals(tmp_path, monkeypatch):
+    """The data set fractals with 400 training images of its 20 classes, not 5000."""
+    few = Fractals(train=20, val=10)
+    monkeypatch.setattr(Fractals, "read", classmethod(lambda cls, name, root: few))
+    monkeypatch.setenv("ROADMAP_CACHE", str(tmp_path / "cache"))
+    read_source.cache_clear()
+    yield few
+    read_source.cache_clear()
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("here", [40], indirect=True)
 def test_an_afternoon_with_a_research_question(here, capsys):
     pytest.importorskip("tensorboard")
     printed = live("An afternoon with a research question", capsys)
@@ -136,7 +151,7 @@ def test_an_afternoon_with_a_research_question(here, capsys):
 
 
 @pytest.mark.slow
-def test_an_afternoon_of_a_student(tmp_path, monkeypatch, capsys):
+def test_an_afternoon_of_a_student(few_fractals, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     printed = live("An afternoon of a student", capsys)
     assert "widths: 24, 48, 96, 192" in of(printed, "roadmap show 05")

@@ -68,6 +68,7 @@ def epochs_of(lines):
     return [line for line in lines if line.get("top1")]
 
 
+@pytest.mark.slow
 def test_csv_is_live_and_a_resumed_run_has_every_epoch_once(images, tmp_path, monkeypatch):
     monkeypatch.setattr(tracker, "SECONDS", 0.0)
     asked = job(images, tmp_path, "csv")

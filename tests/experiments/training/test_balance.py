@@ -82,6 +82,7 @@ def test_old_recipes_keep_their_fingerprints_and_balancing_changes_them():
         from_dict(Recipe, {**to_dict(recipe), "sampling": "balanced", "class_weights": "balanced"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["recipe.sampling=balanced", "recipe.class_weights=balanced"])
 def test_runs_train_with_it(images, tmp_path, setting):
     short = ["--set", "recipe.epochs=1", "--set", "recipe.batch=8", "--set", "recipe.image_size=32"]

@@ -387,6 +387,7 @@ def test_a_roadmap_a_step_and_an_operation_of_ones_own(tmp_path):
     assert "mine.yaml:5: unknown step 'squeeze_excitation'" in without.stderr
 
 
+@pytest.mark.slow
 def test_a_terminal_that_has_ascii_alone_shows_the_rest():
     for arguments in (["show", "13"], ["cost"], ["verdicts", "paper"]):
         found = afresh(*arguments, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
