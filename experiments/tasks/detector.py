@@ -119,10 +119,17 @@ class Resized(GeneralizedRCNNTransform):
         super().__init__(task.short_sides, task.long_side, mean, std, size_divisible=multiple)
         self.sides = {True: task.short_sides, False: (recipe.image_size,)}
 
-    def train(self, mode: bool = True) -> Resized:
-        """Choose the sides for training or for evaluation."""
-        self.min_size = self.sides[mode]
-        return super().train(mode)
+    @property
+    def min_size(self) -> tuple[int, ...]:
+        """The sides for training or for evaluation, as the module's mode says.
+
+        It is no attribute set by `train`: Lightning sets modes without calling it.
+        """
+        return self.sides[self.training]
+
+    @min_size.setter
+    def min_size(self, given: object) -> None:
+        """Ignore what torchvision sets."""
 
 
 class _Detector:
