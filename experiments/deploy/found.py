@@ -69,7 +69,7 @@ def _objects(found: Detections, names: Sequence[str]) -> list[dict[str, Any]]:
     masks: Sequence[Mapping[str, Any]] | None = None
     if found.masks is not None:
         is_array = isinstance(found.masks, numpy.ndarray)
-        masks = encoded(numpy.asarray(found.masks)) if is_array else list(found.masks)  # type: ignore[arg-type]
+        masks = encoded(numpy.asarray(found.masks)) if is_array else list(found.masks)
     rows = []
     for place in numpy.argsort(-numpy.asarray(found.scores), kind="stable").tolist():
         row = {
