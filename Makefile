@@ -21,13 +21,13 @@ CLI = $(PYTHON) -m roadmap
 PYTEST = OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup roadmap table plots report cost bench bench-gpu test test-fast golden lint \
+.PHONY: help setup detection segmentation roadmap table plots report cost bench bench-gpu test test-fast golden lint \
 	format clean
 
 help:  ## print this menu
 	@printf 'From ResNet to ConvNeXt, every step trainable.\n\n'
 	@sed -n 's/^\([a-z%-]*\):.*## /\1 /p' Makefile | sed 's/^step-%/step-05/' | while read -r name text; do \
-		printf '  %-15s%s\n' "make $$name" "$$text"; done
+		printf '  %-19s%s\n' "make $$name" "$$text"; done
 	@printf '\nROADMAP=%s (or small, cifar, resnet50, resnet200, FILE.yaml), SEEDS=%s,\n' \
 		'$(ROADMAP)' '$(SEEDS)'
 	@printf 'RUNS=%s, and ARGUMENTS="--data DIR" for more options\n' '$(RUNS)'
@@ -35,6 +35,12 @@ help:  ## print this menu
 
 step-%: $(READY)  ## train row 05 and show it next to the paper (2 minutes)
 	$(CLI) train $* --roadmap $(ROADMAP) --runs $(RUNS) $(ARGUMENTS)
+
+detection: $(READY)  ## train row 13 to detect objects, and show it (3 minutes)
+	$(CLI) train 13 --task detection --roadmap $(ROADMAP) --runs $(RUNS) $(ARGUMENTS)
+
+segmentation: $(READY)  ## train row 13 to segment images, and show it (3 minutes)
+	$(CLI) train 13 --task segmentation --roadmap $(ROADMAP) --runs $(RUNS) $(ARGUMENTS)
 
 setup: $(READY)  ## install everything into .venv (about 3 minutes)
 

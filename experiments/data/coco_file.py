@@ -6,13 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy
 
-from experiments.data.coco_shapes import Shapes, shape_fault
+from experiments.data.coco_shapes import Shapes, are_numbers, shape_fault
 from experiments.data.faults import Faults
 from experiments.data.files import File
 from roadmap.errors import Problem, escaped, quoted, shortened
@@ -136,10 +135,10 @@ def _row(
         return None
     width, height = known["size"]
     box, area, crowd = given.get("bbox"), given.get("area"), given.get("iscrowd", 0)
-    if not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
+    if not (isinstance(box, list) and len(box) == 4 and are_numbers(box)):
         faults.add("box of other than 4 numbers", f"{name}: box {_short(box)} is not 4 numbers")
         return None
-    if not _is_number(area) or area < 0:
+    if not are_numbers([area]) or area < 0:
         text = f"{name}: area {_short(area)} is no number from 0 on"
         faults.add("annotation without an area", text)
         return None
@@ -236,10 +235,6 @@ def _images(
 
 def _is_id(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _short(value: Any) -> str:

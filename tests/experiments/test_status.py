@@ -4,11 +4,8 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -19,8 +16,8 @@ from experiments.request import Request
 from experiments.settings import Settings
 from experiments.status import Known, RunStatus, status_of
 from experiments.status_table import duration, in_words
+from tests.program import Program, run
 
-ROOT = Path(__file__).parents[2]
 GIVEN = ("--set", "recipe.batch=12", "--set", "recipe.image_size=32", "--threads", "1")
 
 
@@ -35,14 +32,8 @@ def request_of(images, tmp_path):
 
 
 def start(images, tmp_path, *more):
-    command = [sys.executable, "-m", "roadmap", "run", "--rows", "05", "--data", str(images)]
-    return subprocess.Popen(
-        [*command, "--runs", str(tmp_path / "runs"), *GIVEN, *more],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    given = ["run", "--rows", "05", "--data", images, "--runs", tmp_path / "runs"]
+    return Program([*given, *GIVEN, *more])
 
 
 @pytest.mark.slow
@@ -85,11 +76,9 @@ def wait_for(condition, process):
 
 
 def listed(images, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "roadmap", "status", "--data", str(images), "--jobs", "2",
-         "--runs", str(tmp_path / "runs"), *GIVEN[:-2]],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    given = ("status", "--data", images, "--jobs", "2", "--runs", tmp_path / "runs")
+    done = run(*given, *GIVEN[:-2])
+    assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
     return done.stdout.splitlines()
 

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ import torch
 from safetensors.torch import load_file
 
 from experiments.deploy.export import export
-from experiments.host.events import Message
 from experiments.host.machine import Machine
 from experiments.job import Job
 from experiments.launch import sharing
@@ -31,6 +29,7 @@ from roadmap.cli.main import main
 from roadmap.errors import Problem
 from roadmap.network import build
 from roadmap.record import read_record
+from tests.experiments.launch.tasks_of_workers import fail, say_and_wait
 
 RECORDS = Path(__file__).parents[3] / "results" / "tiny"
 ROOT = Path(__file__).parents[3]
@@ -65,17 +64,6 @@ def test_a_launcher_is_one_function_and_one_line(images, tmp_path, monkeypatch):
     assert taken == [(asked[1].name, 7), (asked[0].name, 7)]
 
 
-def _say_and_wait(path, observe):
-    observe(Message(run="run", text=str(os.getpid())))
-    while not Path(path).exists():
-        time.sleep(0.01)
-    return "done"
-
-
-def _fail(text, observe):
-    raise Problem(text)
-
-
 def until(workers, observe=lambda event: None):
     """The first results of workers."""
     while not (found := collect(workers, observe)):
@@ -88,7 +76,7 @@ def test_a_worker_reports_returns_fails_and_dies_apart_from_the_others(tmp_path)
     workers, said = [Worker(), Worker()], []
     with started(workers):
         for worker in workers:
-            worker.submit(_say_and_wait, str(tmp_path / "go"))
+            worker.submit(say_and_wait, str(tmp_path / "go"))
         while len(said) < 2:
             assert not collect(workers, said.append)
         os.kill(workers[0].process.pid, signal.SIGKILL)
@@ -96,7 +84,7 @@ def test_a_worker_reports_returns_fails_and_dies_apart_from_the_others(tmp_path)
         assert worker is workers[0] and str(result) == "its process was killed by SIGKILL"
         (tmp_path / "go").touch()
         assert until(workers) == [(workers[1], "done")]
-        workers[1].submit(_fail, "why")
+        workers[1].submit(fail, "why")
         ((_, result),) = until(workers)
         assert isinstance(result, Problem) and str(result) == "why"
     assert not any(worker.process.is_alive() for worker in workers)

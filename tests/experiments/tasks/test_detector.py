@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 import torch
-from experiments.training.optimizer import make_optimizer
 from timm.models import group_parameters
 
 from experiments.data.splits import Statistics
 from experiments.tasks.cost import built_cost
 from experiments.tasks.detector import detector
+from experiments.tasks.optimizer import make_optimizer
 from experiments.weights.freezing import freeze
 from roadmap.edit import replace
 from roadmap.errors import Problem

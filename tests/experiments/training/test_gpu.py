@@ -4,12 +4,8 @@ Tests with a device run on the CPU too, which shows that they work; `-m gpu` sel
 """
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -23,8 +19,8 @@ from experiments.tasks.classification import Classification
 from experiments.training.loop import train_here
 from roadmap.kernels import choice, device
 from steps.roadmaps.load import load_roadmap
+from tests.program import Program
 
-ROOT = Path(__file__).parents[3]
 ON_GPU = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
@@ -168,10 +164,7 @@ def test_no_step_waits_for_the_gpu(images, tmp_path, monkeypatch, place, held, r
 def roadmap(place, *given):
     """Start the program, which sees a GPU only if it is to use one."""
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if place == "cpu" else {}
-    return subprocess.Popen(
-        [sys.executable, "-m", "roadmap", *map(str, given)], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **hidden},
-    )  # fmt: skip
+    return Program(given, environment=hidden)
 
 
 def settings_of(images, runs, epochs):

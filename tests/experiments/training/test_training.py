@@ -46,6 +46,7 @@ from roadmap.network import build
 from roadmap.record import read_record, read_records
 from steps.recipes.load import load_recipe
 from steps.roadmaps.load import load_roadmap
+from tests.program import Program, run
 
 ROOT = Path(__file__).parents[3]
 ONE = Machine(threads=1, workers=1, keep="last")
@@ -162,15 +163,12 @@ def test_a_killed_run_goes_on_and_ends_at_the_same_bits(images, tmp_path):
     whole = request(images, tmp_path / "whole", row="13", **{"recipe.epochs": 4})
     record = trained(whole)
     cut = request(images, tmp_path / "cut", row="13", **{"recipe.epochs": 4})
-    process = subprocess.Popen(
-        [sys.executable, "-m", "roadmap", "train", "13", "--data", str(images), "--runs",
-         str(tmp_path / "cut"), "--threads", "1", "--workers", "1",
-         *(f"--set={key}={each}" for key, each in {**SHORT, "recipe.epochs": 4}.items())],
-        cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    given = [f"--set={key}={each}" for key, each in {**SHORT, "recipe.epochs": 4}.items()]
+    given += ["--threads", "1", "--workers", "1", "--runs", tmp_path / "cut"]
+    process = Program(["train", "13", "--data", images, *given])
     assert _waited_for((cut.folder / "last.ckpt").exists)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert not (cut.folder / "record.json").exists()
     resumed = trained(cut)
     same = zip(weights(whole).values(), weights(cut).values(), strict=True)
@@ -460,13 +458,7 @@ def test_a_study_shares_runs_is_planned_and_spends_seeds_until_decided(images, t
     given += ["--data", str(images), "--runs", str(tmp_path / "runs")]
 
     def roadmap(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "roadmap", *arguments, *given],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run(*arguments, *given, torch=True)
 
     study = str(tmp_path / "rates.yaml")
     trained_before = roadmap("train", "13", "--threads", "1", "--set=recipe.learning_rate=1e-3")

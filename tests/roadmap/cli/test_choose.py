@@ -11,7 +11,7 @@ STUDY = """
 design: path
 roadmap: small
 seeds: 2
-set: {recipe.epochs: 1, recipe.batch: 8}
+set: {recipe.epochs: 1, recipe.batch: 8, network.stages.all.depth: 1}
 choose: {recipe.learning_rate: [x0.5, x1]}
 """
 

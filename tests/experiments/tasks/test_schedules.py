@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from experiments.training.optimizer import make_schedule
 
+from experiments.tasks.optimizer import make_schedule
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from roadmap.override import override, scaled_with_epochs
