@@ -18,7 +18,7 @@ from analysis.verdicts.diverged import diverged_runs
 from analysis.verdicts.judge import judge
 from analysis.verdicts.runs import measured_runs, right_images, samples_of
 from analysis.verdicts.statistics import Sample
-from analysis.verdicts.verdict import Verdict
+from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.errors import Problem
 from roadmap.rows import Row
 from roadmap.text import counted
@@ -66,6 +66,7 @@ class Transfer:
     lines: tuple[Line, ...]
     pairs: tuple[Pair, ...]
     notes: tuple[str, ...]
+    judged: tuple[Judged, ...]  # of each side, for figures
 
 
 def transfer(
@@ -84,7 +85,8 @@ def transfer(
         names = ", ".join(side.name for side in sides)
         raise Problem(f"{names} have no row in common with runs on each side")
     steps, idle = _steps(shared, rows, samples)
-    verdicts = [_verdicts(*given, steps) for given in zip(sides, measures, rows, strict=True)]
+    judged = [_judged(*given, steps) for given in zip(sides, measures, rows, strict=True)]
+    verdicts = [{verdict.step: verdict for verdict in one.verdicts} for one in judged]
     by_row = [_line(key, rows[0], samples) for key in shared]
     by_step = [
         _line(key, rows[0], samples, tuple(own[key[0]] for own in verdicts)) for key in steps
@@ -99,8 +101,9 @@ def transfer(
         notes=(
             *_about(sides, measures),
             *([f"changes nothing on one side, left out: {', '.join(idle)}"] if idle else []),
-            *_missing(sides, rows, shared),
+            *_missing(rows, shared),
         ),
+        judged=tuple(judged),
     )
 
 
@@ -134,10 +137,8 @@ def _steps(
     return steps, idle
 
 
-def _verdicts(
-    side: Side, measure: Measure, rows: Mapping[Key, Row], steps: Sequence[Key]
-) -> dict[str, Verdict]:
-    """Return the verdict on each step of a side, by the number of its row."""
+def _judged(side: Side, measure: Measure, rows: Mapping[Key, Row], steps: Sequence[Key]) -> Judged:
+    """Return the verdict on each step of a side; its name is the number of its row."""
     contrasts = [
         Contrast(
             step=row.number,
@@ -149,15 +150,26 @@ def _verdicts(
         if row.before is not None
     ]
     runs = measured_runs(side.selection, measure)
-    judged = judge(
+    margin = (side.selection.roadmap.margin or 0.0) if measure.is_percentage else 0.0
+    verdicts = judge(
         contrasts,
         samples_of(runs, measure),
-        (side.selection.roadmap.margin or 0.0) if measure.is_percentage else 0.0,
+        margin,
         right_images(runs, measure),
         measure=measure,
         diverged=diverged_runs(side.selection),
     )
-    return {verdict.step: verdict for verdict in judged}
+    return Judged(
+        name=side.name,
+        title=side.name,
+        data=data_name(side.selection.runs[0]),
+        margin=margin,
+        asks="a row minus the row it starts from",
+        verdicts=verdicts,
+        measure=measure,
+        new_images=any(verdict.images_low is not None for verdict in verdicts),
+        numbers={contrast.step: contrast.step for contrast in contrasts},
+    )
 
 
 def _line(
@@ -218,9 +230,7 @@ def _about(sides: Sequence[Side], measures: Sequence[Measure]) -> Iterator[str]:
         )
 
 
-def _missing(
-    sides: Sequence[Side], rows: Sequence[Mapping[Key, Row]], shared: Sequence[Key]
-) -> Iterator[str]:
+def _missing(rows: Sequence[Mapping[Key, Row]], shared: Sequence[Key]) -> Iterator[str]:
     found = dict.fromkeys(key for own in rows for key in own if key not in shared)
     if found:
         yield f"not on all sides, left out: {', '.join(number for number, _ in found)}"

@@ -163,6 +163,20 @@ def comparison_drawing(judged: Judged) -> Drawing:
     return replace(_alone("compare", judged), summary=summary)
 
 
+def transfer_drawings(sides: Sequence[Judged]) -> list[Drawing]:
+    """Return the first side's effects next to those of each other side, as `compare`.
+
+    Each side has the axis of its own measure. Of more than two sides, files have a number.
+    """
+    first, *others = sides
+    return [
+        replace(
+            _beside("", first, other), name=f"compare-{place}" if len(others) > 1 else "compare"
+        )
+        for place, other in enumerate(others, 1)
+    ]
+
+
 def _path(subject: Subject) -> Judged:
     """Return the path's verdicts on the steps that a study asks about."""
     study, judged = subject.study, subject.path.judged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -108,7 +109,16 @@ def _final(record: Record) -> dict[str, float]:
     own = {"top1": record.top1, "top5": record.top5, "loss": record.loss}
     numbers = {**own, **record.metrics, "images_per_second": record.images_per_second}
     numbers["wall_seconds"] = record.wall_seconds
-    return {f"final/{key}": float(number) for key, number in numbers.items() if number is not None}
+    return {
+        f"final/{_accepted(key)}": float(number)
+        for key, number in numbers.items()
+        if number is not None
+    }
+
+
+def _accepted(key: str) -> str:
+    """Return a key that MLflow accepts: a class may be called `door;gate`."""
+    return re.sub(r"[^\w./ :-]", "-", key)
 
 
 def _read_ids(run: Facts) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
 from analysis.compare import Side, compare
-from analysis.figures.effects import comparison_drawing
+from analysis.figures.effects import comparison_drawing, transfer_drawings
 from analysis.figures.sheet.style import check_look, save
 from analysis.measures import Measure
 from analysis.selection import data_name, select
@@ -39,7 +40,7 @@ def compare_sides(workspace: Workspace) -> int:
     made = [_side(workspace, text) for text in options.sides]
     sides, measures = [side for side, _ in made], [measure for _, measure in made]
     if len({measure.key for measure in measures}) > 1:
-        return _transfer(transfer(sides, measures, of=options.of), options.format)
+        return _transfer(transfer(sides, measures, of=options.of), options)
     margin = workspace.config.load_study("path").margin
     shown = compare(sides, of=options.of, margin=margin, measure=measures[0])
     show(render_comparison(shown, options.format))
@@ -49,11 +50,15 @@ def compare_sides(workspace: Workspace) -> int:
     return DONE
 
 
-def _transfer(shown: Transfer, format: str) -> int:
-    """Print sides that are measured differently, each next to the others."""
-    show(render_transfer(shown, format))
-    for line in transfer_apart(shown, format):
+def _transfer(shown: Transfer, options: argparse.Namespace) -> int:
+    """Print and draw sides that are measured differently, each next to the others."""
+    show(render_transfer(shown, options.format))
+    for line in transfer_apart(shown, options.format):
         say(line)
+    drawn = transfer_drawings(shown.judged) if shown.judged[0].verdicts else []
+    for drawing in drawn:
+        for path in save(drawing, options.out, width=options.width, theme=options.theme):
+            say(f"wrote {path}")
     return DONE
 
 
@@ -74,9 +79,9 @@ def _side(workspace: Workspace, text: str) -> tuple[Side, Measure]:
             raise Problem(f"side {quoted(text)} names a {kind} twice")
         else:
             given[kind] = word
-    keys = ("roadmap", "study", "data", "task")
-    changed: dict[str, str | None] = {key: given[key] for key in keys if key in given}
-    if ":" in given.get("roadmap", ""):
+    names = ("roadmap", "study", "data", "task")
+    changed: dict[str, str | None] = {key: given[key] for key in names if key in given}
+    if given.get("roadmap", "").endswith(tuple(f":{task}" for task in TASKS)):
         changed.setdefault("task", None)  # the roadmap's name has its own
     measure = given.get("measure", workspace.options.measure)
     own = workspace.replaced(overrides=settings, measure=measure, **changed)

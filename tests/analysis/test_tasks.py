@@ -18,7 +18,10 @@ from analysis.tables.verdict_table import render_verdicts
 from analysis.verdicts.images import over_images
 from analysis.verdicts.runs import right_images
 from analysis.verdicts.study import judge_study
+from roadmap.cli.given import same_options
 from roadmap.cli.main import main
+from roadmap.cli.options import make_parser
+from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
 from roadmap.heads import task_cost
 from roadmap.record import write_record
@@ -176,6 +179,17 @@ def test_every_command_takes_the_tasks_measure_by_itself(mine, task, capsys, tmp
     assert main_measure(task).words in html and "top-1" not in html
     assert main(["plan", "path", *mine, "--images", "100"]) == 0
     assert f"points of {LABEL[task]}" in capsys.readouterr().out
+
+
+def test_recommended_commands_keep_the_task(mine, task):
+    options = make_parser().parse_args(["verdicts", *mine])
+    assert same_options(Workspace(options))[:4] == mine
+
+
+def test_the_path_of_the_default_roadmap_needs_no_name(task, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["verdicts", "--task", task]) == 0
+    assert f"tiny ResNet → tiny ConvNeXt: {task}" in capsys.readouterr().out
 
 
 def test_top1_of_a_detector_is_one_clear_error(mine, task, capsys):

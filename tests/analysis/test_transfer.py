@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from analysis.compare import Side
+from analysis.figures.effects import transfer_drawings
 from analysis.measures import MEASURES
 from analysis.selection import select
 from analysis.tables.transfer_table import FORMATS, render_transfer, transfer_apart
@@ -130,12 +131,24 @@ def folder(tmp_path, roadmaps, invented):
     ],
 )
 def test_the_command_takes_tasks_and_measures_as_sides(folder, sides, measures, capsys):
-    assert main(["compare", *sides, "--runs", str(folder), "--format", "json"]) == 0
+    given = ["--runs", str(folder), "--format", "json", "--out", str(folder / "out")]
+    assert main(["compare", *sides, *given]) == 0
     said = capsys.readouterr()
     lines = json.loads(said.out)["lines"]
     assert {line["measure"] for line in lines} == measures
     assert {line["side"] for line in lines} == set(sides)
     assert "rank correlation of what steps add" in said.err
+    drawn = {path.stem for path in (folder / "out").glob("*.pdf")}
+    assert drawn == ({"compare"} if len(sides) == 2 else {"compare-1", "compare-2"})
+
+
+def test_each_side_of_the_figure_has_the_axis_of_its_measure(sides):
+    shown = transfer(sides, MEASURED)
+    for drawing, label in zip(transfer_drawings(shown.judged), ("box AP", "mIoU"), strict=True):
+        left, right = drawing.draw(width="two-column").axes
+        assert left.get_xlabel() == "difference, points of top-1"
+        assert right.get_xlabel() == f"difference, points of {label}"
+        assert left.get_xlim() != right.get_xlim()
 
 
 def test_a_sides_measure_must_be_one_of_its_task(folder, capsys):

@@ -1,6 +1,7 @@
 """Trackers: the real packages, offline, while a run trains, and after it was interrupted."""
 
 import csv
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from experiments.tracking.names import TRACKERS, chosen_trackers
 from experiments.training import reporting
 from experiments.training.observers import OBSERVERS
 from roadmap.errors import Problem
+from roadmap.record import read_record
 
 ROOT = Path(__file__).parents[3]
 
@@ -240,3 +242,14 @@ def test_every_tracker_is_an_extra_and_an_observer():
     for name, needs in TRACKERS.items():
         assert name in OBSERVERS
         assert not needs.modules or f"\n{name} =\n" in setup
+
+
+def test_final_numbers_of_classes_have_names_that_mlflow_accepts():
+    validation = pytest.importorskip("mlflow.utils.validation")
+    path = Path(__file__).parents[3] / "results" / "tiny" / "07-move_up_depthwise-seed0.json"
+    metrics = {"miou": 40.0, "iou:door;gate": 1.5, "iou:wall, brick": 2.5}
+    record = dataclasses.replace(read_record(path), top1=None, top5=None, metrics=metrics)
+    told = tracker._final(record)
+    assert told["final/iou:door-gate"] == 1.5 and "final/top1" not in told
+    for name in told:
+        validation._validate_metric_name(name)
