@@ -11,7 +11,8 @@ from roadmap.errors import Problem
 from roadmap.network import build
 from steps.roadmaps.load import load_roadmap
 
-KINDS = ["tiny_00", "tiny_05", "tiny_08", "tiny_13", "convnext_v2_atto_v2", "robust_cnn_inverted"]
+KINDS = ["tiny_00", "tiny_05", "tiny_08", "tiny_13", "convnext_v2_atto_v2"]
+KINDS += [pytest.param("robust_cnn_inverted", marks=pytest.mark.slow)]
 
 
 def test_every_shipped_row_has_a_name():

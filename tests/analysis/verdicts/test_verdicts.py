@@ -249,7 +249,8 @@ def test_intervals_cover_what_is_true_and_verdicts_err_at_the_stated_rate(name):
 def test_adding_seeds_until_decided_keeps_the_error_rate(pairs, first, most):
     """Looking after every seed, where no step does anything."""
     contrasts = [contrast(f"x{pair}", f"y{pair}", step=str(pair)) for pair in range(pairs)]
-    generator, erred, studies = numpy.random.default_rng(3), 0, 300
+    generator, erred = numpy.random.default_rng(3), 0
+    studies = 300 if pairs == 1 else 150  # uncorrected for looks, 4 pairs err in 18 %
     for _ in range(studies):
         runs = {
             name: generator.uniform(0.5, 5) * generator.normal(size=most)
