@@ -26,7 +26,7 @@ COCO = ADAMW | {
     "warmup_epochs": 0.0682, "layer_decay": 0.95,
 }  # fmt: skip
 TINY = ADAMW | {
-    "learning_rate": 2e-3, "epochs": 8, "image_size": 96, "schedule": "cosine", "warmup_epochs": 1,
+    "learning_rate": 5e-3, "epochs": 8, "image_size": 96, "schedule": "cosine", "warmup_epochs": 1,
     "final_learning_rate": 0, "layer_decay": 1,
 }  # fmt: skip
 RECIPES = {
@@ -59,10 +59,10 @@ RECIPES = {
         },
     ),
     "tiny-segmentation": (
-        TINY,
+        TINY | {"epochs": 12, "batch": 8, "base_batch": 8, "learning_rate": 1e-2},
         {
-            "segmentation": "fpn", "short_side": 96, "long_side": 96, "scales": (0.75, 1.5),
-            "most_of_class": 0.75, "photometric": True, "channels": 32, "dropout": 0.1,
+            "segmentation": "upernet", "short_side": 96, "long_side": 96, "scales": (0.9, 1.1),
+            "most_of_class": 0.75, "photometric": False, "channels": 32, "dropout": 0.1,
             "auxiliary": 0, "window_stride": None, "cost_size": (96, 96),
         },
     ),

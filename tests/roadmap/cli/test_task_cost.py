@@ -50,7 +50,8 @@ def test_a_row_is_shown_with_its_head(capsys):
     [
         (["--roadmap", "convnext-family", "--recipe", "tiny-detection"],
          "row 09 (isotropic_small): this network lacks a pyramid of features for detection"),
-        (["--roadmap", "small", "--recipe", "tiny-segmentation"],
+        (["--roadmap", "small", "--recipe", "tiny-segmentation", "--set",
+          "recipe.task.segmentation=fpn"],
          "'fpn' needs 4 stages; this network has 3. Use 'upernet'"),
         (["--recipe", "tiny-detection", "--set", "recipe.task.anchors=[16, 32]"],
          "anchors [16, 32] are fewer than the 4 stages of this network"),
