@@ -19,6 +19,7 @@ from experiments.host.lock import lock_of
 from experiments.host.machine import Machine
 from experiments.loading.samplers import Share, check_batch
 from experiments.settings import Plain, Settings
+from experiments.tasks.packages import check_packages
 from experiments.weights.fitting import check_frozen
 from roadmap.edit import replace
 from roadmap.errors import Problem
@@ -94,6 +95,7 @@ class Request(Plain):
             self.settings.source.check_task(self.spec.recipe.task)
         except Problem as problem:
             raise Problem(f"recipe of row {self.label.row} {problem}") from None
+        check_packages(self.spec.recipe.task_name)
         if isinstance(self.spec.network, Network):
             check_frozen(self.spec.network, self.spec.recipe.freeze)
         share = Share(world=machine.world, accumulate=machine.accumulate)

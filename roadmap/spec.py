@@ -386,6 +386,8 @@ class Recipe:
         return self.evaluation_size or self.image_size
 
     def __post_init__(self) -> None:
+        if isinstance(self.task, Segmentation):
+            self._check_segmentation(self.task)
         if self.optimizer_options:
             check_options(self.optimizer, self.optimizer_options)
         if self.loss == "binary_cross_entropy" and self.class_weights == "balanced":
@@ -424,6 +426,14 @@ class Recipe:
                 )
         elif self.crop_scale[0] > self.crop_scale[1] or self.crop_scale[0] == 0:
             raise ValueError(f"crop_scale {list(self.crop_scale)} must rise and stay above 0")
+
+    def _check_segmentation(self, task: Segmentation) -> None:
+        stride = task.window_stride
+        if stride is not None and stride > self.image_size:
+            raise ValueError(
+                f"task.window_stride {stride} must be at most image_size {self.image_size}: "
+                "the windows would leave out pixels"
+            )
 
 
 @value(strict=True)

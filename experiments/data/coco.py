@@ -106,6 +106,11 @@ class CocoFolder(SceneFolder):
                 else "has boxes alone"
             )
             raise Problem(f"is for segmentation; data {self.name!r} {why}; add --task detection")
+        if name_of(task) == "detection" and not len(self.annotations["val"].with_objects):
+            raise Problem(
+                f"is for detection; no validation image of data {self.name!r} has an object, so "
+                "there is no average precision"
+            )
 
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
         """Return both splits; an image is read from its file each time that it is asked for."""

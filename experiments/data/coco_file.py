@@ -17,6 +17,9 @@ from experiments.data.files import File
 from roadmap.errors import Problem, escaped, quoted, shortened
 
 MOST_BYTES = 8 * 10**9
+MOST_ID = 2**63 - 1
+MOST_PIXELS = 2**16  # of a side of an image: a wrong number would fill the memory with its masks
+MOST_AREA = 2**32
 ROUNDING = 1.0  # pixels that a box may stick out of its image; it is then clipped
 LISTS = ("images", "annotations", "categories")
 
@@ -138,8 +141,8 @@ def _row(
     if not (isinstance(box, list) and len(box) == 4 and are_numbers(box)):
         faults.add("box of other than 4 numbers", f"{name}: box {_short(box)} is not 4 numbers")
         return None
-    if not are_numbers([area]) or area < 0:
-        text = f"{name}: area {_short(area)} is no number from 0 on"
+    if not are_numbers([area]) or not 0 <= area <= MOST_AREA:
+        text = f"{name}: area {_short(area)} is no number from 0 to {MOST_AREA:,}"
         faults.add("annotation without an area", text)
         return None
     if crowd not in (0, 1):
@@ -214,9 +217,12 @@ def _images(
             image.get(key) if isinstance(image, dict) else None
             for key in ("id", "file_name", "width", "height")
         )
-        sized = _is_id(width) and _is_id(height) and min(width, height) > 0
+        sized = all(_is_id(side) and 0 < side <= MOST_PIXELS for side in (width, height))
         if not (_is_id(number) and isinstance(name, str) and name and sized):
-            text = f"{where}: image {_short(image)} needs id, file_name, width and height"
+            text = (
+                f"{where}: image {_short(image)} needs id, file_name, width and height (1 to "
+                f"{MOST_PIXELS:,} pixels)"
+            )
             faults.add("image without id, name or size", text)
             continue
         shown = f"{where}: image {escaped(name)} (id {number})"
@@ -234,7 +240,8 @@ def _images(
 
 
 def _is_id(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Return whether it is a whole number that NumPy's largest type holds."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MOST_ID
 
 
 def _short(value: Any) -> str:

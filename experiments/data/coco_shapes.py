@@ -86,11 +86,13 @@ def shape_fault(shape: Any, width: int, height: int) -> str | None:
                 return "a polygon needs 3 or more points, each x and y"
             if not are_numbers(points):
                 return "a polygon has a value that is no number"
+            if is_far(points[::2], width) or is_far(points[1::2], height):
+                return f"a polygon lies far outside the image of {width} × {height}"
         return None
     if not isinstance(shape, dict):
         return "segmentation is neither polygons nor run lengths (RLE)"
     size, counts = shape.get("size"), shape.get("counts")
-    if size != [height, width]:
+    if size != [height, width] or set(map(type, size)) != {int}:
         return (
             f"run lengths (RLE) of size {size} (height, width); the image has [{height}, {width}]"
         )
@@ -137,6 +139,14 @@ def _runs(text: str) -> Iterator[int]:
         value, shift = 0, 0
     if open_ended:
         raise ValueError("it ends within a number")
+
+
+def is_far(values: Sequence[float], side: int) -> bool:
+    """Return whether a point is farther from the image than its side.
+
+    pycocotools walks along each edge: it takes memory without bound, or crashes.
+    """
+    return min(values) < -side or max(values) > 2 * side
 
 
 def are_numbers(values: Sequence[Any]) -> bool:

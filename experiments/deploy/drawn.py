@@ -20,6 +20,7 @@ from experiments.tasks.average_precision import Detections, decoded
 
 SCORE = 0.5  # of a detection, at least, to be drawn
 SHORT = 480  # pixels of the short side, at least: smaller images are enlarged for their labels
+LONG = 4096  # pixels of the long side, at most, of an image that is enlarged
 LETTERS = 32  # the height of the image in lines of text
 MOST = 24  # classes in a legend
 ALPHA = 0.5
@@ -40,10 +41,11 @@ def draw(
 
     Boxes have the name of their class and the score; masks have the colour of their box. Those with
     a score below `least` are left out. A label map (height, width) gets a legend of its classes
-    below the image. An image with a short side below 480 pixels is enlarged first.
+    below the image. An image with a short side below 480 pixels is enlarged first, but not beyond
+    4,096 pixels of its long side.
     """
     image = image.convert("RGB")
-    factor = max(1, ceil(SHORT / min(image.size)))
+    factor = max(1, min(ceil(SHORT / min(image.size)), LONG // max(image.size)))
     large = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
     if isinstance(found, Detections):
         return _with_objects(large, found, names, factor=factor, least=least)

@@ -19,6 +19,7 @@ from experiments.deploy.found import Found
 from experiments.loading.loaders import evaluation_views
 from experiments.tasks.detection import DetectionTask
 from experiments.tasks.segmentation import SegmentationTask
+from roadmap.errors import Problem
 from roadmap.tasks import Detection
 
 
@@ -43,8 +44,12 @@ def predict_scenes(run: Finished, files: Sequence[File]) -> Iterator[Scene]:
             yield Scene(path=str(file), broken=str(fault))
             continue
         views = evaluation_views(_alone(image), run.spec.recipe, run.statistics)
-        with torch.inference_mode():
-            (found,) = task.predicted(views[[0]], device).values()
+        try:
+            with torch.inference_mode():
+                (found,) = task.predicted(views[[0]], device).values()
+        except Problem as fault:
+            yield Scene(path=str(file), broken=f"image {file}: {fault}")
+            continue
         yield Scene(path=str(file), image=image, found=found)
 
 

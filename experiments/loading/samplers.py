@@ -37,7 +37,7 @@ def check_batch(batch: int, size: int, share: Share, groups: int = 2) -> None:
     if batch > size:
         raise Problem(
             f"recipe.batch {batch} is larger than the {size} training images; "
-            f"give a smaller one, as in --set recipe.batch={max(size // 4 * 2, 1)}"
+            f"give a smaller one, as in --set recipe.batch={max(size // 4 * 2, 2)}"
         )
     if share.micro_batches > 1 and batch % (groups * share.micro_batches):
         each = "an even size" if groups == 2 else f"a multiple of {groups} images (mixup_per)"

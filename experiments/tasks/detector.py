@@ -18,6 +18,7 @@ from torchvision.ops.feature_pyramid_network import ExtraFPNBlock
 
 from experiments.data.splits import Statistics
 from experiments.tasks.backbone import Backbone, matcher
+from roadmap.errors import Problem
 from roadmap.head_layers import ASPECT_RATIOS, BOX_SIDE, MASK_SIDE
 from roadmap.spec import Recipe
 from roadmap.tasks import Detection
@@ -118,6 +119,16 @@ class Resized(GeneralizedRCNNTransform):
         mean, std = list(statistics.mean), list(statistics.std)
         super().__init__(task.short_sides, task.long_side, mean, std, size_divisible=multiple)
         self.sides = {True: task.short_sides, False: (recipe.image_size,)}
+
+    def resize(self, image: Tensor, target: Any = None) -> Any:
+        """Resize an image and its target. Raises Problem if a side would be below one pixel."""
+        height, width = image.shape[-2:]
+        if min(height, width) * self.max_size < max(height, width):
+            raise Problem(
+                f"an image of {width} × {height} pixels is too narrow for a long side of "
+                f"{self.max_size}"
+            )
+        return super().resize(image, target)
 
     @property
     def min_size(self) -> tuple[int, ...]:

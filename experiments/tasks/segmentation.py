@@ -17,6 +17,7 @@ from experiments.loading.views import Views
 from experiments.tasks.per_image import Result
 from experiments.tasks.pixel_accuracy import confusion, pixel_results
 from experiments.tasks.task import Task, everyones
+from roadmap.errors import Problem
 from roadmap.spec import Recipe
 from roadmap.tasks import Segmentation
 
@@ -67,8 +68,10 @@ class SegmentationTask(Task):
         self.counted |= self._counted(batch)
 
     def validated_numbers(self) -> dict[str, float]:
-        """Return miou and pixel_accuracy, in per cent."""
+        """Return miou and pixel_accuracy, in per cent. Raises Problem without a labelled pixel."""
         counted = everyones(self.counted, self.share.world)
+        if not any(matrix.any() for matrix in counted.values()):
+            raise Problem("no pixel of the validation images has a class; there is no mIoU")
         return {
             result.key: round(100 * result.value, 4)
             for result in self._results(counted)

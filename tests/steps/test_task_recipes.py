@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
+from roadmap.errors import Problem
 from roadmap.heads import task_cost
-from roadmap.override import unused
+from roadmap.override import override, unused
 from roadmap.spec import Recipe
 from steps.config import Config
 from steps.recipes.load import load_recipe
@@ -105,3 +106,9 @@ def test_a_field_of_a_task_is_set():
     whole = {"recipe": to_dict(load_recipe("tiny-detection")), "recipe.task.pyramid": 16}
     rows = Config(roadmap="tiny", overrides=whole).roadmap
     assert {row.spec.recipe.task.pyramid for row in rows} == {16}
+
+
+def test_windows_that_leave_out_pixels_are_refused():
+    spec = load_roadmap("resnet50").for_task("segmentation")["13"].spec
+    with pytest.raises(Problem, match="window_stride 513 must be at most image_size 512"):
+        override(spec, {"recipe.task.window_stride": 513})

@@ -147,6 +147,13 @@ FAULTS = {
     "image name": (changed("images", 2, file_name="1.jpg"), "another image has this file"),
     "file": (changed("images", 0, file_name="x.jpg"), r"image x.jpg \(id 1\) is not in .*/train"),
     "no size": (changed("images", 0, width=0), "needs id, file_name, width and height"),
+    "huge id": (changed("annotations", 0, id=10**30), "an annotation has no id"),
+    "huge image id": (changed("images", 2, id=10**30), "needs id, file_name, width and height"),
+    "huge size": (changed("images", 0, width=10**12), r"width and height \(1 to 65,536 pixels"),
+    "huge area": (changed("annotations", 0, area=1e300), "no number from 0 to 4,294,967,296"),
+    "far point": (changed("annotations", 0, segmentation=[[1e9, 1, 5, 5, 9, 9]]), "lies far out"),
+    "far below": (changed("annotations", 0, segmentation=[[1, -1e300, 5, 5, 9, 9]]), "far outs"),
+    "real size": (changed("annotations", 0, segmentation=runs(size=[30.0, 40])), r"of size \[30.0"),
     "points": (changed("annotations", 0, segmentation=[[1, 2, 3, 4]]), PREFIX + ".*3 or more"),
     "odd": (changed("annotations", 0, segmentation=[[1, 2, 3, 4, 5, 6, 7]]), "3 or more points"),
     "text": (changed("annotations", 0, segmentation=[["a"] * 6]), "a value that is no number"),
@@ -301,6 +308,12 @@ def test_boxes_alone_are_for_detection_without_masks(tmp_path):
         source.check_task(replace(boxes, detection="mask_rcnn"))
     with pytest.raises(Problem, match="boxes alone; add --task detection"):
         source.check_task(Segmentation(segmentation="fpn", channels=32))
+
+
+def test_validation_images_without_any_object_are_refused_for_detection(tmp_path):
+    source = read_source(str(write_coco(tmp_path, val=coco_content() | {"annotations": []})))
+    with pytest.raises(Problem, match="no validation image .* has an object"):
+        source.check_task(Detection(detection="faster_rcnn", short_sides=(32,)))
 
 
 def test_a_recipe_for_classification_is_refused(tmp_path):

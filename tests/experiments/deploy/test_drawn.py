@@ -135,3 +135,9 @@ def test_drawn_files_have_names_of_their_own(tmp_path, image):
     assert (numpy.asarray(Image.open(classes)) == 1).all()
     with pytest.raises(Problem, match="is a file; give a folder"):
         check_folder(drawn)
+
+
+def test_a_narrow_image_is_not_enlarged_without_bound():
+    strip = Image.new("RGB", (5000, 1))
+    assert draw(strip, numpy.zeros((1, 5000), dtype=numpy.uint8), NAMES).width == 5000
+    assert draw(Image.new("RGB", (1000, 10)), objects(masks=False), NAMES, least=1).width == 4000

@@ -8,7 +8,7 @@ from timm.models import group_parameters
 
 from experiments.data.splits import Statistics
 from experiments.tasks.cost import built_cost
-from experiments.tasks.detector import detector
+from experiments.tasks.detector import Resized, detector
 from experiments.tasks.optimizer import make_optimizer
 from experiments.weights.freezing import freeze
 from roadmap.edit import replace
@@ -16,6 +16,7 @@ from roadmap.errors import Problem
 from roadmap.network import build
 from roadmap.spec import Reference
 from roadmap.tasks import Detection
+from steps.recipes.load import load_recipe
 from steps.roadmaps.load import load_roadmap
 
 TASK = Detection(
@@ -172,3 +173,11 @@ def test_groups_are_those_of_the_papers_mask_rcnn():
         own = {groups[name] for name in groups if name.startswith(prefix + start)}
         assert own == {group}, start
     assert {groups[name] for name in groups if not name.startswith(prefix)} == {7}
+
+
+def test_an_image_that_would_shrink_to_nothing_is_named():
+    recipe = load_recipe("tiny-detection")
+    resized = Resized(recipe, recipe.task, Statistics(), 32)
+    with pytest.raises(Problem, match="3000 × 1 pixels is too narrow for a long side of 96"):
+        resized([torch.rand(3, 1, 3000)])
+    resized([torch.rand(3, 1, 96)])

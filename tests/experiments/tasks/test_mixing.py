@@ -62,3 +62,8 @@ def test_a_batch_larger_than_the_data_is_refused_with_one_that_fits():
     with pytest.raises(Problem, match=r"larger than the 31 .* as in --set recipe\.batch=14"):
         check_batch(64, 31, Share())
     check_batch(14, 31, Share())
+
+
+def test_the_advice_for_two_images_is_a_batch_that_a_recipe_can_have():
+    with pytest.raises(Problem, match=r"as in --set recipe\.batch=2$"):
+        check_batch(16, 2, Share())

@@ -7,6 +7,9 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 
 from experiments.data.scene import UNLABELLED
 from experiments.tasks.pixel_accuracy import confusion, pixel_results
+from experiments.tasks.segmentation import SegmentationTask
+from roadmap.errors import Problem
+from steps.recipes.load import load_recipe
 
 NAMES = ("ground", "cat", "dog", "bird", "fish")
 
@@ -96,3 +99,15 @@ def test_scores_by_class_are_left_out_of_records_that_would_be_large(monkeypatch
     results = measured(maps(1))
     assert results["iou:cat"].scores is None
     assert results["miou"].scores is not None
+
+
+def test_validation_images_without_a_labelled_pixel_are_named():
+    recipe = load_recipe("tiny-segmentation")
+    network = torch.nn.Identity()
+    task = SegmentationTask(
+        network, recipe, classes=5, class_names=NAMES, steps_per_epoch=1, seed=0
+    )
+    unlabelled = numpy.full((4, 4), UNLABELLED, dtype=numpy.uint8)
+    task.counted = {0: confusion(numpy.zeros_like(unlabelled), unlabelled, classes=5)}
+    with pytest.raises(Problem, match="no pixel of the validation images has a class"):
+        task.validated_numbers()
