@@ -161,6 +161,16 @@ def test_micro_batches_and_a_diverged_run(coco, tmp_path, task):
     assert wild.returncode == 1 and record.status == "diverged" and not record.metrics
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("task", "key"), [("detection", "box_ap"), ("segmentation", "miou")])
+def test_two_processes_validate_each_image_once(coco, tmp_path, task, key):
+    """What both find together is what one finds of all images at the end."""
+    finished(*command(task, coco, tmp_path, "--devices", "2"))
+    (record,) = read_records(tmp_path).records
+    assert record.provenance.devices == 2
+    assert record.history[-1][key] == pytest.approx(record.metrics[key], abs=1e-3)
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_a_training_image_depends_on_seed_epoch_and_index_alone(coco, task):
     data = open_data(read_source(str(coco)))
