@@ -33,7 +33,11 @@ class Kind:
 
 _KINDS = (
     Kind(name="roadmap", needs="a roadmap", draw=roadmap_drawings),
-    Kind(name="effects", needs="finished runs of two rows", draw=effect_drawings),
+    Kind(
+        name="effects",
+        needs="finished runs of a row and of the row it starts from",
+        draw=effect_drawings,
+    ),
     Kind(name="trade-off", needs="finished runs", draw=trade_off_drawings),
     Kind(name="block", needs="a roadmap", draw=block_drawings, of_runs=False),
     Kind(name="cost", needs="a roadmap", draw=cost_drawings, of_runs=False),

@@ -11,7 +11,8 @@ from roadmap.cli.workspace import DEFAULT_RUNS
 from roadmap.errors import escaped, quoted
 
 DATA = (
-    "fractals, fractals-2, a folder or .tar with train/ and val/, or timm's torch/cifar10, hfds/…"
+    "fractals, fractals-2, fractal-scenes, a folder or .tar with train/ and val/, a folder in"
+    " COCO's, ADE20K's or VOC's layout, or timm's torch/cifar10, hfds/…"
 )
 ROW = "05, width, 08-k5 or timm:NAME"
 LEAST_CROP = 0.05  # a smaller one needs images of several gigabytes

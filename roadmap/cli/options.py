@@ -279,7 +279,7 @@ def _add_rows(parser: Parser) -> None:
         "--scale", metavar="NAME", help="a small version of the roadmap: tiny or cifar"
     )
     parser.add_argument(
-        "--task", metavar="NAME", help="train rows for detection or segmentation instead"
+        "--task", metavar="NAME", help="detection or segmentation (default: the roadmap's own task)"
     )
     parser.add_argument("--steps", type=Path, metavar="FILE.py", help="your own steps")
     parser.add_argument(
