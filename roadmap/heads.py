@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from math import lcm
 
-from roadmap.cost import Cost, cost, total
+from roadmap.cost import Cost, LayerCost, cost, total
 from roadmap.errors import Problem
 from roadmap.head_layers import head_layers
 from roadmap.kinds import NORMS
@@ -36,6 +36,11 @@ class TaskCost:
     backbone: Cost
     head: Cost
     size: tuple[int, int]
+
+    @property
+    def layers(self) -> tuple[LayerCost, ...]:
+        """The layers of both."""
+        return self.backbone.layers + self.head.layers
 
     @property
     def macs(self) -> int:

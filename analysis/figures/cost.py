@@ -32,7 +32,7 @@ from analysis.figures.sheet.style import TYPE, Drawing, applied
 from analysis.figures.sheet.text import called, length
 from analysis.figures.sheet.units import mac_unit
 from analysis.subject import Subject
-from roadmap.cost import cost
+from roadmap.heads import spec_cost
 from roadmap.plan import Layer
 from roadmap.rows import Roadmap, Row
 
@@ -51,7 +51,9 @@ STAGES = {
 def stage_of(layer: Layer) -> str:
     """Return the part of the network that a layer is in."""
     where, _, rest = layer.name.partition(".")
-    return f"stage {int(rest.partition('.')[0]) + 1}" if where == "stages" else where
+    if where == "stages":
+        return f"stage {int(rest.partition('.')[0]) + 1}"
+    return where if where == "stem" else "head"
 
 
 def kind_of(layer: Layer) -> str:
@@ -72,7 +74,7 @@ def shares(row: Row, by: str) -> dict[str, Counter[str]]:
     """Return what each part of a row's network has of `macs`, `params` and `activations`."""
     _, part_of, _ = PARTS[by]
     counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
-    for layer in cost(row.spec.network, row.spec.recipe.image_size).layers:
+    for layer in spec_cost(row.spec).layers:
         for name in COUNTED:
             counts[name][part_of(layer.layer)] += getattr(layer, name)
     return counts

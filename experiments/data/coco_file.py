@@ -141,6 +141,9 @@ def _row(
     if not (isinstance(box, list) and len(box) == 4 and are_numbers(box)):
         faults.add("box of other than 4 numbers", f"{name}: box {_short(box)} is not 4 numbers")
         return None
+    if area is None:
+        faults.add("annotation without an area", f"{name}: area is missing")
+        return None
     if not are_numbers([area]) or not 0 <= area <= MOST_AREA:
         text = f"{name}: area {_short(area)} is no number from 0 to {MOST_AREA:,}"
         faults.add("annotation without an area", text)

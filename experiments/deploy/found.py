@@ -86,8 +86,14 @@ def _objects(found: Detections, names: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def drawn_paths(paths: Iterable[str], folder: Path) -> list[Path]:
-    """Return a file in `folder` for each image, `NAME-predicted.png`; equal names get a number."""
+ENDING = {"detection": "objects", "segmentation": "regions"}  # of the names of drawn files
+
+
+def drawn_paths(paths: Iterable[str], folder: Path, task: str) -> list[Path]:
+    """Return a file in `folder` for each image; equal names get a number.
+
+    It is `NAME-objects.png` for detection and `NAME-regions.png` for segmentation.
+    """
     taken: set[str] = set()
     made = []
     for path in paths:
@@ -96,7 +102,7 @@ def drawn_paths(paths: Iterable[str], folder: Path) -> list[Path]:
         while name in taken:
             name, number = f"{stem}-{number}", number + 1
         taken.add(name)
-        made.append(folder / f"{name}-predicted.png")
+        made.append(folder / f"{name}-{ENDING[task]}.png")
     return made
 
 
@@ -109,6 +115,6 @@ def write_drawn(image: Image.Image, found: Found, names: Sequence[str], path: Pa
     draw(image, found, names).save(path)
     if isinstance(found, Detections):
         return [path]
-    classes = path.with_name(f"{path.stem.removesuffix('-predicted')}-classes.png")
+    classes = path.with_name(f"{path.stem.removesuffix('-regions')}-classes.png")
     Image.fromarray(found.astype(numpy.uint8)).save(classes)
     return [path, classes]

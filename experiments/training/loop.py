@@ -42,7 +42,7 @@ from experiments.training.reporting import ReportingCallback
 from experiments.training.trainer import make_trainer, quiet
 from experiments.training.waiting import StoppableLoader, loading_processes_ended
 from experiments.weights.freezing import freeze
-from experiments.weights.loading import in_words, load_start, scale_new_head
+from experiments.weights.loading import in_words, load_start, of_backbone, scale_new_head
 from roadmap.cost import cost
 from roadmap.errors import Problem
 from roadmap.evaluation import Evaluation
@@ -110,7 +110,7 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     if place.rank == 0:
         say(_plan(recipe, machine, share, loading, graphs=mode is not None))
         if start is not None:
-            say(in_words(start))
+            say(in_words(start, backbone=recipe.task is not None))
     status = "finished"
     with quiet(), loading_processes_ended():
         try:
@@ -213,6 +213,8 @@ def _start(network: nn.Module, job: Job) -> StartWeights | None:
         if choice is None:
             raise Problem(f"{job.name} starts from weights {spec.weights}; give --weights")
         start = load_start(network, choice.weights)
+        if spec.recipe.task is not None:
+            start = of_backbone(start, network)
     scale_new_head(network, spec.recipe.head_init_scale, start)
     return start
 

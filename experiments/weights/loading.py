@@ -9,6 +9,7 @@ from torch import nn
 
 from experiments.weights.fitting import common_names, same_layer
 from experiments.weights.source import Weights
+from roadmap.edit import replace
 from roadmap.errors import Problem, escaped
 from roadmap.network import RoadmapNetwork, build
 from roadmap.record import StartWeights
@@ -55,11 +56,24 @@ def load_start(network: nn.Module, weights: Weights) -> StartWeights:
     )
 
 
-def in_words(start: StartWeights) -> str:
+def of_backbone(start: StartWeights, network: nn.Module) -> StartWeights:
+    """Return the same without the classifier, which a backbone does not keep."""
+    without = classifier_names(network)
+    sizes = {
+        name: parameter.numel()
+        for name, parameter in network.named_parameters()
+        if name not in without
+    }
+    new = tuple(name for name in start.new if name not in without)
+    loaded = sum(size for name, size in sizes.items() if name not in new)
+    return replace(start, share=round(100 * loaded / sum(sizes.values()), 2), new=new)
+
+
+def in_words(start: StartWeights, *, backbone: bool = False) -> str:
     """Describe in a line what a run starts from, and the layers that do not fit."""
     known = ", ".join(part for part in (start.layout, start.taken) if part)
     text = f"from weights {start.source} ({start.fingerprint}; {known})"
-    text += f": {start.share:g} % of the parameters"
+    text += f": {start.share:g} % of the {'backbone' if backbone else 'network'}'s parameters"
     for label, names in (("new", start.new), ("not used", start.unused)):
         if names:
             more = f", … ({len(names)})" if len(names) > 3 else ""

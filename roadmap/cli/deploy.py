@@ -12,6 +12,7 @@ from roadmap.cli.console import DONE, FAILED, say, show
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
 from roadmap.spec import Network
+from roadmap.text import counted
 
 
 def export(workspace: Workspace) -> int:
@@ -67,7 +68,9 @@ def _predict_scenes(request: Request, files: Sequence[File], out: Path | None, f
     from experiments.deploy.scenes import predict_scenes
 
     run, kept, faults = open_finished(request), [], []
-    targets = drawn_paths([str(file) for file in files], out) if out else [None] * len(files)
+    task = run.spec.recipe.task_name
+    names = [str(file) for file in files]
+    targets = drawn_paths(names, out, task) if out else [None] * len(files)
     for scene, target in zip(predict_scenes(run, files), targets, strict=True):
         if scene.image is None or scene.found is None:
             faults.append(scene.broken)
@@ -77,7 +80,9 @@ def _predict_scenes(request: Request, files: Sequence[File], out: Path | None, f
             for path in write_drawn(scene.image, scene.found, run.class_names, target):
                 say(f"wrote {path}")
     paths, found = [path for path, _ in kept], [one for _, one in kept]
-    show(render_found(paths, found, run.class_names, format, task=run.spec.recipe.task_name))
+    show(render_found(paths, found, run.class_names, format, task=task))
+    if empty := [path for path, one in kept if task == "detection" and not len(one)]:
+        say(f"no object found in {counted(len(empty), 'image')}: {', '.join(empty[:5])}")
     for fault in faults:
         say(f"left out: {fault}")
     return FAILED if faults else DONE

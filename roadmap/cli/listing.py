@@ -49,6 +49,10 @@ def described(roadmap: Roadmap) -> dict[str, Any]:
         "printed_costs": len(compared),
         "met": sum(row["matches_paper"] for row in compared),
         "not_met": [row["row"] for row in compared if not row["matches_paper"]],
+        "tasks": {
+            name: {"data": task.data, "drop_path": task.drop_path}
+            for name, task in roadmap.tasks.items()
+        },
         "in_timm": sum(_in_timm(row.spec.network) for row in roadmap),
     }
 
@@ -74,6 +78,12 @@ def _text(listed: dict[str, Any]) -> str:
             exact = f"{one['met']} of {one['printed_costs']} printed costs met"
             missed = ", ".join(one["not_met"])
             lines += _wrapped(exact + (f", not {missed} (see cost)" if missed else ""), indent=19)
+        if one["tasks"]:
+            tasks = (
+                name + (f" on {task['data']}" if task["data"] else "")
+                for name, task in one["tasks"].items()
+            )
+            lines += _wrapped(f"--task: {', '.join(tasks)}", indent=19)
         if one["in_timm"]:
             count = one["in_timm"]
             lines.append(

@@ -125,9 +125,9 @@ def test_label_maps_as_text():
 
 
 def test_drawn_files_have_names_of_their_own(tmp_path, image):
-    paths = drawn_paths(["x/a.png", "y/a.jpg", "b.png"], tmp_path / "out")
+    paths = drawn_paths(["x/a.png", "y/a.jpg", "b.png"], tmp_path / "out", "segmentation")
     assert [path.name for path in paths] == [
-        "a-predicted.png", "a-2-predicted.png", "b-predicted.png"]  # fmt: skip
+        "a-regions.png", "a-2-regions.png", "b-regions.png"]  # fmt: skip
     assert write_drawn(image, objects(), NAMES, paths[0]) == [paths[0]]
     label_map = numpy.ones((100, 100), dtype=numpy.uint8)
     drawn, classes = write_drawn(image, label_map, NAMES, paths[1])

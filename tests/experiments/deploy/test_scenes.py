@@ -8,6 +8,7 @@ import numpy
 import pytest
 from PIL import Image
 
+from experiments.deploy.found import ENDING
 from roadmap.cli.main import main
 from tests.experiments.data.annotated import write_coco
 
@@ -45,12 +46,15 @@ def test_a_run_of_a_coco_folder_is_measured_drawn_and_told(task, folder, tmp_pat
     images = [str(folder / "val2017"), str(tmp_path / "broken.jpg")]
     assert main(["predict", "13", *images, *options, "--out", str(tmp_path / "out")]) == 1
     said = capsys.readouterr()
-    assert "broken.jpg" in said.err and f"wrote {tmp_path / 'out' / '1-predicted.png'}" in said.err
+    assert (
+        "broken.jpg" in said.err
+        and f"wrote {tmp_path / 'out' / f'1-{ENDING[task]}.png'}" in said.err
+    )
     rows = list(csv.reader(io.StringIO(said.out)))
     assert rows[0] == COLUMNS[task]
     assert {row[0] for row in rows[1:]} <= {str(folder / f"val2017/{n}.jpg") for n in (1, 2, 3)}
     drawn = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {f"{number}-predicted.png" for number in (1, 2, 3)} <= drawn
+    assert {f"{number}-{ENDING[task]}.png" for number in (1, 2, 3)} <= drawn
     if task == "segmentation":
         classes = numpy.asarray(Image.open(tmp_path / "out" / "1-classes.png"))
         assert classes.shape == numpy.asarray(Image.open(folder / "val2017/1.jpg")).shape[:2]

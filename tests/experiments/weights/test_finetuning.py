@@ -7,9 +7,11 @@ from safetensors.torch import load_file
 from experiments.tasks.classification import Classification
 from experiments.tasks.optimizer import make_optimizer, make_schedule
 from experiments.weights.freezing import freeze, frozen_norms
+from experiments.weights.loading import in_words, of_backbone
 from roadmap.edit import replace
 from roadmap.errors import Problem
 from roadmap.network import build
+from roadmap.record import StartWeights
 from steps.recipes.load import load_recipe
 from steps.roadmaps.load import load_roadmap
 from tests.experiments.weights.short import ONE, roadmap_row, trained
@@ -109,3 +111,17 @@ def test_no_decay_leaves_the_optimizer_as_it_was():
     recipe = replace(load_recipe("finetune-photos"), layer_decay=1.0)
     groups = make_optimizer(build(roadmap_row("13").network), recipe).param_groups
     assert len(groups) == 2 and not any("lr_scale" in group for group in groups)
+
+
+def test_a_backbone_counts_its_own_parameters_only():
+    """The classifier is removed, so it is neither new nor part of the share."""
+    network = build(load_roadmap("tiny")["05"].spec.network)
+    names = [name for name, _ in network.named_parameters()]
+    assert {"head.classifier.weight", "head.classifier.bias"} <= set(names)
+    start = StartWeights(
+        source="a", fingerprint="b", layout="c", share=90.0,
+        new=("head.classifier.weight", "head.classifier.bias"),
+    )  # fmt: skip
+    of = of_backbone(start, network)
+    assert (of.share, of.new) == (100.0, ())
+    assert "100 % of the backbone's parameters" in in_words(of, backbone=True)

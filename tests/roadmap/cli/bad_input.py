@@ -136,7 +136,8 @@ def texts():
 
 def command_lines():
     for command in COMMANDS:
-        yield f"{command} --no-such", "no-such", {}, [command, "05", "--no-such", "--out", "x"]
+        given = ["05", *["image.png"] * (command == "predict")]
+        yield f"{command} --no-such", "no-such", {}, [command, *given, "--no-such", "--out", "x"]
     for option, wrong in {
         "--seed": ("-1", "x", "1.5", ""), "--threads": ("0", "-2", "two"), "--workers": ("-1", "x"),
         "--devices": ("0", "x"), "--nodes": ("0",), "--accumulate": ("0", "1.5"),
