@@ -100,6 +100,8 @@ class Request(Plain):
             check_frozen(self.spec.network, self.spec.recipe.freeze)
         share = Share(world=machine.world, accumulate=machine.accumulate)
         recipe = self.spec.recipe
+        if machine.compile is True and recipe.task is not None:
+            raise Problem("--compile is for classification: other networks see images of any size")
         groups = 2 if recipe.mixup_per == "step" else recipe.mixup_per
         check_batch(recipe.batch, self.settings.source.images, share, groups)
         if machine.decode == "gpu":
