@@ -83,6 +83,7 @@ def here(tmp_path, monkeypatch, request):
         (tmp_path / "photos" / shape).mkdir(parents=True)
         for number in range(request.param):
             draw(tmp_path / "photos" / shape / f"{number:03}.jpg", shape, random)
+    read_source.cache_clear()  # another afternoon of this process has a folder of the same name
     return tmp_path
 
 
