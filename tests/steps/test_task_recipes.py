@@ -27,7 +27,7 @@ COCO = ADAMW | {
     "warmup_epochs": 0.0682, "layer_decay": 0.95,
 }  # fmt: skip
 TINY = ADAMW | {
-    "learning_rate": 5e-3, "epochs": 8, "image_size": 96, "schedule": "cosine", "warmup_epochs": 1,
+    "learning_rate": 5e-3, "epochs": 7, "image_size": 96, "schedule": "cosine", "warmup_epochs": 1,
     "final_learning_rate": 0, "layer_decay": 1,
 }  # fmt: skip
 RECIPES = {
