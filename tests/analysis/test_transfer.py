@@ -121,6 +121,7 @@ def folder(tmp_path, roadmaps, invented):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sides", "measures"),
     [

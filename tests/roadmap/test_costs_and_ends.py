@@ -188,6 +188,7 @@ def test_ends_are_timms_to_the_bit(name, number, model, options):
         assert torch.equal(again(images), expected)
 
 
+@pytest.mark.slow
 def test_the_default_convnext_agrees_to_rounding():
     theirs = _disturbed(timm.create_model("convnext_tiny"))
     ours = build(ROADMAPS["resnet50"]["13"].spec.network).eval()

@@ -429,6 +429,7 @@ def test_why_there_are_no_finished_runs_is_said(tiny, invented):
     assert any(each.startswith("Left out: 1 record") for each in summary(left_out))
 
 
+@pytest.mark.slow
 def test_an_interaction_is_not_called_better(tiny, invented):
     grid = load_study("micro-design")
     tops = {row.number: 60.0 + 10.0 * row.number.count("+") ** 2 for row in grid.roadmap}

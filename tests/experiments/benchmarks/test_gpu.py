@@ -109,6 +109,7 @@ def skips(plan):
     yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("measure", "status", "reason"),
     [

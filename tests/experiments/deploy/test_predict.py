@@ -17,6 +17,7 @@ from roadmap.errors import Problem
 from tests.experiments.deploy.conftest import SHORT
 
 
+@pytest.mark.slow
 def test_predictions_are_those_that_were_validated(finished, images):
     request = finished("05")
     answer = predict(request, find_images([images / "val"]))

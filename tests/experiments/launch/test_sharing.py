@@ -304,6 +304,7 @@ def test_several_nodes_meet_where_the_cluster_says(monkeypatch, tmp_path, images
     assert _meeting_point(request, machine) == ("10.0.0.1", 1234)
 
 
+@pytest.mark.slow
 def test_a_run_on_one_node_leaves_its_record_whatever_node_that_is(monkeypatch, tmp_path, images):
     """A job array, or `srun` with a seed a node: SLURM numbers the nodes, the runs are apart."""
     monkeypatch.setenv("SLURM_NODEID", "1")

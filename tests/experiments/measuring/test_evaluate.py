@@ -15,6 +15,8 @@ from roadmap.cli.main import main
 from roadmap.evaluation import pack_scores, unpack_scores
 from roadmap.record import read_records
 
+pytestmark = pytest.mark.slow  # they read runs that are trained for them
+
 SHORT = ["--set", "recipe.epochs=1", "--set", "recipe.batch=8", "--set", "recipe.image_size=32"]
 
 

@@ -210,6 +210,7 @@ def test_parallel_runs_log_side_by_side(images, tmp_path, monkeypatch):
     assert top1 == {record.label.row: record.top1 for record in outcome.records}
 
 
+@pytest.mark.slow
 def test_a_tracker_that_fails_does_not_stop_the_run(images, tmp_path, monkeypatch):
     def broken(_job):
         def fail(event):
