@@ -78,11 +78,14 @@ def task_cost(
         return _walk(network, task, size, classes or network.classes)
 
 
-def spec_cost(spec: Spec) -> Cost | TaskCost:
-    """Return what a spec costs: for an image of the recipe, or of the task's `cost_size`."""
+def spec_cost(spec: Spec, image_size: int | None = None) -> Cost | TaskCost:
+    """Return what a spec costs: for an image of the recipe, or of the task's `cost_size`.
+
+    `image_size` is in pixels a side, in place of these.
+    """
     if spec.recipe.task is not None:
-        return task_cost(spec)
-    return cost(spec.network, spec.recipe.image_size)
+        return task_cost(spec, image_size)
+    return cost(spec.network, image_size or spec.recipe.image_size)
 
 
 def _walk(network: Network, task: Task, size: tuple[int, int], classes: int) -> TaskCost:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from string import ascii_uppercase
@@ -10,15 +9,14 @@ from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
 from analysis.compare import Compared, Comparison
 from analysis.tables.cells import MISSING, accuracy, signed
 from analysis.tables.latex import tabular
-from analysis.tables.render import LEFT, as_markdown, check_format
-from analysis.tables.terminal import WIDTH
+from analysis.tables.render import LEFT, as_markdown, check_format, rounded
+from analysis.tables.terminal import printed
 from analysis.tables.verdict_table import decimals_of
 from analysis.verdicts.statistics import Sample
 from roadmap.errors import visible
@@ -96,11 +94,7 @@ def remarks(shown: Comparison) -> list[str]:
 
 
 def _terminal(shown: Comparison) -> str:
-    screen = io.StringIO()
-    console = Console(file=screen, width=WIDTH, highlight=False, legacy_windows=False)
     letters = dict(zip(shown.sides, ascii_uppercase, strict=False))
-    for side, letter in letters.items():
-        console.print(Text(visible(f"{letter}: {side}")))
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     names = headings(shown) | {"first": "A", "other": "B" if len(shown.sides) == 2 else "other"}
     for name, words in names.items():
@@ -109,10 +103,8 @@ def _terminal(shown: Comparison) -> str:
     for row in cells(shown):
         row |= {"side": letters.get(row["side"], "")} if "side" in row else {}
         grid.add_row(*(Text(visible(text)) for text in row.values()))
-    console.print(grid)
-    for line in remarks(shown):
-        console.print(Text(visible(line)))
-    return "\n".join(line.rstrip() for line in screen.getvalue().splitlines())
+    legend = (f"{letter}: {side}" for side, letter in letters.items())
+    return printed(*legend, grid, *remarks(shown))
 
 
 def _latex(shown: Comparison) -> str:
@@ -128,13 +120,7 @@ def _latex(shown: Comparison) -> str:
 
 def _plain(shown: Comparison) -> list[dict[str, Any]]:
     """Return plain numbers, rounded to 10 digits to hide floating-point errors."""
-    return [
-        {
-            key: float(f"{value:.10g}") if isinstance(value, float) else value
-            for key, value in _fields(line, shown).items()
-        }
-        for line in shown.lines
-    ]
+    return [rounded(_fields(line, shown)) for line in shown.lines]
 
 
 def _fields(line: Compared, shown: Comparison) -> dict[str, Any]:

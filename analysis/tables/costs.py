@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from roadmap.cost import Cost, cost
+from roadmap.cost import Cost
 from roadmap.errors import visible
-from roadmap.heads import TaskCost, task_cost
+from roadmap.heads import TaskCost, spec_cost
 from roadmap.paper import printed
 from roadmap.rows import Roadmap, Row
 from roadmap.tasks import Detection, Task
@@ -28,18 +28,13 @@ def cost_rows(roadmap: Roadmap, image_size: int | None = None) -> list[dict[str,
 
 def _cost_row(roadmap: Roadmap, row: Row, image_size: int | None) -> dict[str, Any]:
     network, recipe = row.spec.network, row.spec.recipe
-    own: Cost | TaskCost
-    if recipe.task is None:
-        image_size = image_size or recipe.image_size
-        own = cost(network, image_size)
-    else:
-        own = task_cost(row.spec, image_size)
+    own = spec_cost(row.spec, image_size)
     table, paper = roadmap.paper, printed(roadmap.paper, row.number, row.step)
     comparable = (
         table is not None
         and recipe.task is None
         and roadmap.paper_path is not None
-        and (image_size, network.classes) == (table.image_size, table.classes)
+        and (image_size or recipe.image_size, network.classes) == (table.image_size, table.classes)
     )
     made = {
         "row": row.number,

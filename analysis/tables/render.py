@@ -99,14 +99,15 @@ def as_json(rows: Sequence[Any], keys: Mapping[str, str]) -> str:
 
 
 def _plain(rows: Sequence[Any], keys: Mapping[str, str]) -> list[dict]:
-    """Return rows as plain data, rounded to 10 digits to hide floating-point errors."""
-    return [
-        {
-            key: float(f"{value:.10g}") if isinstance(value, float) else value
-            for key, value in ((key, getattr(row, name)) for name, key in keys.items())
-        }
-        for row in rows
-    ]
+    return [rounded({key: getattr(row, name) for name, key in keys.items()}) for row in rows]
+
+
+def rounded(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain data with fractions rounded to 10 digits, to hide floating-point errors."""
+    return {
+        key: float(f"{value:.10g}") if isinstance(value, float) else value
+        for key, value in fields.items()
+    }
 
 
 FORMATS = {

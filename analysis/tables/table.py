@@ -12,8 +12,7 @@ from analysis.measures import TOP1, Measure
 from analysis.notes import finished, mixtures, recipes, skipped, starts
 from analysis.precision import precision
 from analysis.selection import Selection, select
-from roadmap.cost import Cost, cost
-from roadmap.heads import TaskCost, task_cost
+from roadmap.heads import spec_cost
 from roadmap.paper import printed
 from roadmap.record import Record
 from roadmap.rows import Roadmap, Row
@@ -151,7 +150,7 @@ def _row(
     measure: Measure,
     speeds: Speeds,
 ) -> TableRow:
-    own = _cost(row)
+    own = spec_cost(row.spec)
     paper = printed(roadmap.paper, row.number, row.step)
     same = paper if measure.in_paper else None
     numbers = measure.values(runs)
@@ -174,13 +173,6 @@ def _row(
         diverged=_diverged(runs),
         speed=speeds.training(to_dict(row.spec)),
     )
-
-
-def _cost(row: Row) -> Cost | TaskCost:
-    """Return the cost of the network, or of backbone and head for another task."""
-    if row.spec.recipe.task is None:
-        return cost(row.spec.network, row.spec.recipe.image_size)
-    return task_cost(row.spec)
 
 
 def _reference(runs: Sequence[Record], measure: Measure, speeds: Speeds) -> TableRow:

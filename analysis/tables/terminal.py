@@ -61,6 +61,15 @@ def terminal(table: Table, *, colour: bool | None = None) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def printed(*parts: str | Grid) -> str:
+    """Return text and grids one below the other, as 80 columns without colour show them."""
+    screen = io.StringIO()
+    console = Console(file=screen, width=WIDTH, highlight=False, legacy_windows=False)
+    for part in parts:
+        console.print(Text(visible(part)) if isinstance(part, str) else part)
+    return "\n".join(line.rstrip() for line in screen.getvalue().splitlines())
+
+
 def folded(text: str) -> str:
     """Return text in lines of at most 80 columns, indented after the first; a command stays whole.
 

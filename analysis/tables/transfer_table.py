@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 from string import ascii_uppercase
 from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
 from analysis.tables.cells import accuracy, signed
 from analysis.tables.latex import tabular
-from analysis.tables.render import DATA_FORMATS, LEFT, as_markdown, check_format
-from analysis.tables.terminal import WIDTH
+from analysis.tables.render import DATA_FORMATS, LEFT, as_markdown, check_format, rounded
+from analysis.tables.terminal import printed
 from analysis.transfer import Line, Pair, Transfer
 from roadmap.errors import visible
 
@@ -95,10 +93,7 @@ def _headings(shown: Transfer) -> dict[str, str]:
 
 
 def _terminal(shown: Transfer) -> str:
-    screen = io.StringIO()
-    console = Console(file=screen, width=WIDTH, highlight=False, legacy_windows=False)
-    for letter, words in zip(ascii_uppercase, list(_headings(shown).values())[2:], strict=False):
-        console.print(Text(visible(f"{letter}: {words}")))
+    sides = zip(ascii_uppercase, list(_headings(shown).values())[2:], strict=False)
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     grid.add_column("row")
     grid.add_column("step", overflow="fold")
@@ -107,11 +102,9 @@ def _terminal(shown: Transfer) -> str:
     intervals = len(shown.sides) <= FEW or shown.of == "rows"
     for cells in _cells(shown, intervals=intervals):
         grid.add_row(*(Text(visible(text)) for text in cells.values()))
-    console.print(grid)
     hints = ["intervals are in the other formats (--format md)"] if not intervals else []
-    for line in [*remarks(shown), *hints]:
-        console.print(Text(visible(line)))
-    return "\n".join(line.rstrip() for line in screen.getvalue().splitlines())
+    legend = (f"{letter}: {words}" for letter, words in sides)
+    return printed(*legend, grid, *remarks(shown), *hints)
 
 
 def _latex(shown: Transfer) -> str:
@@ -140,13 +133,7 @@ def _plain(shown: Transfer) -> list[dict[str, Any]]:
                 made |= {"difference": own.difference, "low": own.low, "high": own.high,
                          "p_alone": own.p_alone, "p": own.p, "verdict": own.verdict}  # fmt: skip
             lines.append(made)
-    return [
-        {
-            key: float(f"{value:.10g}") if isinstance(value, float) else value
-            for key, value in made.items()
-        }
-        for made in lines
-    ]
+    return [rounded(made) for made in lines]
 
 
 def _json(shown: Transfer) -> str:

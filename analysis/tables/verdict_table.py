@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import re
 from collections.abc import Sequence
 
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -17,7 +15,7 @@ from analysis.measures import Measure
 from analysis.tables.cells import MISSING, signed
 from analysis.tables.latex import tabular
 from analysis.tables.render import DATA_FORMATS, LEFT, as_csv, as_json, as_markdown, check_format
-from analysis.tables.terminal import WIDTH
+from analysis.tables.terminal import printed
 from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.errors import visible
 
@@ -153,10 +151,7 @@ def _order(verdict: Verdict, decimals: int) -> str:
 
 def _terminal(judged: Judged) -> str:
     """Return verdicts in at most 80 columns."""
-    screen_text = io.StringIO()
-    console = Console(file=screen_text, width=WIDTH, highlight=False, legacy_windows=False)
     title = " · ".join(part for part in (judged.title, judged.data) if part)
-    console.print(Text(visible(title)))
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
     short = {
         "step": "\nstep",
@@ -184,14 +179,10 @@ def _terminal(judged: Judged) -> str:
         )
     for row in cells(judged):
         grid.add_row(*(Text(visible(row[name])) for name in short))
-    asks, *rest = map(visible, remarks(judged))
-    console.print(Text(asks))
-    console.print(grid)
+    asks, *rest = remarks(judged)
     if any(verdict.images_low is not None for verdict in judged.verdicts):
         rest.append("Intervals over seeds or images alone are in the other formats (--format md).")
-    for line in rest:
-        console.print(Text(line))
-    return "\n".join(line.rstrip() for line in screen_text.getvalue().splitlines())
+    return printed(title, asks, grid, *rest)
 
 
 def remarks(judged: Judged) -> list[str]:

@@ -36,7 +36,7 @@ def runs(roadmaps, invented, name, values, seeds=3):
 
 @pytest.fixture(scope="module")
 def sides(roadmaps, invented):
-    """Detection has the order of classification but for one step; segmentation loses what gains."""
+    """One step aside, detection has the order of classification; segmentation has the reverse."""
     values = {
         "tiny": [2 * value for value in VALUES],
         "tiny:detection": (20.0, 24.0, 23.5, 25.5, 26.0, 31.0, 30.0),
