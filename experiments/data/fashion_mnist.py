@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy
 
 from experiments.data.idx import read_bytes, read_idx
-from experiments.data.source import Progress, Source
+from experiments.data.source import OneSet, Progress
 from roadmap.errors import Problem
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
 
 
 @dataclass(frozen=True, kw_only=True)
-class FashionMnist(Source):
+class FashionMnist(OneSet):
     """The four idx files; `files` are images and labels of "train" and "val"."""
 
     files: dict[str, tuple[Path, Path]]
@@ -37,11 +37,6 @@ class FashionMnist(Source):
         "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
         "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     )  # fmt: skip
-
-    @classmethod
-    def takes(cls, name: str) -> bool:
-        """Return whether it is the one name of this data set."""
-        return name == cls.name
 
     @classmethod
     def read(cls, name: str, root: Path | None) -> FashionMnist:

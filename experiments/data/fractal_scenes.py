@@ -7,8 +7,6 @@ drawn on first use, in threads, and kept.
 from __future__ import annotations
 
 import hashlib
-import os
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import astuple, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,11 +15,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from experiments.data.cache import cache_folder, make_once
+from experiments.data.drawn import Drawn, in_threads
 from experiments.data.fractal_drawing import sample_system
 from experiments.data.fractal_scene_drawing import FEWEST_PIXELS, OBJECTS, draw_scenes
 from experiments.data.fractals import SELECTION_START, VALIDATION_START
 from experiments.data.scene import Objects
-from experiments.data.source import Progress, Source
+from experiments.data.source import Progress
 from roadmap.tasks import TaskName
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ PARTS = ("images", "objects", "classes")
 
 
 @dataclass(frozen=True, kw_only=True)
-class FractalScenes(Source):
+class FractalScenes(Drawn):
     """Classes, scenes of each split, pixels per side, seed."""
 
     systems: int = 8
@@ -59,16 +58,6 @@ class FractalScenes(Source):
             raise ValueError(f"below 64 pixels, or more than {FIRST_STRANGER} classes: {self}")
         if max(self.train, self.val, self.select) > VALIDATION_START:
             raise ValueError(f"at most {VALIDATION_START} scenes in a split: {self}")
-
-    @classmethod
-    def takes(cls, name: str) -> bool:
-        """Return whether it is the one name of this data set."""
-        return name == cls.name
-
-    @classmethod
-    def read(cls, name: str, root: Path | None) -> FractalScenes:
-        """Return the built-in set."""
-        return cls()
 
     @property
     def fingerprint(self) -> str:
@@ -159,7 +148,7 @@ def draw_block(config: FractalScenes, first: int, count: int) -> tuple[np.ndarra
 def make(config: FractalScenes, folder: Path, progress: Progress | None) -> None:
     """Write all splits into this folder, without holding them all.
 
-    Threads share the work: NumPy releases the interpreter lock, and scenes are independent.
+    Scenes are independent, so threads share the work.
     """
     files, blocks = {}, []
     for split, (start, count) in config.splits.items():
@@ -177,16 +166,7 @@ def make(config: FractalScenes, folder: Path, progress: Progress | None) -> None
         for part, drawn in zip(PARTS, draw_block(config, start + place, count), strict=True):
             files[split, part][place : place + count] = drawn
 
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-        jobs = [pool.submit(fill, *block) for block in blocks]
-        try:
-            for done, job in enumerate(as_completed(jobs), start=1):
-                job.result()
-                if progress is not None:
-                    progress(done, len(blocks))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    in_threads(fill, blocks, progress)
     for file in files.values():
         file.flush()
 

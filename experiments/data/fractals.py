@@ -9,8 +9,6 @@ category. The same seed gives the same bytes on every machine; see `fractal_draw
 from __future__ import annotations
 
 import hashlib
-import os
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from experiments.data.cache import cache_folder, make_once
+from experiments.data.drawn import Drawn, in_threads
 from experiments.data.fractal_drawing import (
     BLOCK,
     Shapes,
@@ -26,7 +25,7 @@ from experiments.data.fractal_drawing import (
     sample_system,
 )
 from experiments.data.fractal_scatter import scatter_shapes
-from experiments.data.source import Progress, Source
+from experiments.data.source import Progress
 
 if TYPE_CHECKING:
     from experiments.data.splits import Split
@@ -36,7 +35,7 @@ SELECTION_START = 1 << 21
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fractals(Source):
+class Fractals(Drawn):
     """Categories, training and validation images per category, pixels per side, seed."""
 
     categories: int = 20
@@ -55,16 +54,6 @@ class Fractals(Source):
             raise ValueError(f"no images, or images below 8 pixels, or a negative seed: {self}")
         if self.train > VALIDATION_START:
             raise ValueError(f"at most {VALIDATION_START} training images per category: {self}")
-
-    @classmethod
-    def takes(cls, name: str) -> bool:
-        """Return whether it is the one name of this data set."""
-        return name == cls.name
-
-    @classmethod
-    def read(cls, name: str, root: Path | None) -> Fractals:
-        """Return the built-in set."""
-        return cls()
 
     @property
     def fingerprint(self) -> str:
@@ -149,7 +138,7 @@ def draw_category(config: Fractals, category: int, start: int, count: int) -> np
 def make(config: Fractals, folder: Path, progress: Progress | None) -> None:
     """Write images and labels of every split into this folder, without holding them all.
 
-    Threads share the work: NumPy releases the interpreter lock, and images are independent.
+    Images are independent, so threads share the work.
     """
     files = {}
     for split, (_, count) in config.splits.items():
@@ -165,16 +154,7 @@ def make(config: Fractals, folder: Path, progress: Progress | None) -> None:
             rows = slice(category * count, (category + 1) * count)
             files[split][rows] = draw_category(config, category, start, count)
 
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-        jobs = [pool.submit(fill, category) for category in range(config.categories)]
-        try:
-            for done, job in enumerate(as_completed(jobs), start=1):
-                job.result()
-                if progress is not None:
-                    progress(done, config.categories)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    in_threads(fill, [(category,) for category in range(config.categories)], progress)
     for file in files.values():
         file.flush()
 

@@ -105,3 +105,12 @@ class Source(ABC):
 
         `cache` is where to keep generated data; if it is None, `cache_folder()`.
         """
+
+
+class OneSet(Source):
+    """A single data set, which its name means."""
+
+    @classmethod
+    def takes(cls, name: str) -> bool:
+        """Return whether it is the one name of this data set."""
+        return name == cls.name
