@@ -63,8 +63,10 @@ def _alone(image: Image.Image) -> Split:
 def _task(run: Finished) -> DetectionTask | SegmentationTask:
     """Return the Lightning task of the run around its network, to be validated only."""
     recipe, classes = run.spec.recipe, run.spec.network.classes
-    shared: dict[str, Any] = {"classes": classes, "steps_per_epoch": 1, "seed": 0}
+    nothing = held_split([], numpy.zeros(0, dtype=numpy.int64))
+    shared: dict[str, Any] = {
+        "validation": nothing, "classes": classes, "steps_per_epoch": 1, "seed": 0,
+    }  # fmt: skip
     if isinstance(recipe.task, Detection):
-        nothing = held_split([], numpy.zeros(0, dtype=numpy.int64))
-        return DetectionTask(run.network, recipe, validation=nothing, **shared)
+        return DetectionTask(run.network, recipe, **shared)
     return SegmentationTask(run.network, recipe, class_names=run.class_names, **shared)

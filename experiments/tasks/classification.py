@@ -30,6 +30,8 @@ class Classification(Task):
     graphs, whose outputs last until the next batch.
     """
 
+    main = ("top1",)
+
     def __init__(
         self,
         network: nn.Module,

@@ -11,7 +11,6 @@ from experiments.tasks.task import Task
 from roadmap.evaluation import Evaluation
 
 MOST = {"classification": 2_000, "detection": 200, "segmentation": 200}  # training images
-MAIN = ("top1", "box_ap", "mask_ap", "miou", "pixel_accuracy")  # of other than validation images
 DIGITS = 6  # of a percentage
 
 
@@ -36,7 +35,7 @@ def final_numbers(
     for prefix, split in splits.items():
         views = evaluation_views(split, task.recipe, data.statistics(task.recipe))
         for result in task.measure(split, views, device, per_image=False):
-            if result.key in MAIN:
+            if result.key in task.main:
                 metrics[prefix + result.key] = round(100 * result.value, DIGITS)
     if name == "classification":
         return metrics, {}

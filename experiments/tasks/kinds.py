@@ -56,14 +56,15 @@ def make_task(
             network, recipe, classes=data.source.classes, compiled=compiled, graphs=graphs,
             weights=weights, **shared,
         )  # fmt: skip
+    shared |= {"validation": data.val, "classes": classes}
     if isinstance(recipe.task, Detection):
         from experiments.tasks.detection import DetectionTask
 
-        return DetectionTask(network, recipe, validation=data.val, classes=classes, **shared)
+        return DetectionTask(network, recipe, **shared)
     from experiments.tasks.segmentation import SegmentationTask
 
     names = data.source.names_for("segmentation")
-    return SegmentationTask(network, recipe, classes=classes, class_names=names, **shared)
+    return SegmentationTask(network, recipe, class_names=names, **shared)
 
 
 def _class_weights(recipe: Recipe, data: DataSet) -> Any:

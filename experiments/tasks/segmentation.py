@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy
 import torch
@@ -11,41 +12,30 @@ from torch import Tensor, nn
 from experiments.data.scene import UNLABELLED
 from experiments.data.splits import Split
 from experiments.loading.rng import isolated_rng, seed_rng
-from experiments.loading.samplers import Share
 from experiments.loading.scenes import Scenes
-from experiments.loading.views import Views
 from experiments.tasks.per_image import Result
 from experiments.tasks.pixel_accuracy import confusion, pixel_results
-from experiments.tasks.task import Task, everyones
+from experiments.tasks.scene_task import SceneTask, on_device
 from roadmap.errors import Problem
 from roadmap.spec import Recipe
 from roadmap.tasks import Segmentation
 
 
-class SegmentationTask(Task):
+class SegmentationTask(SceneTask):
     """Trains a segmenter by the cross-entropy of all pixels; its numbers are mIoU and accuracy.
 
     Unlabelled pixels add nothing to the loss, whose mean is over all pixels, so a step is the same
-    however it is shared out.
+    however it is shared out. A result is the confusion matrix of an image's pixels.
     """
 
+    main = ("miou", "pixel_accuracy")
+
     def __init__(
-        self,
-        network: nn.Module,
-        recipe: Recipe,
-        *,
-        classes: int,
-        steps_per_epoch: int,
-        seed: int,
-        share: Share | None = None,
-        class_names: tuple[str, ...],
+        self, network: nn.Module, recipe: Recipe, *, class_names: tuple[str, ...], **shared: Any
     ) -> None:
-        super().__init__(network, recipe, steps_per_epoch=steps_per_epoch, seed=seed, share=share)
+        super().__init__(network, recipe, **shared)
         assert isinstance(recipe.task, Segmentation)
-        self.task, self.classes, self.class_names = recipe.task, classes, class_names
-        self.counted: dict[
-            int, numpy.ndarray
-        ] = {}  # of each image, the confusion matrix of its pixels
+        self.task, self.class_names = recipe.task, class_names
 
     def batch_loss(self, batch: Scenes, micro_batch: int) -> Tensor:
         """Return the loss, with that of the auxiliary head times its weight."""
@@ -59,46 +49,22 @@ class SegmentationTask(Task):
             loss = loss + self.task.auxiliary * pixel_loss(auxiliary, labels)
         return loss
 
-    def start_validation(self) -> None:
-        """Forget what was counted."""
-        self.counted = {}
-
-    def validation_step(self, batch: Scenes, batch_idx: int) -> None:
-        """Count the pixels of each true class by the class that is told."""
-        self.counted |= self._counted(batch)
-
-    def validated_numbers(self) -> dict[str, float]:
-        """Return miou and pixel_accuracy, in per cent. Raises Problem without a labelled pixel."""
-        counted = everyones(self.counted, self.share.world)
-        if not any(matrix.any() for matrix in counted.values()):
-            raise Problem("no pixel of the validation images has a class; there is no mIoU")
-        return {
-            result.key: round(100 * result.value, 4)
-            for result in self._results(counted)
-            if result.key in ("miou", "pixel_accuracy")
-        }
-
-    @torch.no_grad()
-    def measure(
-        self, split: Split, views: Views, device: torch.device, *, per_image: bool
+    def numbers(
+        self, results: Mapping[int, numpy.ndarray], split: Split, *, per_image: bool
     ) -> list[Result]:
         """Return mIoU, pixel accuracy and the IoU of each class."""
-        self.validated.to(device)
-        counted: dict[int, numpy.ndarray] = {}
-        size = self.recipe.batch // self.share.micro_batches
-        for start in range(0, len(split), size):
-            counted |= self._counted(views[range(start, min(start + size, len(split)))], device)
-        return self._results(counted)
+        matrices = [results[number] for number in sorted(results)]
+        return pixel_results(matrices, names=self.class_names)
 
-    def _results(self, counted: dict[int, numpy.ndarray]) -> list[Result]:
-        return pixel_results(
-            [counted[number] for number in sorted(counted)], names=self.class_names
-        )
+    def check_validated(self, results: Mapping[int, numpy.ndarray]) -> None:
+        """Raise Problem if no validation pixel has a class."""
+        if not any(matrix.any() for matrix in results.values()):
+            raise Problem("no pixel of the validation images has a class; there is no mIoU")
 
-    def _counted(
+    def results_of(
         self, batch: Scenes, device: torch.device | None = None
     ) -> dict[int, numpy.ndarray]:
-        """Return the confusion matrix of each image, by its number."""
+        """Count the pixels of each true class by the class that is told."""
         told = self.predicted(batch, device)
         labels = dict(zip(batch.numbers, batch.targets, strict=True))
         return {
@@ -119,7 +85,7 @@ class SegmentationTask(Task):
 
     def _told(self, batch: Scenes, device: torch.device | None) -> Iterator[tuple[int, Tensor]]:
         """Give the number of each image, and its logits at the size of the label map."""
-        images = [image.to(device) if device is not None else image for image in batch.images]
+        images = on_device(batch, device)
         alike = len({image.shape for image in images}) == 1
         groups = [torch.stack(images)] if alike else [image[None] for image in images]
         outputs = [logits for group in groups for logits in self.logits(group)]

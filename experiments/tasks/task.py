@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as lightning
 import torch
@@ -35,6 +35,7 @@ class Task(lightning.LightningModule):
     step.
     """
 
+    main: ClassVar[tuple[str, ...]]  # the numbers that are measured on every split
     correct: Tensor | None = None  # which validation images are right, if each is right or wrong
 
     def __init__(

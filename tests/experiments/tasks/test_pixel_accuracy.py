@@ -6,6 +6,7 @@ import torch
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_jaccard_index
 
 from experiments.data.scene import UNLABELLED
+from experiments.data.splits import held_split
 from experiments.tasks.pixel_accuracy import confusion, pixel_results
 from experiments.tasks.segmentation import SegmentationTask
 from roadmap.errors import Problem
@@ -104,10 +105,11 @@ def test_scores_by_class_are_left_out_of_records_that_would_be_large(monkeypatch
 def test_validation_images_without_a_labelled_pixel_are_named():
     recipe = load_recipe("tiny-segmentation")
     network = torch.nn.Identity()
+    nothing = held_split([], numpy.zeros(0, dtype=numpy.int64))
     task = SegmentationTask(
-        network, recipe, classes=5, class_names=NAMES, steps_per_epoch=1, seed=0
+        network, recipe, validation=nothing, classes=5, class_names=NAMES, steps_per_epoch=1, seed=0
     )
     unlabelled = numpy.full((4, 4), UNLABELLED, dtype=numpy.uint8)
-    task.counted = {0: confusion(numpy.zeros_like(unlabelled), unlabelled, classes=5)}
+    task.results = {0: confusion(numpy.zeros_like(unlabelled), unlabelled, classes=5)}
     with pytest.raises(Problem, match="no pixel of the validation images has a class"):
         task.validated_numbers()
