@@ -2,7 +2,7 @@
 
 The heads are torchvision's and segmentation-models-pytorch's; `experiments.tasks` builds them. A
 layer's name is the path of its module there. The box head counts as many regions as the recipe's
-`proposals` for validation, and the mask head as many as its `detections`, whatever the image shows.
+`proposals` for validation, and the mask head as many as its `detections`, for every image.
 Layers that only training uses have parameters and no positions.
 """
 

@@ -54,7 +54,7 @@ def built(spec, classes):
 
 
 def counted(module, task, size):
-    """MACs by torch's counter; regions are as many as the rule says."""
+    """Return MACs by torch's counter, with the number of regions that the rule sets."""
     macs = 0
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         if isinstance(task, Segmentation):
