@@ -26,6 +26,7 @@ KINDS = {
     "1×1": "#1B3563",
     "depthwise": "#EE8866",
     "classifier": "#BBCC33",
+    "linear layers": "#BBCC33",  # of the box head
     "norms, scales": "#BBBBBB",
     "own operations": "#AA4499",
 }

@@ -60,7 +60,13 @@ def kind_of(layer: Layer) -> str:
     """Return what a layer is, as far as cost is concerned."""
     if layer.kind == "convolution":
         return convolution_kind(layer)
-    named = {"linear": "classifier", "operation": "own operations"}
+    if layer.kind == "linear" and layer.name.startswith("roi_heads."):
+        return "linear layers"
+    named = {
+        "linear": "classifier",
+        "operation": "own operations",
+        "transposed_convolution": "k×k",
+    }
     return named.get(layer.kind, "norms, scales")
 
 

@@ -9,6 +9,8 @@ from analysis.figures.cost import COUNTED, PARTS, STAGES, cost_drawings, draw_co
 from analysis.subject import Subject
 from roadmap.cost import cost
 from roadmap.edit import edit_network
+from roadmap.heads import spec_cost
+from steps.roadmaps.load import load_roadmap
 from steps.studies.load import load_study
 
 UNITS = {"macs": 1e9, "params": 1e6, "activations": 1e6}
@@ -68,3 +70,17 @@ def test_a_fifth_stage_has_its_part_of_the_bar(tiny):
     axes = draw_cost(replace(tiny, rows=(row,)), "stage").axes[0]
     reach = max(bar.get_x() + bar.get_width() for bar in axes.patches)
     assert reach == pytest.approx(found.total() / 1e6)
+
+
+def test_a_task_shows_backbone_and_head():
+    """No operations stand under norms, and the box head is no classifier."""
+    row = load_roadmap("resnet50").for_task("detection")["13"]
+    total = spec_cost(row.spec)
+    for by in ("stage", "kind"):
+        found = shares(row, by)
+        assert found["macs"].total() == total.macs
+        assert found["params"].total() == total.params
+    kinds, stages = shares(row, "kind")["macs"], shares(row, "stage")["macs"]
+    assert kinds["norms, scales"] == 0 and "classifier" not in kinds
+    assert kinds["linear layers"] > 0
+    assert set(stages) == {"stem", "stage 1", "stage 2", "stage 3", "stage 4", "head"}
