@@ -106,7 +106,7 @@ def select(
         or (is_reference(record) and record.identity.recipe == recipe)
     )
     if runs and not candidates:
-        notes.append(f"left out: {_count(len(runs))} of {_roadmaps(runs)}")
+        notes.append(f"left out: {_count(len(runs))} of {_roadmaps(runs, roadmap)}")
     own = own_data(roadmap.data, {data_name(record) for record in candidates})
     name = _data_set(candidates, data, own)
     if data is None and name is not None and own not in (name, None):
@@ -209,9 +209,14 @@ def _sizes(data: Mapping[str, Any]) -> str:
     return ", ".join(counted(data[key], name) for key, name in names.items() if key in data)
 
 
-def _roadmaps(records: Iterable[Record]) -> str:
-    names = sorted({record.label.roadmap for record in records})
-    return f"other roadmaps or studies: {', '.join(names)}"
+def _roadmaps(records: Iterable[Record], roadmap: Roadmap) -> str:
+    """Name the roadmaps of records; with their task if `roadmap` has another one."""
+    own = roadmap.rows[-1].spec.recipe.task_name
+    names = {
+        record.label.roadmap + (f" (--task {record.task})" if record.task != own else "")
+        for record in records
+    }
+    return f"other roadmaps or studies: {', '.join(sorted(names))}"
 
 
 def _distinct(records: Iterable[Record]) -> tuple[list[Record], list[str]]:

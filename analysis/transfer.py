@@ -74,8 +74,9 @@ def transfer(
 ) -> Transfer:
     """Return the effects of steps on each side by its own measure, and how their orders agree.
 
-    With `of` rows, lines are rows. Raises Problem if a side has no runs, or if no row has runs on
-    all sides.
+    Lines are rows if `of` says so, or if no step has runs of both its rows on all sides. Raises
+    Problem if a side has no runs, if no row has runs on all sides, or if `of` asks for steps and
+    there are none.
     """
     samples = [_samples(side, measure) for side, measure in zip(sides, measures, strict=True)]
     rows = [side.rows for side in sides]
@@ -91,7 +92,13 @@ def transfer(
     by_step = [
         _line(key, rows[0], samples, tuple(own[key[0]] for own in verdicts)) for key in steps
     ]
-    of = of or "steps"
+    if of == "steps" and not steps:
+        names = ", ".join(side.name for side in sides)
+        raise Problem(
+            f"{names} have no step in common with runs of both its rows on each side; "
+            "compare rows with --of rows"
+        )
+    of = of or ("steps" if steps else "rows")
     return Transfer(
         sides=tuple(side.name for side in sides),
         measures=tuple(measures),

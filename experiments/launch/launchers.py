@@ -157,12 +157,19 @@ def _kept(records: Mapping[Request, Record | None]) -> str:
 
 
 def _check_references(requests: Sequence[Request]) -> None:
-    """Raise Problem for an unknown timm model; only timm knows them, and takes seconds to load."""
-    networks = [request.spec.network for request in requests]
-    references = [network for network in networks if isinstance(network, Reference)]
-    if references:
-        with imported_without_gc():
-            from roadmap.network import check_reference
+    """Raise Problem for an unknown timm model, or for one that cannot be the task's backbone.
 
-        for reference in references:
-            check_reference(reference)
+    Only timm knows its models, and it takes seconds to load.
+    """
+    specs = [request.spec for request in requests if isinstance(request.spec.network, Reference)]
+    if not specs:
+        return
+    with imported_without_gc():
+        from experiments.tasks.backbone import check_backbone
+        from roadmap.network import check_reference
+
+    for spec in dict.fromkeys(specs):
+        assert isinstance(spec.network, Reference)
+        check_reference(spec.network)
+        if spec.recipe.task is not None:
+            check_backbone(spec)

@@ -13,7 +13,8 @@ from roadmap.errors import Problem, shortened
 from roadmap.heads import check_stages, has_norms, multiple
 from roadmap.kinds import NORMS
 from roadmap.layers import ChannelNorm, norm_or_activation
-from roadmap.network import RoadmapNetwork
+from roadmap.network import RoadmapNetwork, build
+from roadmap.spec import Reference, Spec
 from roadmap.tasks import Task
 
 FINEST = 4  # timm's models also offer features at half the resolution, which no head wants
@@ -58,6 +59,13 @@ class Backbone(nn.Module):
         return network.forward_intermediates(
             images, indices=self.places, intermediates_only=True, output_fmt="NCHW"
         )
+
+
+def check_backbone(spec: Spec) -> None:
+    """Build a timm model to see whether its stages fit the task. Raises Problem if they do not."""
+    assert isinstance(spec.network, Reference) and spec.recipe.task is not None
+    network = build(spec.network, spec.recipe.image_size)
+    Backbone(network, spec.recipe.task, f"timm:{spec.network.timm}")
 
 
 def _stages(network: nn.Module, name: str) -> list[tuple[int, int, int]]:

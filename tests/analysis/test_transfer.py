@@ -87,6 +87,21 @@ def test_a_step_that_changes_nothing_on_one_side_is_left_out(sides, roadmaps):
         assert any(note.startswith("changes nothing on one side") for note in shown.notes)
 
 
+def test_sides_without_a_step_in_common_are_compared_by_rows(roadmaps, invented):
+    sides = []
+    for name in ("tiny", "tiny:detection"):
+        kept = [
+            run
+            for run in runs(roadmaps, invented, name, VALUES)
+            if run.label.row in ("00", "02", "04")  # no row and the one before it
+        ]
+        sides.append(Side(name=name, selection=select(roadmaps[name], kept)))
+    shown = transfer(sides, MEASURED[:2])
+    assert shown.of == "rows" and [line.row for line in shown.lines] == ["00", "02", "04"]
+    with pytest.raises(Problem, match="tiny, tiny:detection have no step in common .* --of rows"):
+        transfer(sides, MEASURED[:2], of="steps")
+
+
 def test_a_lower_loss_is_a_gain(sides, roadmaps, invented):
     losses = Side(name="loss", selection=sides[0].selection)
     with pytest.raises(Problem, match="'none' has no finished runs with box_ap"):

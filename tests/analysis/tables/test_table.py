@@ -123,6 +123,15 @@ def test_records_of_another_roadmap_do_not_matter_but_where_there_are_no_others(
     assert table.notes == ("left out: 1 record of other roadmaps or studies: resnet50",)
 
 
+def test_records_of_another_task_are_named_with_the_option_that_shows_them(tiny, invented):
+    detection = invented.for_task(tiny, "detection")
+    shown = "left out: 1 record of other roadmaps or studies: {} (--task {})"
+    notes = tabulate(detection, [invented.record(tiny, "05")]).notes
+    assert notes == (shown.format("tiny", "classification"),)
+    notes = tabulate(tiny, [invented.task_record(detection, "05", 0, 20.0)]).notes
+    assert notes == (shown.format("tiny:detection", "detection"),)
+
+
 def test_training_images_left_out_of_all_runs_are_counted(tiny, invented):
     runs = [invented.record(tiny, row) for row in ("05", "06")]
     runs = [replace(run, data=run.data | {"skipped": 3}) for run in runs]

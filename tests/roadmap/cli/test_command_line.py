@@ -206,6 +206,14 @@ def test_a_model_that_timm_does_not_have_is_named_before_anything_is_trained(tmp
 
 
 @pytest.mark.slow
+def test_a_timm_model_that_cannot_be_a_backbone_is_named_before_images_are_drawn(tmp_path):
+    found = roadmap("train", "timm:vit_tiny_patch16_224", "--task", "segmentation", cwd=tmp_path)
+    assert found.returncode == 2
+    assert "timm:vit_tiny_patch16_224 lacks a pyramid" in found.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
 def test_data_folders_that_do_not_fit(tmp_path):
     (tmp_path / "a" / "train" / "cat").mkdir(parents=True)
     found = roadmap("train", "05", "--data", "a", cwd=tmp_path)
