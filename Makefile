@@ -68,7 +68,7 @@ bench-gpu: $(READY)  ## measure speed on a GPU (at most 6 minutes)
 test: $(READY) lint  ## run lint and all tests, with real short trainings
 	$(PYTEST)
 
-test-fast: $(READY)  ## run the tests that take less than 3 seconds each
+test-fast: $(READY)  ## run the tests that take less than a second each
 	$(PYTEST) -m "not slow"
 
 golden: $(READY)  ## rewrite tests/golden after a change of shipped rows

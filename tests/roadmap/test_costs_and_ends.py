@@ -110,10 +110,10 @@ def _disturbed(model):
 
 
 ENDS = [
-    ("resnet50", "00", "resnet50", {}),
+    pytest.param("resnet50", "00", "resnet50", {}, marks=pytest.mark.slow),
     pytest.param("resnet50", "01", "resnet50", {}, marks=pytest.mark.slow),
     pytest.param("resnet200", "00", "resnet200", {}, marks=pytest.mark.slow),
-    ("resnet50", "13", "convnext_tiny", {"conv_mlp": True}),
+    pytest.param("resnet50", "13", "convnext_tiny", {"conv_mlp": True}, marks=pytest.mark.slow),
     pytest.param("resnet200", "13", "convnext_base", {"conv_mlp": True}, marks=pytest.mark.slow),
     pytest.param("inceptionnext", "07", "inception_next_tiny", {}, marks=pytest.mark.slow),
     pytest.param("bag-of-tricks", "06", "resnet50d", {}, marks=pytest.mark.slow),
@@ -132,6 +132,7 @@ SIZES = {  # further rows of families, of up to 660 million weights
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "number"), SIZES)
 def test_the_sizes_of_a_family_have_timms_weights(name, number):
     with torch.device("meta"):

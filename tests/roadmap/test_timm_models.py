@@ -67,6 +67,7 @@ def test_the_interface_of_timms_models(name):
     assert logits.shape == (2, 7) and len(stages) == len(model.feature_info)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*KINDS, "inceptionnext_07"])
 def test_torch_fx_traces_every_kind_of_block(name):
     model = timm.create_model(f"roadmap_{name}").eval()

@@ -95,6 +95,7 @@ def test_any_subset_in_any_order_trains_or_names_what_it_needs(names):
     assert again.fingerprint == spec.fingerprint
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.permutations(ALL))
 def test_all_steps_in_any_valid_order_end_at_the_same_network(order):

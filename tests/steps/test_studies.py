@@ -209,6 +209,7 @@ def test_unknown_studies_are_named():
         load_study("loo")
 
 
+@pytest.mark.slow
 def test_few_allowed_orders_are_all_taken_and_none_twice(tmp_path):
     steps = tmp_path / "chain.py"
     steps.write_text(
@@ -261,6 +262,7 @@ def test_a_step_used_twice_is_two_questions(tmp_path):
     assert len(grid.rows) == 4
 
 
+@pytest.mark.slow
 def test_random_orders_stay_as_likely_as_one_another_however_many(monkeypatch):
     """Refusals of many draws do not add up to drawing step by step."""
     tries = []

@@ -158,6 +158,7 @@ def test_unknown_width():
         draw(PAPER, title="", width="wide")
 
 
+@pytest.mark.slow
 def test_files_are_the_same_bytes_again_with_fonts_and_caption(tmp_path):
     bars = PAPER
     few = dataclasses.replace(bars, bars=bars.bars[7:10])  # quicker, and still with a hatched bar

@@ -115,6 +115,7 @@ def test_numbers():
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_analysis_never_imports_torch():
     code = (
         "import pkgutil, importlib, sys, analysis\n"

@@ -573,6 +573,7 @@ def test_a_record_without_what_verdicts_need_is_named_and_left_out(harm, tiny, i
     assert len(found.records) == 1 and "broken.json: not a record" in found.broken[0]
 
 
+@pytest.mark.slow
 def test_dependence_on_order_is_not_seen_where_there_is_none():
     """Without effects, with as many runs everywhere and with very unequal numbers of them."""
     generator = numpy.random.default_rng(0)

@@ -46,6 +46,7 @@ def test_images_are_found_and_wrong_paths_named(tmp_path):
             find_images([tmp_path / path])
 
 
+@pytest.mark.slow
 def test_the_command_names_broken_images_and_classifies_the_others(
     finished, images, tmp_path, capsys
 ):

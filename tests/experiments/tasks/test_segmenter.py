@@ -60,6 +60,7 @@ def test_the_auxiliary_head_is_a_convolution_of_256_on_the_third_stage():
     assert dropout.p == 0.25 and last.out_channels == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["upernet", "fpn"])
 def test_it_learns_two_halves(kind):
     found = made(kind, dropout=0.0).train()

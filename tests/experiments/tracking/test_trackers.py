@@ -245,6 +245,7 @@ def test_every_tracker_is_an_extra_and_an_observer():
         assert not needs.modules or f"\n{name} =\n" in setup
 
 
+@pytest.mark.slow
 def test_final_numbers_of_classes_have_names_that_mlflow_accepts():
     validation = pytest.importorskip("mlflow.utils.validation")
     path = Path(__file__).parents[3] / "results" / "tiny" / "07-move_up_depthwise-seed0.json"

@@ -191,6 +191,7 @@ def test_no_checkpoint_is_from_after_a_loss_that_is_not_finite(images, tmp_path,
     assert all(tensor.isfinite().all() for tensor in saved.values())
 
 
+@pytest.mark.slow
 def test_on_a_cpu_nothing_is_compiled_and_precision_is_32_and_the_plan_says_so(images, tmp_path):
     assert not torch.cuda.is_available()
     asked = job(images, tmp_path, **{"recipe.epochs": 1})

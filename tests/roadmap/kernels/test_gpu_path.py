@@ -73,6 +73,7 @@ def counted(number, gpu, monkeypatch):
     return operations
 
 
+@pytest.mark.slow
 def test_row_13_stays_in_bfloat16_and_copies_no_layout(monkeypatch):
     ours, plain = (counted("13", gpu, monkeypatch) for gpu in (True, False))
     assert ours.copies == []
@@ -83,6 +84,7 @@ def test_row_13_stays_in_bfloat16_and_copies_no_layout(monkeypatch):
     assert len(ours.casts) == 1 < blocks < len(plain.casts)  # the images
 
 
+@pytest.mark.slow
 def test_products_of_matrices_are_used_only_where_they_add_a_bias(monkeypatch):
     """Before a BatchNorm a 1×1 convolution has no bias, and cuDNN's one pass is as good."""
     for number in ("00", "08"):
@@ -91,6 +93,7 @@ def test_products_of_matrices_are_used_only_where_they_add_a_bias(monkeypatch):
         assert ours.counts["aten.convolution"] == plain.counts["aten.convolution"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ROWS)
 def test_no_row_copies_a_layout(number, monkeypatch):
     assert counted(number, True, monkeypatch).copies == []
