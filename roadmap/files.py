@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
 import stat
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 
 def put(path: Path, *parts: bytes | memoryview, partial: Path, before: Path | None = None) -> None:
@@ -19,17 +23,28 @@ def put(path: Path, *parts: bytes | memoryview, partial: Path, before: Path | No
         raise OSError(errno.EEXIST, "is a device or a named pipe, not a file", str(path))
     partial.unlink(missing_ok=True)  # a link with that name is not written through
     try:
-        with partial.open("xb") as file:
+        with _held(partial) as file:
             for part in parts:
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
+            if before is not None and path.exists():
+                path.replace(before)
+            partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    if before is not None and path.exists():
-        path.replace(before)
-    partial.replace(path)
+
+
+def _held(partial: Path) -> BinaryIO:
+    """Return a new file, locked until it is closed: `_remove_abandoned` leaves it alone."""
+    while True:
+        file = partial.open("xb")
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # it was removed before it was locked
 
 
 def is_special(path: Path) -> bool:
@@ -42,8 +57,23 @@ def is_special(path: Path) -> bool:
 
 
 def put_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Write a file in this way; the temporary file has the process number in its name."""
+    """Write a file in this way; the temporary file has the process number in its name.
+
+    Temporary files that killed processes left of this file are removed.
+    """
+    _remove_abandoned(path)
     put(path, content, partial=path.with_suffix(f".{os.getpid()}.partial"))
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the temporary files of `path` that no process holds."""
+    name = re.compile(re.escape(path.stem) + r"\.[0-9]+\.partial")
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with suppress(OSError), open(entry.path, "r+b") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(entry.path)
 
 
 def put_text(path: Path, text: str) -> None:
@@ -57,14 +87,18 @@ def check_size(size: int, limit: int) -> None:
         raise ValueError(f"{size:,} bytes are more than {limit:,}")
 
 
-def read_text(path: Path, *, limit: int) -> str:
-    """Return the text of a file of at most `limit` bytes.
-
-    Raises ValueError if the file is larger, or if it is a named pipe or a device, which may never
-    end.
-    """
+def check_ends(path: Path) -> int:
+    """Return a file's size; raise ValueError for a named pipe or a device, which may never end."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
         raise ValueError("not a regular file")
-    check_size(status.st_size, limit)
+    return status.st_size
+
+
+def read_text(path: Path, *, limit: int) -> str:
+    """Return the text of a file of at most `limit` bytes.
+
+    Raises ValueError if the file is larger, or if `check_ends` does.
+    """
+    check_size(check_ends(path), limit)
     return path.read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from analysis.figures.sheet.style import Drawing
 from analysis.subject import Subject
-from roadmap.files import put_text, read_text
+from roadmap.files import check_ends, put_text, read_text
 from roadmap.spec import fingerprint
 
 IMAGES, FILES = ".figures.json", ".drawn.json"  # of a report, and of a folder of figures
@@ -94,8 +94,9 @@ class Files:
 
 def _state(path: Path, key: object) -> str:
     try:
+        check_ends(path)
         content = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    except OSError:
+    except (OSError, ValueError):
         content = "absent"
     return f"{fingerprint(key)} {content}"
 

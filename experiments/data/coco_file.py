@@ -15,6 +15,7 @@ from experiments.data.coco_shapes import Shapes, are_numbers, shape_fault
 from experiments.data.faults import Faults
 from experiments.data.files import File
 from roadmap.errors import Problem, escaped, quoted, shortened
+from roadmap.files import check_ends
 
 MOST_BYTES = 8 * 10**9
 MOST_ID = 2**63 - 1
@@ -178,7 +179,7 @@ def _load(path: Path) -> tuple[dict[str, list[Any]], str]:
     """Return the three lists of a file and its SHA-256. Raises Problem."""
     where = escaped(str(path))
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if check_ends(path) > MOST_BYTES:
             raise Problem(f"{where} has more than {MOST_BYTES:,} bytes")
         raw = path.read_bytes()
         content = json.loads(raw)

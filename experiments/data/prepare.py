@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import pairwise
@@ -45,10 +45,12 @@ class Preparation:
     def run(self, report: Report, say: Callable[[str], None]) -> Folder:
         """Write the copy, or continue it; return it. Raises Problem."""
         self._check()
-        if self.out.exists():
-            return self._existing()
         name, kind = copy_kind(self.out)
         work = self.out.with_name(f"{self.out.name}.partial")
+        if self.out.exists():
+            copy = self._existing()
+            self._remove_rest(work, name)
+            return copy
         with _held(work):
             self._check_settings(work)
             copy = kind(work / name)
@@ -91,6 +93,14 @@ class Preparation:
         if copy.prepared is None or copy.prepared.identity != self.how.identity:
             raise problem
         return copy
+
+    def _remove_rest(self, work: Path, name: str) -> None:
+        """Remove what a kill right after the copy got its name left of the unfinished one."""
+        if work.is_symlink() or not work.is_dir() or (work / name).exists():
+            return
+        with suppress(Problem, OSError), _held(work):  # another process may remove it
+            if {path.name for path in work.iterdir()} <= {"lock", "settings.json"}:
+                shutil.rmtree(work)
 
     def _check_settings(self, work: Path) -> None:
         """Write the settings of a new copy; raise Problem if one began with others."""

@@ -16,6 +16,7 @@ from experiments.data.scene import UNLABELLED
 from experiments.deploy.drawn import draw
 from experiments.tasks.average_precision import Detections, encoded
 from roadmap.errors import escaped
+from roadmap.files import put_bytes
 from roadmap.tasks import TaskName
 
 Found = Detections | numpy.ndarray  # the objects of an image, or the class of every pixel
@@ -112,9 +113,15 @@ def write_drawn(image: Image.Image, found: Found, names: Sequence[str], path: Pa
     Of a label map a second file, `NAME-classes.png`, has the number of the class of each pixel.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw(image, found, names).save(path)
+    _write_png(draw(image, found, names), path)
     if isinstance(found, Detections):
         return [path]
     classes = path.with_name(f"{path.stem.removesuffix('-regions')}-classes.png")
-    Image.fromarray(found.astype(numpy.uint8)).save(classes)
+    _write_png(Image.fromarray(found.astype(numpy.uint8)), classes)
     return [path, classes]
+
+
+def _write_png(image: Image.Image, path: Path) -> None:
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    put_bytes(path, content.getbuffer())

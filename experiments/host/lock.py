@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from experiments.host.events import Message, Observer
 from experiments.host.signals import STOP
 from roadmap.errors import Problem, escaped
-from roadmap.files import put_text
+from roadmap.files import check_ends, put_text
 
 
 def lock_of(folder: Path) -> FileLock:
@@ -29,12 +29,14 @@ def is_held(folder: Path) -> bool:
 
     The test takes a shared lock for a moment: a process that starts right then waits that long.
     """
+    lock = folder / "lock"
     try:
-        with (folder / "lock").open("rb") as file:
+        check_ends(lock)
+        with lock.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # no such file, or a file system without locks
+    except (OSError, ValueError):  # no such file, no file, or a file system without locks
         return False
     return False
 

@@ -23,7 +23,7 @@ from pytorch_lightning.plugins.io import CheckpointIO
 
 from experiments.host.signals import Stop, Stopped
 from roadmap.errors import Problem
-from roadmap.files import put
+from roadmap.files import check_ends, put
 from roadmap.record import Identity
 
 LAST, BEFORE = "last.ckpt", "before.ckpt"
@@ -72,6 +72,7 @@ def _flush_names(folder: Path) -> None:
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return a checkpoint's plain data on the CPU; raises ValueError if the file was changed."""
+    check_ends(path)
     with path.open("rb") as file:
         head = file.readline(200)
         content = file.read()

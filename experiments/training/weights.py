@@ -14,7 +14,7 @@ from torch import Tensor
 from experiments.host.machine import Keep
 from experiments.training.checkpoint import BEFORE, LAST, read_checkpoint
 from roadmap.errors import Problem
-from roadmap.files import put_bytes
+from roadmap.files import check_ends, put_bytes
 
 WEIGHTS = "weights.safetensors"
 CHECKPOINTS = (LAST, BEFORE, "last.damaged", "before.damaged", "last.partial")
@@ -69,6 +69,7 @@ def read_weights(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     path = folder / WEIGHTS
     if path.exists():
         try:
+            check_ends(path)
             with safe_open(path, "pt") as file:
                 identity = json.loads(file.metadata()["identity"])
                 return identity, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

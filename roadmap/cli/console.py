@@ -10,6 +10,7 @@ import io
 import os
 import sys
 import textwrap
+from contextlib import suppress
 from typing import TextIO
 
 from roadmap.errors import visible
@@ -32,7 +33,16 @@ def say(message: str) -> None:
 
 
 def prepare() -> None:
-    """Replace characters that the terminal does not have, such as ×, instead of failing."""
+    """Replace characters that the terminal does not have, such as ×, instead of failing.
+
+    A standard stream that the caller closed leads nowhere: else the next file that is opened would
+    take its number, and what libraries and child processes print would go into that file.
+    """
+    for number in range(3):
+        with suppress(OSError):
+            os.fstat(number)
+            continue
+        os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -44,8 +54,7 @@ def finish() -> bool:
         _write(sys.stderr, "")
         _write(sys.stdout, "")
     except OSError as error:  # such as a full disk
-        _to_nowhere(sys.stdout)
-        say(f"the output could not be written: {error.strerror}")
+        say(str(error.strerror))
         return False
     return True
 
@@ -61,9 +70,10 @@ def _write(stream: TextIO | None, text: str) -> None:
         stream.write(text)
         stream.flush()
     except OSError as error:
-        if stream is not sys.stderr and not isinstance(error, BrokenPipeError):
-            raise
         _to_nowhere(stream)
+        if stream is not sys.stderr and not isinstance(error, BrokenPipeError):
+            why = f"the output could not be written: {error.strerror}"
+            raise OSError(error.errno, why) from None
 
 
 def _to_nowhere(stream: TextIO) -> None:

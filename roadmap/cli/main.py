@@ -55,7 +55,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         say(str(problem))
         return WRONG
     except OSError as error:
-        say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        why = error.strerror or str(error)
+        say(f"{error.filename}: {why}" if error.filename else why)
         return WRONG if error.errno in USERS else FAILED
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, _end_processes)

@@ -137,6 +137,12 @@ def test_a_look_creates_and_changes_nothing(request_of):
     assert not is_held(folder)
 
 
+@pytest.mark.timeout(30)
+def test_a_pipe_in_place_of_a_lock_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "lock")
+    assert not is_held(tmp_path)
+
+
 def test_the_end_of_a_large_log_is_read(request_of):
     request = request_of()
     request.folder.mkdir(parents=True)

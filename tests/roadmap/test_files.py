@@ -1,5 +1,6 @@
 """Files that are written whole, and what is not read."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -17,6 +18,38 @@ def test_a_planted_link_is_replaced_and_what_it_points_to_stays(tmp_path):
     assert victim.read_text() == "mine"
     assert path.read_text() == "new" and not path.is_symlink()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["record.json", "victim"]
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(tmp_path):
+    path, mine, victim = tmp_path / "a.json", tmp_path / "b.7.partial", tmp_path / "victim"
+    abandoned, written = tmp_path / "a.1.partial", tmp_path / "a.2.partial"
+    for file in (abandoned, written, mine, victim):
+        file.write_text("half")
+    (tmp_path / "a.3.partial").symlink_to(victim)
+    (tmp_path / "a.4.partial").mkdir()
+    with written.open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        put_text(path, "new")
+        assert written.read_text() == "half" and not abandoned.exists()
+    put_text(path, "newer")
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == ["a.3.partial", "a.4.partial", "a.json", "b.7.partial", "victim"]
+    assert victim.read_text() == "half" and path.read_text() == "newer"
+
+
+def test_a_file_that_is_being_written_is_not_taken_for_an_abandoned_one(tmp_path, monkeypatch):
+    path, flushed = tmp_path / "a.json", []
+
+    def meanwhile(number):
+        if not flushed:  # another process, which has its own number, writes the same file
+            flushed.append(number)
+            monkeypatch.setattr(os, "getpid", lambda: 1)
+            put_text(path, "another")
+            monkeypatch.undo()
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    put_text(path, "this")
+    assert path.read_text() == "this" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_file_is_unchanged_if_writing_fails(tmp_path):

@@ -360,3 +360,13 @@ def test_a_missing_pycocotools_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pycocotools.mask", None)
     with pytest.raises(Problem, match=r"pip install 'modernization-roadmap\[tasks\]'"):
         CocoFolder.read(str(write_coco(tmp_path)), None)
+
+
+@pytest.mark.timeout(60)
+def test_annotations_that_never_end_are_not_read(tmp_path):
+    write_coco(tmp_path)
+    path = next((tmp_path / "annotations").glob("instances_train*.json"))
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(Problem, match="not a regular file"):
+        read_source(str(tmp_path))

@@ -233,6 +233,22 @@ def test_bad_input_is_named_in_one_line(photographs, tmp_path, capsys, monkeypat
     assert sorted(os.listdir(tmp_path)) == ["begun.partial", "copy", "damaged", "file"]
 
 
+@pytest.mark.parametrize("name", ["copy", "copy.tar"])
+def test_what_a_kill_after_the_rename_left_is_removed(photographs, tmp_path, name):
+    work, out = tmp_path / f"{name}.partial", tmp_path / name
+    prepare(photographs, out)
+    for left in (("settings.json", "lock"), ("lock",), ()):
+        work.mkdir()
+        for file in left:
+            (work / file).touch()
+        prepare(photographs, out)
+        assert not work.exists(), left
+    work.mkdir()
+    (work / "notes.txt").write_text("mine")
+    prepare(photographs, out)
+    assert (work / "notes.txt").read_text() == "mine"
+
+
 def test_two_processes_do_not_write_one_copy(photographs, tmp_path):
     from filelock import FileLock
 

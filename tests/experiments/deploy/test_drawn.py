@@ -137,6 +137,18 @@ def test_drawn_files_have_names_of_their_own(tmp_path, image):
         check_folder(drawn)
 
 
+def test_a_planted_link_is_replaced_by_the_drawn_file(tmp_path, image):
+    label_map = numpy.ones((100, 100), dtype=numpy.uint8)
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (path,) = drawn_paths(["a.png"], tmp_path, "segmentation")
+    for place in (path, tmp_path / "a-classes.png"):
+        place.symlink_to(victim)
+    for written in write_drawn(image, label_map, NAMES, path):
+        assert not written.is_symlink() and written.read_bytes().startswith(b"\x89PNG")
+    assert victim.read_text() == "mine"
+
+
 def test_a_narrow_image_is_not_enlarged_without_bound():
     strip = Image.new("RGB", (5000, 1))
     assert draw(strip, numpy.zeros((1, 5000), dtype=numpy.uint8), NAMES).width == 5000

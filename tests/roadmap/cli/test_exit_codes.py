@@ -77,9 +77,16 @@ def test_an_output_that_cannot_be_written_is_a_failure_without_a_traceback(argum
             command, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
         assert done.returncode == 1 and "No space left" in done.stderr
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
         wrong = [*command[:3], "cost", "--roadmap", "none"]
         assert subprocess.run(wrong, env=ENVIRONMENT, stderr=full, check=False).returncode == 2
+
+
+@pytest.mark.slow
+def test_no_file_takes_the_number_of_a_closed_stream():
+    code = "import os; from roadmap.cli.console import prepare; prepare(); os._exit(os.dup(0))"
+    command = ["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, code]
+    assert subprocess.run(command, env=ENVIRONMENT, check=False).returncode >= 3
 
 
 def test_a_display_that_cannot_be_written_does_not_fail_a_run(monkeypatch):
