@@ -48,9 +48,9 @@ class Preparation:
         name, kind = copy_kind(self.out)
         work = self.out.with_name(f"{self.out.name}.partial")
         if self.out.exists():
-            copy = self._existing()
+            existing = self._existing()
             self._remove_rest(work, name)
-            return copy
+            return existing
         with _held(work):
             self._check_settings(work)
             copy = kind(work / name)
