@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any
@@ -20,6 +19,7 @@ from analysis.tables.terminal import printed
 from analysis.tables.verdict_table import decimals_of
 from analysis.verdicts.statistics import Sample
 from roadmap.errors import visible
+from roadmap.json_text import json_text
 
 
 def render_comparison(shown: Comparison, format: str) -> str:
@@ -146,5 +146,5 @@ FORMATS = {
         index=False, lineterminator="\n"
     ),
     "latex": _latex,
-    "json": lambda shown: json.dumps(_plain(shown), indent=2, ensure_ascii=False),
+    "json": lambda shown: json_text(_plain(shown)),
 }

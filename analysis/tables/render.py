@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from analysis.tables.latex import latex
 from analysis.tables.table import Table, TableRow
 from analysis.tables.terminal import terminal
 from roadmap.errors import unknown
+from roadmap.json_text import json_text
 
 DATA_FORMATS = ("csv", "json")  # rows and nothing else, to be read by programs
 LEFT = ("row", "step", "verdict")  # columns of words
@@ -95,7 +95,7 @@ def as_csv(rows: Sequence[Any], keys: Mapping[str, str]) -> str:
 
 def as_json(rows: Sequence[Any], keys: Mapping[str, str]) -> str:
     """Return the same as a list of objects, null if missing."""
-    return json.dumps(_plain(rows, keys), indent=2, ensure_ascii=False)
+    return json_text(_plain(rows, keys))
 
 
 def _plain(rows: Sequence[Any], keys: Mapping[str, str]) -> list[dict]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from string import ascii_uppercase
 from typing import Any
 
@@ -17,6 +16,7 @@ from analysis.tables.render import DATA_FORMATS, LEFT, as_markdown, check_format
 from analysis.tables.terminal import printed
 from analysis.transfer import Line, Pair, Transfer
 from roadmap.errors import visible
+from roadmap.json_text import json_text
 
 FEW = 2  # sides whose intervals fit 80 columns
 
@@ -142,8 +142,7 @@ def _json(shown: Transfer) -> str:
          "correlation": pair.correlation, "low": pair.low, "high": pair.high, "same": pair.same}
         for pair in shown.pairs
     ]  # fmt: skip
-    return json.dumps({"lines": _plain(shown), "agreements": agreements}, indent=2,
-                      ensure_ascii=False)  # fmt: skip
+    return json_text({"lines": _plain(shown), "agreements": agreements})
 
 
 FORMATS = {

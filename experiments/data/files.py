@@ -43,10 +43,15 @@ class File:
             file.seek(self.offset)
             return io.BytesIO(file.read(self.size))
 
+    @property
+    def location(self) -> str:
+        """The path; of an image in an archive also its name there."""
+        in_archive = self.path.suffix == ".tar"
+        return f"{self.path}: {self.member or self.name}" if in_archive else str(self.path)
+
     def __str__(self) -> str:
         """Name the image in a message."""
-        in_archive = self.path.suffix == ".tar"
-        return escaped(f"{self.path}: {self.member or self.name}" if in_archive else str(self.path))
+        return escaped(self.location)
 
 
 Samples = tuple[tuple[File, int], ...]  # images with their labels

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from experiments.deploy.drawn import draw
 from experiments.tasks.average_precision import Detections, encoded
 from roadmap.errors import escaped
 from roadmap.files import put_bytes
+from roadmap.json_text import json_text
 from roadmap.tasks import TaskName
 
 Found = Detections | numpy.ndarray  # the objects of an image, or the class of every pixel
@@ -39,7 +39,7 @@ def render_found(
     pairs = list(zip(paths, found, strict=True))
     if format == "json":
         told = [{"image": path, **_plain(one, names)} for path, one in pairs]
-        return json.dumps(told, indent=2, ensure_ascii=False)
+        return json_text(told)
     objects = task == "detection"
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -49,7 +49,7 @@ def render_found(
         rows = _plain(one, names)["detections" if objects else "classes"]
         for row in rows:
             numbers = (row["score"], *row["box"]) if objects else (row["pixels"], row["share"])
-            writer.writerow([path, escaped(row["class"]), *numbers])
+            writer.writerow([escaped(path), escaped(row["class"]), *numbers])
     return text.getvalue().rstrip("\n")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from experiments.deploy.finished import Finished, open_finished
 from experiments.loading.views import Evaluated
 from experiments.request import Request
 from roadmap.errors import escaped
+from roadmap.json_text import json_text
 
 BATCH = 64  # images
 
@@ -48,7 +48,7 @@ def predict(request: Request, files: Sequence[File]) -> Predictions:
         for file in files[start : start + BATCH]:
             try:
                 images.append(_opened(run, file))
-                paths.append(str(file))
+                paths.append(file.location)
             except (BrokenImage, OSError, ValueError) as fault:
                 broken.append(str(fault))
         if images:
@@ -92,9 +92,11 @@ def render(answer: Predictions, format: str) -> str:
             }
             for path, name, shares in rows
         ]
-        return json.dumps(data, indent=2, ensure_ascii=False)
+        return json_text(data)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image", "class", "probability", *map(escaped, answer.class_names)])
-    writer.writerows([path, escaped(name), max(shares), *shares] for path, name, shares in rows)
+    writer.writerows(
+        [escaped(path), escaped(name), max(shares), *shares] for path, name, shares in rows
+    )
     return text.getvalue().rstrip("\n")

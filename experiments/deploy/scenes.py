@@ -50,7 +50,7 @@ def predict_scenes(run: Finished, files: Sequence[File]) -> Iterator[Scene]:
         except Problem as fault:
             yield Scene(path=str(file), broken=f"image {file}: {fault}")
             continue
-        yield Scene(path=str(file), image=image, found=found)
+        yield Scene(path=file.location, image=image, found=found)
 
 
 def _alone(image: Image.Image) -> Split:

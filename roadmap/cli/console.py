@@ -11,17 +11,19 @@ import os
 import sys
 import textwrap
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
-from roadmap.errors import visible
+from roadmap.errors import escaped, visible
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 RESUME = "interrupted; run the same command again to resume"
 
 
 def show(result: object) -> None:
-    """Print a result."""
-    _write(sys.stdout, f"{result}\n")
+    """Print a result; control characters of a path are escaped."""
+    text = escaped(str(result)) if isinstance(result, Path) else result
+    _write(sys.stdout, f"{text}\n")
 
 
 def say(message: str) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from analysis.tables.costs import cost_rows, cost_table
 from analysis.tables.explanation import explain
 from roadmap.cli.console import DONE, show
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
+from roadmap.json_text import json_text
 from roadmap.override import override
 
 
@@ -19,7 +18,7 @@ def cost(workspace: Workspace) -> int:
         roadmap = roadmap.with_classes(options.classes)
     rows = cost_rows(roadmap, options.image_size)
     if options.json:
-        show(json.dumps(rows, indent=2, ensure_ascii=False))
+        show(json_text(rows))
     else:
         show(cost_table(rows, roadmap, options.image_size))
     return DONE

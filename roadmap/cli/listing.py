@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from typing import Any
 
@@ -10,6 +9,7 @@ from analysis.tables.costs import cost_rows
 from roadmap.cli.console import DONE, show
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
+from roadmap.json_text import json_text
 from roadmap.rows import Roadmap
 from roadmap.scale import SCALES
 from roadmap.spec import Network
@@ -28,7 +28,7 @@ def list_all(workspace: Workspace) -> int:
         "scales": list(SCALES),
     }
     as_json = workspace.options.json
-    show(json.dumps(listed, indent=2, ensure_ascii=False) if as_json else _text(listed))
+    show(json_text(listed) if as_json else _text(listed))
     return DONE
 
 

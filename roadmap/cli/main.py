@@ -56,7 +56,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return WRONG
     except OSError as error:
         why = error.strerror or str(error)
-        say(f"{error.filename}: {why}" if error.filename else why)
+        name = error.filename2 or error.filename  # of a rename the target, whose name is the user's
+        say(f"{name}: {why}" if name else why)
         return WRONG if error.errno in USERS else FAILED
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, _end_processes)

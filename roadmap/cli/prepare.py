@@ -49,5 +49,6 @@ def prepare_data(workspace: Workspace) -> int:
     counts = " and ".join(f"{len(copy.samples[split]):,} {split}" for split in copy.samples)
     assert copy.prepared is not None
     how = f"short side {copy.prepared.short_side}, JPEG quality {copy.prepared.quality}"
-    show(f"{options.out}: {counts} images, {how}, fingerprint {copy.fingerprint}, all checked")
+    where = escaped(str(options.out))
+    show(f"{where}: {counts} images, {how}, fingerprint {copy.fingerprint}, all checked")
     return DONE

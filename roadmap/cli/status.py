@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from experiments.cluster.ended import why_no_wave
@@ -19,6 +18,7 @@ from roadmap.cli.console import DONE, say, show
 from roadmap.cli.run import rest_pairs
 from roadmap.cli.workspace import Workspace, check_count
 from roadmap.errors import Problem
+from roadmap.json_text import json_text
 
 MOST_SEEDS = 64  # looked for if --seeds is not given
 
@@ -45,7 +45,7 @@ def status(workspace: Workspace) -> int:
         for request, length in zip(requests, lengths, strict=True)
     ]
     if options.json:
-        show(json.dumps([as_dict(run) for run in runs], indent=2))
+        show(json_text([as_dict(run) for run in runs]))
         return DONE
     show(in_words(runs, jobs=_jobs(workspace, runs), everything=options.all))
     followers = _followers(submissions, tasks)

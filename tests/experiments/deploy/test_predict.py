@@ -76,12 +76,16 @@ def test_the_command_names_broken_images_and_classifies_the_others(
         assert code == 2 and said in errors, errors
 
 
-def test_class_names_send_no_commands_to_the_terminal():
+def test_class_names_and_paths_send_no_commands_to_the_terminal():
     answer = Predictions(
         class_names=("\x1b[31mred", "new\nline"),
-        paths=("a.png",),
+        paths=("a\x1b\u202e.png",),
         probabilities=numpy.array([[0.75, 0.25]], dtype=numpy.float32),
         broken=(),
     )
     text = render(answer, "csv")
     assert text.count("\n") <= 2 and "\x1b" not in text and "\\x1b[31mred" in text
+    assert "a\\x1b\\u202e.png" in text
+    text = render(answer, "json")  # of which a program gets the path as it is
+    assert "\x1b" not in text and "\u202e" not in text
+    assert json.loads(text)[0]["image"] == "a\x1b\u202e.png"

@@ -109,6 +109,23 @@ def test_control_characters_in_unknown_options_are_escaped(capsys):
     assert "\x1b" not in capsys.readouterr().err
 
 
+def test_control_characters_of_paths_are_escaped(capsys, tmp_path):
+    out = tmp_path / "a\x1b[31m"
+    assert main(["collect", "--runs", str(RECORDS), "--out", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert "\x1b" not in text and "a\\x1b[31m" in text and list(out.glob("*.json"))
+
+
+def test_a_file_that_cannot_have_its_name_is_named_itself(capsys, tmp_path, monkeypatch):
+    def rename(workspace):
+        (tmp_path / "a").touch()
+        (tmp_path / "a").rename(tmp_path / ("b" * 300))
+
+    monkeypatch.setattr("pkgutil.resolve_name", lambda name: rename)
+    assert main(["list"]) != 0
+    assert f"{'b' * 300}: File name too long" in capsys.readouterr().err
+
+
 def test_too_many_runs_are_refused_at_once(tmp_path, capsys):
     assert main(["run", "--seeds", "1000000000", "--runs", str(tmp_path)]) == 2
     assert "more than 100,000 runs" in capsys.readouterr().err
