@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.measures import TOP1, Measure
-from analysis.selection import Selection, data_name
+from analysis.selection import Selection, data_name, source_of
 from analysis.verdicts.diverged import diverged_runs
 from analysis.verdicts.judge import judge
 from analysis.verdicts.runs import measured_runs, right_images, samples_of
@@ -41,6 +41,11 @@ class Side:
         """The data set and its version; sides with the same one share validation images."""
         runs = self.selection.runs
         return runs[0].identity.data if runs else ""
+
+    @property
+    def source(self) -> str:
+        """The name, the number of runs and their fingerprint."""
+        return f"{self.name}: {source_of(self.selection.roadmap, self.selection)}"
 
     @property
     def rows(self) -> dict[tuple[str, str], Row]:

@@ -164,6 +164,12 @@ def _unfinished(
     return {number: tuple(found) for number, found in rows.items()}
 
 
+def source_of(roadmap: Roadmap, selection: Selection) -> str:
+    """Return the number of runs and their fingerprint, which changes with any digit of a record."""
+    contents = sorted(record.fingerprint for record in named(roadmap, selection).values())
+    return f"{len(contents)} runs {fingerprint(contents)}"
+
+
 def named(roadmap: Roadmap, selection: Selection) -> dict[str, Record]:
     """Return each selected run once, under a name that tells what it is: `05-width-seed0`."""
     names: dict[str, Record] = {}

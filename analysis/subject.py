@@ -8,7 +8,7 @@ from functools import cached_property
 
 from analysis.comparable import stands_beside_paper
 from analysis.measures import TOP1, Measure
-from analysis.selection import Selection, named, select
+from analysis.selection import Selection, select, source_of
 from analysis.tables.table import Table, tabulate
 from analysis.verdicts.study import judge_study
 from analysis.verdicts.verdict import Judged
@@ -90,10 +90,8 @@ class Subject:
 
     @cached_property
     def runs(self) -> str:
-        """The number of runs and their fingerprint, which changes with any digit of a record."""
-        records = named(self.roadmap, self.selection).values()
-        contents = sorted(record.fingerprint for record in records)
-        return f"{len(contents)} runs {fingerprint(contents)}"
+        """The number of runs and their fingerprint."""
+        return source_of(self.roadmap, self.selection)
 
     @property
     def is_path(self) -> bool:

@@ -9,10 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from analysis.compare import Side
+from analysis.measures import TOP1, main_measure
+from analysis.selection import select
 from analysis.subject import Subject
+from analysis.tables.cells import signed
 from analysis.tables.render import render
 from analysis.tables.table import tabulate
+from analysis.tables.transfer_table import render_transfer
 from analysis.tables.verdict_table import render_verdicts
+from analysis.transfer import transfer
 from analysis.verdicts.paper import judge_paper
 from analysis.verdicts.study import judge_study
 from roadmap.cli.main import main
@@ -134,6 +140,44 @@ def drawn_from(path):
     return re.search(r"<dc:source>([^<]*)</dc:source>", path.read_text(encoding="utf-8"))[1]
 
 
+def task_sides():
+    """The committed runs of the tiny rows in each task."""
+    names = {"tiny": "tiny", "tiny:detection": "tiny-detection"}
+    names |= {"tiny:segmentation": "tiny-segmentation"}
+    return [
+        Side(
+            name=name,
+            selection=select(load_roadmap(name), read_records(ROOT / "results" / folder).records),
+        )
+        for name, folder in names.items()
+    ]
+
+
+def test_the_committed_agreement_of_tasks_is_that_of_the_committed_records():
+    measures = [main_measure(name) for name in ("classification", "detection", "segmentation")]
+    shown = transfer(task_sides(), measures)
+    folder = ROOT / "results" / "tiny-tasks"
+    assert render_transfer(shown, "md") + "\n" == (folder / "compare.md").read_text()
+    steps = [pair for pair in shown.pairs if pair.of == "steps"]
+    told = [signed(pair.correlation, 2) for pair in steps]
+    assert f"[{told[0]} and {told[1]}](results/tiny-tasks/compare.md)" in README
+    results = " ".join((ROOT / "results" / "README.md").read_text().split())
+    for pair, correlation in zip(steps, told, strict=True):
+        assert f"{correlation} ({signed(pair.low, 2)} to {signed(pair.high, 2)})" in results
+        assert pair.low < 0 < pair.high  # as both pages say
+
+
+@pytest.mark.parametrize("task", ["detection", "segmentation"])
+def test_the_committed_table_of_a_task_is_that_of_its_records(task):
+    folder, roadmap = ROOT / "results" / f"tiny-{task}", load_roadmap(f"tiny:{task}")
+    records = read_records(folder).records
+    assert all(run.identity.spec == roadmap[run.label.row].spec.fingerprint for run in records)
+    table = tabulate(roadmap, records, measure=main_measure(task))
+    assert render(table, "md") + "\n" == (folder / "table.md").read_text()
+    means = sorted(row.mean for row in table.rows if row.mean is not None)
+    assert f"{means[0]:.1f} to {means[-1]:.1f}" in README
+
+
 @pytest.mark.parametrize("path", FIGURES, ids=lambda path: path.stem)
 def test_committed_figures_were_drawn_from_the_committed_records(path):
     """By content: a record changed, added or taken away has another fingerprint."""
@@ -142,11 +186,22 @@ def test_committed_figures_were_drawn_from_the_committed_records(path):
     if path.stem.startswith("paper-"):
         assert "2201.03545" in drawn_from(path)
         return
-    of_path = name in ("tiny", "tiny-receptive-field")
-    study = load_study("path" if of_path else name.removeprefix("tiny-"))
+    if name == "tiny-tasks":
+        first, *others = (side.source for side in task_sides())
+        assert drawn_from(path) == f"{first}; {others[int(path.stem[-1]) - 1]}"
+        return
+    task = name.removeprefix("tiny-")
+    if task in ("detection", "segmentation"):
+        roadmap = load_roadmap(f"tiny:{task}")
+        study = load_study("path", roadmap=roadmap.name)
+        measure = main_measure(task)
+    else:
+        of_path = name in ("tiny", "tiny-receptive-field")
+        study = load_study("path" if of_path else name.removeprefix("tiny-"))
+        roadmap = load_roadmap("tiny") if of_path else study.roadmap
+        measure = TOP1
     records = read_records(folder).records
-    roadmap = load_roadmap("tiny") if of_path else study.roadmap
-    shown = Subject(roadmap=roadmap, study=study, records=records)
+    shown = Subject(roadmap=roadmap, study=study, records=records, measure=measure)
     assert drawn_from(path) in (f"{shown.specs}, {shown.runs}", shown.specs)
 
 

@@ -155,23 +155,26 @@ def _beside(name: str, other: Judged, judged: Judged) -> Drawing:
     )
 
 
-def comparison_drawing(judged: Judged) -> Drawing:
+def comparison_drawing(judged: Judged, sources: Sequence[str]) -> Drawing:
     """Return the drawing of a comparison, as `compare`."""
     where = f" on {judged.data}" if judged.data else ""
     runs = span(verdict.n for verdict in judged.verdicts)
     summary = f"{judged.title}: {judged.measure.words}{where}, {judged.asks}. n = {runs}."
-    return replace(_alone("compare", judged), summary=summary)
+    return replace(_alone("compare", judged), summary=summary, source="; ".join(sources))
 
 
-def transfer_drawings(sides: Sequence[Judged]) -> list[Drawing]:
+def transfer_drawings(sides: Sequence[Judged], sources: Sequence[str]) -> list[Drawing]:
     """Return the first side's effects next to those of each other side, as `compare`.
 
     Each side has the axis of its own measure. Of more than two sides, files have a number.
+    `sources` has the fingerprint of each side's runs.
     """
     first, *others = sides
     return [
         replace(
-            _beside("", first, other), name=f"compare-{place}" if len(others) > 1 else "compare"
+            _beside("", first, other),
+            name=f"compare-{place}" if len(others) > 1 else "compare",
+            source=f"{sources[0]}; {sources[place]}",
         )
         for place, other in enumerate(others, 1)
     ]

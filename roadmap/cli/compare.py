@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.compare import Side, compare
@@ -39,23 +40,24 @@ def compare_sides(workspace: Workspace) -> int:
         )
     made = [_side(workspace, text) for text in options.sides]
     sides, measures = [side for side, _ in made], [measure for _, measure in made]
+    sources = [side.source for side in sides]
     if len({measure.key for measure in measures}) > 1:
-        return _transfer(transfer(sides, measures, of=options.of), options)
+        return _transfer(transfer(sides, measures, of=options.of), sources, options)
     margin = workspace.config.load_study("path").margin
     shown = compare(sides, of=options.of, margin=margin, measure=measures[0])
     show(render_comparison(shown, options.format))
-    drawing = comparison_drawing(shown.judged)
+    drawing = comparison_drawing(shown.judged, sources)
     for path in save(drawing, options.out, width=options.width, theme=options.theme):
         say(f"wrote {path}")
     return DONE
 
 
-def _transfer(shown: Transfer, options: argparse.Namespace) -> int:
+def _transfer(shown: Transfer, sources: Sequence[str], options: argparse.Namespace) -> int:
     """Print and draw sides that are measured differently, each next to the others."""
     show(render_transfer(shown, options.format))
     for line in transfer_apart(shown, options.format):
         say(line)
-    drawn = transfer_drawings(shown.judged) if shown.judged[0].verdicts else []
+    drawn = transfer_drawings(shown.judged, sources) if shown.judged[0].verdicts else []
     for drawing in drawn:
         for path in save(drawing, options.out, width=options.width, theme=options.theme):
             say(f"wrote {path}")

@@ -75,7 +75,7 @@ def test_three_sides_are_two_groups_and_the_figure_has_a_row_for_each_line(sides
     groups = {verdict.group: verdict.group.colour for verdict in found.judged.verdicts}
     assert len(set(groups.values())) == 2
     for width in ("one-column", "two-column"):
-        (axes,) = comparison_drawing(found.judged).draw(width=width).axes
+        (axes,) = comparison_drawing(found.judged, ["a", "b"]).draw(width=width).axes
         shown = [text.get_text() for text in axes.texts]
         assert shown.count("better") == 6 and {"7 epochs", "again", "02"} <= set(shown)
 

@@ -160,7 +160,8 @@ def test_the_command_takes_tasks_and_measures_as_sides(folder, sides, measures, 
 
 def test_each_side_of_the_figure_has_the_axis_of_its_measure(sides):
     shown = transfer(sides, MEASURED)
-    for drawing, label in zip(transfer_drawings(shown.judged), ("box AP", "mIoU"), strict=True):
+    drawn = transfer_drawings(shown.judged, [side.source for side in sides])
+    for drawing, label in zip(drawn, ("box AP", "mIoU"), strict=True):
         left, right = drawing.draw(width="two-column").axes
         assert left.get_xlabel() == "difference, points of top-1"
         assert right.get_xlabel() == f"difference, points of {label}"
