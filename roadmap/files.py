@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,13 +54,17 @@ def is_special(path: Path) -> bool:
         mode = path.lstat().st_mode
     except OSError:
         return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
+    return not (_ends(mode) or stat.S_ISLNK(mode))
+
+
+def _ends(mode: int) -> bool:
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def put_bytes(path: Path, content: bytes | memoryview) -> None:
     """Write a file in this way; the temporary file has the process number in its name.
 
-    Temporary files that killed processes left of this file are removed.
+    Temporary files of this file that killed processes left before this one wrote are removed.
     """
     _remove_abandoned(path)
     put(path, content, partial=path.with_suffix(f".{os.getpid()}.partial"))
@@ -67,13 +72,22 @@ def put_bytes(path: Path, content: bytes | memoryview) -> None:
 
 def _remove_abandoned(path: Path) -> None:
     """Remove the temporary files of `path` that no process holds."""
-    name = re.compile(re.escape(path.stem) + r"\.[0-9]+\.partial")
-    with suppress(OSError), os.scandir(path.parent) as entries:
+    for partial in _abandoned(path.parent.absolute()).get(path.stem, ()):
+        with suppress(OSError), partial.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            partial.unlink()
+
+
+@cache
+def _abandoned(folder: Path) -> dict[str, list[Path]]:
+    """Return the temporary files in a folder by stem; it is read once, not for each file."""
+    found: dict[str, list[Path]] = {}
+    with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                with suppress(OSError), open(entry.path, "r+b") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(entry.path)
+            match = re.fullmatch(r"(.+)\.[0-9]+\.partial", entry.name, re.DOTALL)
+            if match and entry.is_file(follow_symlinks=False):
+                found.setdefault(match[1], []).append(Path(entry.path))
+    return found
 
 
 def put_text(path: Path, text: str) -> None:
@@ -90,7 +104,7 @@ def check_size(size: int, limit: int) -> None:
 def check_ends(path: Path) -> int:
     """Return a file's size; raise ValueError for a named pipe or a device, which may never end."""
     status = path.stat()
-    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+    if not _ends(status.st_mode):
         raise ValueError("not a regular file")
     return status.st_size
 
