@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.compare import Side, compare
 from analysis.figures.effects import comparison_drawing, transfer_drawings
-from analysis.figures.sheet.style import check_look, save
+from analysis.figures.sheet.style import Drawing, check_look, save
 from analysis.measures import Measure
 from analysis.selection import data_name, select
 from analysis.tables.compare_table import render_comparison
@@ -46,10 +46,7 @@ def compare_sides(workspace: Workspace) -> int:
     margin = workspace.config.load_study("path").margin
     shown = compare(sides, of=options.of, margin=margin, measure=measures[0])
     show(render_comparison(shown, options.format))
-    drawing = comparison_drawing(shown.judged, sources)
-    for path in save(drawing, options.out, width=options.width, theme=options.theme):
-        say(f"wrote {path}")
-    return DONE
+    return _write([comparison_drawing(shown.judged, sources)], options)
 
 
 def _transfer(shown: Transfer, sources: Sequence[str], options: argparse.Namespace) -> int:
@@ -57,8 +54,14 @@ def _transfer(shown: Transfer, sources: Sequence[str], options: argparse.Namespa
     show(render_transfer(shown, options.format))
     for line in transfer_apart(shown, options.format):
         say(line)
-    drawn = transfer_drawings(shown.judged, sources) if shown.judged[0].verdicts else []
-    for drawing in drawn:
+    return _write(
+        transfer_drawings(shown.judged, sources) if shown.judged[0].verdicts else [], options
+    )
+
+
+def _write(drawings: Sequence[Drawing], options: argparse.Namespace) -> int:
+    """Write the files of figures and name them."""
+    for drawing in drawings:
         for path in save(drawing, options.out, width=options.width, theme=options.theme):
             say(f"wrote {path}")
     return DONE
