@@ -145,12 +145,13 @@ def old_number(words, option):
 
 
 def test_facts_derived_from_committed_records_are_those_of_the_earlier_rules():
-    found = [run for run in read_records(OLD.parents[1]).records if run.asked.derived]
+    paths = OLD.parents[1].glob("*/*-seed*.json")
+    found = [read_record(path) for path in paths if '"asked"' not in path.read_text()]
     assert len(found) > 200
     for record in found:
         command, asked = record.provenance.command, record.asked
         words = command.replace("=", " ").split()
-        assert asked.data == old_data(command)
+        assert asked.derived and asked.data == old_data(command)
         assert asked.until_decided == ("--until-decided" in words)
         assert asked.first_seeds == old_number(words, "--seeds")
         assert asked.most_seeds == old_number(words, "--max-seeds")

@@ -51,5 +51,7 @@ def test_kernels_compile_without_a_device_and_spill_little(capability, kernel, t
     print(told)
     spills = [int(line.split(" bytes spill stores")[0].split()[-1]) for line in told.splitlines()]
     assert len(spills) >= 10 and max(spills) <= 64
-    # The seconds are printed, not tested: on a busy machine they say nothing about the kernels.
-    assert all(" s, " in line for line in told.splitlines())
+    # The seconds are printed, not tested: they depend on the machine, and follow from the length.
+    # A network has three directions, and at most two strides of a kernel: six compilations.
+    lengths = [int(line.split(" lines of PTX")[0].split()[-1]) for line in told.splitlines()]
+    assert 0 < sum(sorted(lengths)[-6:]) < 20_000, lengths

@@ -75,6 +75,7 @@ def main(capability, kernel, dtype):
         print(
             f"{function.__name__} {kernel}×{kernel} {dtype} sm_{capability} {tuple(tile)} stride "
             f"{known['stride']}/{known.get('spread', 1)}: {seconds:.1f} s, "
+            f"{made.asm['ptx'].count(chr(10))} lines of PTX, "
             f"{made.metadata.shared} bytes shared; {resources(made.asm['ptx'], capability)}",
             flush=True,
         )
