@@ -71,7 +71,21 @@ def detector(
         }
     made = (_MaskDetector if task.has_masks else _BoxDetector)(pyramid, **parts)
     made.transform = Resized(recipe, task, statistics, pyramid.body.multiple)
+    for part in (made.rpn.head, made.roi_heads.box_predictor, made.roi_heads.mask_predictor):
+        if part is not None:
+            part.register_forward_hook(_in_float32)
     return made
+
+
+def _in_float32(module: nn.Module, arguments: object, output: Any) -> Any:
+    """Return a module's output in float32.
+
+    torchvision computes boxes in the type of these outputs. From 512 pixels on, bfloat16 has only
+    every fourth coordinate.
+    """
+    if isinstance(output, Tensor):
+        return output.float()
+    return type(output)(_in_float32(module, arguments, part) for part in output)
 
 
 class Pyramid(nn.Module):

@@ -181,3 +181,15 @@ def test_an_image_that_would_shrink_to_nothing_is_named():
     with pytest.raises(Problem, match="3000 × 1 pixels is too narrow for a long side of 96"):
         resized([torch.rand(3, 1, 3000)])
     resized([torch.rand(3, 1, 96)])
+
+
+def test_boxes_keep_float32_in_a_bfloat16_run():
+    """In bfloat16, coordinates from 64 pixels on are multiples of one half."""
+    model = made().eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        features = model.backbone(torch.rand(1, 3, 96, 96))
+        assert {feature.dtype for feature in features.values()} == {torch.bfloat16}
+        (found,) = model([torch.rand(3, 80, 80)])
+    boxes = found["boxes"]
+    assert len(boxes) and boxes.dtype == found["masks"].dtype == torch.float32
+    assert (boxes != boxes.bfloat16().float()).any()
