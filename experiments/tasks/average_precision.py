@@ -68,9 +68,18 @@ def decoded(masks: Sequence[Mapping[str, Any]]) -> numpy.ndarray:
         return numpy.moveaxis(run_lengths.decode(list(masks)), 2, 0)
 
 
+def annotations_of(objects: Objects) -> list[dict[str, Any]]:
+    """Return the objects of one image as annotations of COCO's format, their masks compressed."""
+    lines = _lines(objects.boxes, objects.labels)
+    parts = zip(lines, objects.crowd, objects.areas, encoded(objects.masks), strict=True)
+    for line, crowd, area, mask in parts:
+        line.update(iscrowd=int(crowd), area=float(area), segmentation=mask)
+    return lines
+
+
 def average_precision(
     detections: Sequence[Detections],
-    objects: Sequence[Objects],
+    truth: Sequence[Sequence[Mapping[str, Any]]],
     *,
     classes: int,
     kind: Kind,
@@ -79,13 +88,13 @@ def average_precision(
     """Return COCO's six numbers of boxes or masks, with the pseudo-value of each image.
 
     Keys are `box_ap`, `box_ap50`, `box_ap75`, `box_ap_small`, `_medium` and `_large`, or `mask_…`.
-    A number without any object to find is left out. `detections` and `objects` have an entry for
-    each image, in the same order; labels are below `classes`. At most 100 detections of a class
-    count in an image. Without `per_image`, results have no scores.
+    A number without any object to find is left out. `detections` and `truth` (`annotations_of`)
+    have an entry for each image, in the same order; labels are below `classes`. At most 100
+    detections of a class count in an image. Without `per_image`, results have no scores.
     """
-    evaluation = matched(detections, objects, classes=classes, kind=kind)
+    evaluation = matched(detections, truth, classes=classes, kind=kind)
     whole = evaluation.stats[: len(_NUMBERS)].tolist()
-    count = len(objects)
+    count = len(truth)
     without = _without(evaluation, count) if per_image and count > 1 else None
     results = []
     for (name, label, area, thresholds), value in zip(_NUMBERS, whole, strict=True):
@@ -107,15 +116,18 @@ def average_precision(
 
 
 def matched(
-    detections: Sequence[Detections], objects: Sequence[Objects], *, classes: int, kind: Kind
+    detections: Sequence[Detections],
+    truth: Sequence[Sequence[Mapping[str, Any]]],
+    *,
+    classes: int,
+    kind: Kind,
 ) -> COCOeval:
     """Return pycocotools' evaluation, accumulated and summarized, without a word printed."""
-    truth = [line for image, item in enumerate(objects) for line in _true(item, image, kind)]
-    found = [line for image, item in enumerate(detections) for line in _found(item, image, kind)]
+    found = [_found(item, image, kind) for image, item in enumerate(detections)]
     with redirect_stdout(io.StringIO()):
         evaluation = COCOeval(
-            _coco(truth, images=len(objects), classes=classes),
-            _coco(found, images=len(objects), classes=classes),
+            _coco(truth, classes=classes),
+            _coco(found, classes=classes),
             _IOU[kind],
         )
         evaluation.evaluate()
@@ -124,12 +136,15 @@ def matched(
     return evaluation
 
 
-def _coco(lines: Sequence[dict[str, Any]], *, images: int, classes: int) -> COCO:
+def _coco(annotations: Sequence[Sequence[Mapping[str, Any]]], *, classes: int) -> COCO:
     """Return COCO's data set in memory; numbers start at 1, as 0 means "no match" there."""
+    lines = [
+        {"image_id": image + 1, **line} for image, own in enumerate(annotations) for line in own
+    ]
     coco = COCO()
     coco.dataset = {
         # run lengths know their own size, so that of images is not read
-        "images": [{"id": image + 1, "height": 0, "width": 0} for image in range(images)],
+        "images": [{"id": image + 1, "height": 0, "width": 0} for image in range(len(annotations))],
         "categories": [{"id": label + 1} for label in range(classes)],
         "annotations": [{"id": number + 1, **line} for number, line in enumerate(lines)],
     }
@@ -137,27 +152,17 @@ def _coco(lines: Sequence[dict[str, Any]], *, images: int, classes: int) -> COCO
     return coco
 
 
-def _lines(image: int, boxes: numpy.ndarray, labels: numpy.ndarray) -> list[dict[str, Any]]:
+def _lines(boxes: numpy.ndarray, labels: numpy.ndarray) -> list[dict[str, Any]]:
     corners = numpy.asarray(boxes, dtype=numpy.float64).reshape(-1, 4)
     sides = numpy.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
     return [
-        {"image_id": image + 1, "category_id": int(label) + 1, "bbox": side}
+        {"category_id": int(label) + 1, "bbox": side}
         for label, side in zip(labels, sides.tolist(), strict=True)
     ]
 
 
-def _true(objects: Objects, image: int, kind: Kind) -> list[dict[str, Any]]:
-    lines = _lines(image, objects.boxes, objects.labels)
-    for line, crowd, area in zip(lines, objects.crowd, objects.areas, strict=True):
-        line.update(iscrowd=int(crowd), area=float(area))
-    if kind == "mask":
-        for line, mask in zip(lines, encoded(objects.masks), strict=True):
-            line["segmentation"] = mask
-    return lines
-
-
 def _found(detections: Detections, image: int, kind: Kind) -> list[dict[str, Any]]:
-    lines = _lines(image, detections.boxes, detections.labels)
+    lines = _lines(detections.boxes, detections.labels)
     for line, score in zip(lines, detections.scores, strict=True):
         line.update(iscrowd=0, area=line["bbox"][2] * line["bbox"][3], score=float(score))
     if kind == "mask":

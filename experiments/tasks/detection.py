@@ -10,7 +10,12 @@ from torch import Tensor
 from experiments.data.splits import Split
 from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.scenes import Scenes
-from experiments.tasks.average_precision import Detections, average_precision, encoded
+from experiments.tasks.average_precision import (
+    Detections,
+    annotations_of,
+    average_precision,
+    encoded,
+)
 from experiments.tasks.per_image import Result
 from experiments.tasks.scene_task import SceneTask, on_device
 from roadmap.tasks import Detection
@@ -40,12 +45,12 @@ class DetectionTask(SceneTask):
         assert split.objects is not None and isinstance(self.recipe.task, Detection)
         numbers = range(len(split))
         detections = [results[number] for number in numbers]
-        objects = [split.objects(number) for number in numbers]
+        truth = [annotations_of(split.objects(number)) for number in numbers]
         return [
             result
             for kind in (("box", "mask") if self.recipe.task.has_masks else ("box",))
             for result in average_precision(
-                detections, objects, classes=self.classes, kind=kind, per_image=per_image
+                detections, truth, classes=self.classes, kind=kind, per_image=per_image
             )
         ]
 

@@ -1,15 +1,27 @@
 """Average precision: pycocotools' own numbers, and the exact share of each image."""
 
 import copy
+import dataclasses
+import gc
+import weakref
 
 import numpy
 import pytest
+import torch
 from pycocotools import mask as run_lengths
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from experiments.data.scene import Objects
-from experiments.tasks.average_precision import Detections, average_precision, encoded
+from experiments.data.splits import Split
+from experiments.tasks.average_precision import (
+    Detections,
+    annotations_of,
+    average_precision,
+    encoded,
+)
+from experiments.tasks.detection import DetectionTask
+from steps.roadmaps.load import load_roadmap
 
 SIDE = 160
 NAMES = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
@@ -119,6 +131,10 @@ def reference(detections, objects, *, classes, kind, left_out=None):
     return evaluation.stats[:6].tolist()
 
 
+def measured(detections, objects, **given):
+    return average_precision(detections, [annotations_of(item) for item in objects], **given)
+
+
 def numbers(results, kind):
     known = {result.key: result.value for result in results}
     return [known.get(f"{kind}_{name}", -1.0) for name in NAMES]
@@ -128,7 +144,7 @@ def numbers(results, kind):
 @pytest.mark.parametrize("seed", range(4))
 def test_numbers_are_those_of_pycocotools(seed, kind, capsys):
     case = random_case(seed, classes=2 + seed)
-    results = average_precision(*case, classes=2 + seed, kind=kind)
+    results = measured(*case, classes=2 + seed, kind=kind)
     assert capsys.readouterr().out == ""
     assert numbers(results, kind) == reference(*case, classes=2 + seed, kind=kind)
 
@@ -139,7 +155,7 @@ def test_leaving_an_image_out_equals_running_pycocotools_without_it(kind):
     classes, count = 5, len(truth)  # classes 3 and 4 have no object, 4 not even a detection
     guesses[3] = found([*guesses[3].boxes, (1, 1, 30, 30)], [*guesses[3].scores, 0.9],
                        [*guesses[3].labels, 3])  # fmt: skip
-    results = average_precision(guesses, truth, classes=classes, kind=kind)
+    results = measured(guesses, truth, classes=classes, kind=kind)
     assert len(results) == 6
     without = [
         reference(guesses, truth, classes=classes, kind=kind, left_out=image)
@@ -157,9 +173,9 @@ def test_leaving_an_image_out_equals_running_pycocotools_without_it(kind):
 @pytest.mark.parametrize("seed", range(3))
 def test_leaving_out_is_exact_with_more_detections_than_fit_one_table(seed, monkeypatch):
     guesses, truth = random_case(seed, images=14, ties=seed > 0)
-    whole = average_precision(guesses, truth, classes=3, kind="box")
+    whole = measured(guesses, truth, classes=3, kind="box")
     monkeypatch.setattr("experiments.tasks.leave_one_out.CELLS", 7)
-    parts = average_precision(guesses, truth, classes=3, kind="box")
+    parts = measured(guesses, truth, classes=3, kind="box")
     assert all((a.scores == b.scores).all() for a, b in zip(whole, parts, strict=True))
 
 
@@ -167,7 +183,7 @@ def test_perfect_detections_have_100_percent_of_the_sizes_that_occur():
     boxes = [(10, 10, 50, 50), (60, 60, 120, 120)]
     truth = [objects_of(boxes, [0, 1]), objects_of([], [])]
     guesses = [found(boxes, [0.9, 0.8], [0, 1]), found([], [], [])]
-    results = average_precision(guesses, truth, classes=2, kind="mask")
+    results = measured(guesses, truth, classes=2, kind="mask")
     assert {result.key for result in results} == {
         "mask_ap", "mask_ap50", "mask_ap75", "mask_ap_medium"}  # fmt: skip
     assert [result.value for result in results] == pytest.approx([1] * 4)
@@ -176,14 +192,14 @@ def test_perfect_detections_have_100_percent_of_the_sizes_that_occur():
 def test_a_number_that_hangs_on_one_image_has_no_scores():
     box = [(10, 10, 50, 50)]
     truth, guesses = [objects_of(box, [0]), objects_of([], [])], [found(box, [1], [0])] * 2
-    results = average_precision(guesses, truth, classes=1, kind="box")
+    results = measured(guesses, truth, classes=1, kind="box")
     assert results[0].scores is None
     assert results[0].value == reference(guesses, truth, classes=1, kind="box")[0]
 
 
 def test_no_detections_at_all_are_0_percent():
     truth, nothing = random_case(1)[1], found([], [], [])
-    results = average_precision([nothing] * len(truth), truth, classes=3, kind="box")
+    results = measured([nothing] * len(truth), truth, classes=3, kind="box")
     assert [result.value for result in results] == [0] * 6
     assert (results[0].scores == 0).all()
 
@@ -191,7 +207,7 @@ def test_no_detections_at_all_are_0_percent():
 def test_no_objects_at_all_are_no_number():
     nothing = objects_of([], [])
     guesses = [found([(1, 1, 9, 9)], [1], [0])] * 2
-    assert average_precision(guesses, [nothing] * 2, classes=1, kind="box") == []
+    assert measured(guesses, [nothing] * 2, classes=1, kind="box") == []
 
 
 def test_masks_may_be_run_lengths():
@@ -200,7 +216,7 @@ def test_masks_may_be_run_lengths():
         Detections(boxes=g.boxes, scores=g.scores, labels=g.labels, masks=encoded(g.masks))
         for g in guesses
     ]
-    one, other = (average_precision(g, truth, classes=3, kind="mask") for g in (guesses, coded))
+    one, other = (measured(g, truth, classes=3, kind="mask") for g in (guesses, coded))
     assert numbers(one, "mask") == numbers(other, "mask")
 
 
@@ -208,4 +224,25 @@ def test_masks_must_be_there():
     guesses, truth = random_case(3)
     bare = [Detections(boxes=g.boxes, scores=g.scores, labels=g.labels) for g in guesses]
     with pytest.raises(ValueError, match="without masks"):
-        average_precision(bare, truth, classes=3, kind="mask")
+        measured(bare, truth, classes=3, kind="mask")
+
+
+def test_decoded_masks_of_one_image_are_held_at_a_time():
+    """Those of COCO's 5,000 validation images together are 10 GB, in each process."""
+    guesses, truth = random_case(2)
+    last = []
+
+    def objects(index):
+        gc.collect()
+        assert all(masks() is None for masks in last)
+        item = dataclasses.replace(truth[index], masks=truth[index].masks.copy())
+        last[:] = [weakref.ref(item.masks)]
+        return item
+
+    split = Split(image=None, labels=numpy.zeros(len(truth)), objects=objects)
+    task = DetectionTask(
+        torch.nn.Linear(1, 1), load_roadmap("tiny:detection")["13"].spec.recipe,
+        validation=split, classes=3, steps_per_epoch=1, seed=0,
+    )  # fmt: skip
+    results = task.numbers(dict(enumerate(guesses)), split, per_image=False)
+    assert numbers(results, "mask") == reference(guesses, truth, classes=3, kind="mask")
