@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from roadmap.timm_names import CONVNEXT, RESNET
 
@@ -110,6 +111,19 @@ LAYOUTS = (
     ),
 )
 OTHER = Layout(name="unknown", marks=())
+
+
+# Where a detector and a segmenter of ours hold the classification network that they are built on.
+BACKBONES = ("backbone.body.network.", "backbone.network.")
+Item = TypeVar("Item")
+
+
+def of_backbone(weights: Mapping[str, Item]) -> dict[str, Item]:
+    """Return the backbone's part of a detector or segmenter of ours; else all weights."""
+    for prefix in BACKBONES:
+        if own := {name: item for name, item in weights.items() if name.startswith(prefix)}:
+            return {name.removeprefix(prefix): item for name, item in own.items()}
+    return dict(weights)
 
 
 def recognize(names: Iterable[str]) -> Layout:

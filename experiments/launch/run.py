@@ -69,12 +69,11 @@ def _trained(job: Job, observe: Observer) -> Record:
 
 def _begun(request: Request) -> Begun:
     """Return who the run is, for tables and figures of runs that are not finished."""
-    source = request.settings.source
     return Begun(
         identity=request.identity,
         label=request.label,
-        data=source.name,
-        classes=source.classes,
+        data=request.settings.source.name,
+        classes=request.spec.network.classes,
         epochs=request.spec.recipe.epochs,
     )
 

@@ -22,8 +22,9 @@ from roadmap.errors import Problem
 from roadmap.head_layers import ASPECT_RATIOS, BOX_SIDE, MASK_SIDE
 from roadmap.spec import Recipe
 from roadmap.tasks import Detection
+from roadmap.weight_layouts import BACKBONES
 
-PREFIX = "backbone.body.network."
+PREFIX, _ = BACKBONES
 POINTS = 2  # a side, at which a region's features are read within each of its positions
 
 

@@ -13,8 +13,9 @@ from roadmap.errors import Problem
 from roadmap.head_layers import AUXILIARY
 from roadmap.spec import Recipe
 from roadmap.tasks import Segmentation
+from roadmap.weight_layouts import BACKBONES
 
-PREFIX = "backbone.network."
+_, PREFIX = BACKBONES
 EXTRA = "segmentation needs a package: pip install 'modernization-roadmap[tasks]'"
 
 

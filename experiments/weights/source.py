@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from roadmap.weight_checks import (
     is_safetensors,
     safetensors_shapes,
 )
+from roadmap.weight_layouts import of_backbone
 
 if TYPE_CHECKING:
     from roadmap.weight_files import FileWeights
@@ -34,7 +35,8 @@ WEIGHTS, LAST = "weights.safetensors", "last.ckpt"  # of a finished run
 class Weights:
     """Weights that were found: their name for people, their file, and a hash of their content.
 
-    `path` is a file or, if the weights are still in a checkpoint, the folder of a finished run.
+    `path` is a file or, if the weights are still in a checkpoint, the folder of a finished run. Of
+    a detector or segmenter, only the backbone's weights are read.
     """
 
     name: str
@@ -49,13 +51,15 @@ class Weights:
         if self.path.is_dir():
             from experiments.training.weights import read_weights
 
-            return FileWeights(weights=read_weights(self.path)[1], averaged=False, both=False)
-        return read_weight_file(self.path, use_ema=self.use_ema)
+            read = FileWeights(weights=read_weights(self.path)[1], averaged=False, both=False)
+        else:
+            read = read_weight_file(self.path, use_ema=self.use_ema)
+        return replace(read, weights=of_backbone(read.weights))
 
     def shapes(self) -> Shapes:
         """Return the shape of each weight; a safetensors file is read without torch."""
         if self.path.is_file() and is_safetensors(self.path):
-            return safetensors_shapes(self.path)
+            return of_backbone(safetensors_shapes(self.path))
         return {name: tuple(tensor.shape) for name, tensor in self.read().weights.items()}
 
 

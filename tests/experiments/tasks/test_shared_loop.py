@@ -61,6 +61,13 @@ def command(task, coco, runs, *more, row="13"):
     return ("train", row, "--task", task, "--data", coco, "--runs", runs, *given, *more)
 
 
+def asked(given):
+    """The options of a training that a table has too."""
+    pairs = list(zip(given, given[1:], strict=False))
+    return [part for pair in pairs if pair[0] in ("--task", "--data", "--runs", "--set")
+            for part in pair]  # fmt: skip
+
+
 def finished(*given):
     done = run(*given, torch=True)
     assert done.returncode == 0, done.stderr
@@ -92,7 +99,10 @@ def test_an_interrupted_run_ends_at_the_same_bits(coco, tmp_path, untouched, tas
     wait_for(lambda: "epoch 1/3, train loss" in log(tmp_path), process)
     process.send_signal(number)
     process.communicate()
+    assert process.wait() == {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143}[number]
     assert not (run_of(tmp_path) / "record.json").exists()
+    table = run("table", *asked(given))
+    assert "not averaged (epochs done): 13 (seed 0: " in table.stdout, table.stderr
     finished(*given)
     assert "resuming in epoch" in log(tmp_path)
     assert_equal(outcome(tmp_path), outcome(untouched[task]))
@@ -137,6 +147,29 @@ def test_a_backbone_starts_from_a_finished_classifier(coco, images, tmp_path, ta
     for name in stem:  # frozen, so it is the classifier's
         assert torch.equal(first[name], state[prefix + name])
     assert not any("head.classifier" in name for name in state)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_starts_from_the_backbone_of_a_finished_run(coco, tmp_path, untouched, task):
+    """Of the other task: all layers of the classification network are there."""
+    other = TASKS[1 - TASKS.index(task)]
+    weights = run_of(untouched[other])
+    finished(*command(task, coco, tmp_path, "--weights", weights, "--set", "recipe.freeze=[stem]"))
+    (record,) = read_records(tmp_path).records
+    assert record.weights.share > 95
+    prefixes = {"detection": "network.backbone.body.network.stem.",
+                "segmentation": "network.backbone.network.stem."}  # fmt: skip
+    first, second = (
+        {
+            name.removeprefix(prefixes[which]): weight
+            for name, weight in read_checkpoint(folder / LAST)["state_dict"].items()
+            if name.startswith(prefixes[which]) and "weight" in name
+        }
+        for which, folder in ((other, weights), (task, run_of(tmp_path)))
+    )
+    assert first and first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 @pytest.mark.slow
