@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args
 from roadmap.edit import replace
 from roadmap.errors import Problem, shortened, unknown
 from roadmap.spec import Recipe, Spec, Unit, from_dict
+from roadmap.tasks import Detection
 
 SCHEDULES = {
     "step_epochs": ("step",),
@@ -87,7 +88,17 @@ def unused(recipe: Recipe) -> dict[str, str]:
     if not (recipe.mixup and recipe.cutmix):
         reasons["mixup_switch"] = "cutmix" if recipe.mixup else "mixup"
     values = {why: getattr(recipe, why) for why in reasons.values()} | {"task": recipe.task_name}
-    return {f"recipe.{field}": f"recipe.{why} is {values[why]!r}" for field, why in reasons.items()}
+    made = {f"recipe.{field}": f"recipe.{why} is {values[why]!r}" for field, why in reasons.items()}
+    return made | _unused_in_detection(recipe)
+
+
+def _unused_in_detection(recipe: Recipe) -> dict[str, str]:
+    task, made = recipe.task, {}
+    if isinstance(task, Detection) and recipe.interpolation != "bilinear":
+        made["recipe.interpolation"] = "detectors resize by 'bilinear'"
+    if isinstance(task, Detection) and not task.has_masks:
+        made["recipe.task.mask_convolutions"] = f"recipe.task.detection is {task.detection!r}"
+    return made
 
 
 def idle(spec: Spec, settings: Mapping[str, Any], key: str) -> Problem:

@@ -112,3 +112,20 @@ def test_windows_that_leave_out_pixels_are_refused():
     spec = load_roadmap("resnet50").for_task("segmentation")["13"].spec
     with pytest.raises(Problem, match="window_stride 513 must be at most image_size 512"):
         override(spec, {"recipe.task.window_stride": 513})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"recipe.interpolation": "bicubic"}, "interpolation has no effect here: detectors resize"),
+        ({"recipe.task.detection": "faster_rcnn", "recipe.task.mask_convolutions": 2},
+         "mask_convolutions has no effect here: recipe.task.detection is 'faster_rcnn'"),
+        ({"recipe.mixup": 0.5}, "mixup has no effect here: recipe.task is 'detection'"),
+    ],
+)  # fmt: skip
+def test_settings_without_effect_in_detection_are_refused(settings, words):
+    roadmap = load_roadmap("tiny:detection")
+    with pytest.raises(Problem, match=words):
+        roadmap.overridden(settings)
+    same = roadmap.overridden({"recipe.interpolation": "bilinear"})
+    assert [row.spec for row in same] == [row.spec for row in roadmap]
