@@ -19,6 +19,7 @@ from roadmap.files import check_ends
 
 MOST_BYTES = 8 * 10**9
 MOST_ID = 2**63 - 1
+THINNEST = 0.01  # pixels of a side of a box within the image: float32 must tell its ends apart
 MOST_PIXELS = 2**16  # of a side of an image: a wrong number would fill the memory with its masks
 MOST_AREA = 2**32
 ROUNDING = 1.0  # pixels that a box may stick out of its image; it is then clipped
@@ -155,11 +156,12 @@ def _row(
     x, y, w, h = box
     if area == 0 and min(w, h) == 0:
         return EMPTY
-    if w <= 0 or h <= 0:
-        text = f"{name}: box {box} (x, y, width, height) has no area"
-        faults.add("box without area", text)
-        return None
     right, bottom = x + w, y + h
+    thinnest = min(min(right, width) - max(x, 0), min(bottom, height) - max(y, 0))
+    if w <= 0 or h <= 0 or 0 < thinnest < THINNEST:
+        least = f"has no area: a side needs {THINNEST} pixels"
+        faults.add("box without area", f"{name}: box {box} (x, y, width, height) {least}")
+        return None
     sticks_out = min(x, y) < -ROUNDING or right > width + ROUNDING or bottom > height + ROUNDING
     corners = (max(x, 0), max(y, 0), min(right, width), min(bottom, height))
     if sticks_out or corners[0] >= corners[2] or corners[1] >= corners[3]:

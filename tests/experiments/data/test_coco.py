@@ -133,6 +133,10 @@ FAULTS = {
         r" \(x, y, width, height\) lies outside the image of 40 × 30"),
     "far": (changed("annotations", 0, bbox=[40.5, 0, 0.4, 2]), "lies outside"),
     "negative": (changed("annotations", 0, bbox=[20, 3, -5, 20]), PREFIX + "box.*has no area"),
+    "thinner than float32": (
+        changed("annotations", 0, bbox=[20, 3, 1e-6, 5]), PREFIX + "box.*has no area: a side"),
+    "thin within the image": (
+        changed("annotations", 0, bbox=[39.999, 3, 0.01, 5]), PREFIX + "box.*has no area: a side"),
     "flat": (changed("annotations", 0, bbox=[20, 3, 5, 0]), PREFIX + "box.*has no area"),
     "three": (changed("annotations", 0, bbox=[20, 3, 5]), "is not 4 numbers"),
     "nan": (changed("annotations", 0, bbox=[20, 3, 5, float("nan")]), "is not 4 numbers"),
