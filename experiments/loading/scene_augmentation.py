@@ -122,6 +122,6 @@ def _photometric() -> v2.Transform:
         v2.ColorJitter(brightness=(0.875, 1.125)),
         v2.ColorJitter(contrast=(0.5, 1.5)),
         v2.ColorJitter(saturation=(0.5, 1.5)),
-        v2.ColorJitter(hue=(-0.05, 0.05)),
+        v2.ColorJitter(hue=(-0.1, 0.1)),
     )
     return v2.Compose([v2.RandomApply([change], 0.5) for change in changes])
