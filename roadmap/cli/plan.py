@@ -1,4 +1,4 @@
-"""`roadmap plan`: what a study would take, before anything runs."""
+"""`roadmap plan`: estimate runs and hours of a study, before anything runs."""
 
 from __future__ import annotations
 
