@@ -152,7 +152,7 @@ def add_measure(parser: Parser) -> None:
     parser.add_argument(
         "--measure",
         metavar="KEY",
-        help="compare runs by top1 (default), top5, loss or a metric of theirs, as in mean_recall; "
+        help="compare runs by top1 (default), top5, loss or a recorded metric, as in mean_recall; "
         "detection has box_ap (default) and mask_ap, segmentation miou (default)",
     )
 
