@@ -30,7 +30,7 @@ GLOSSARY: Mapping[str, str] = {
     "95 % interval": "A range that contains the true difference in 95 % of studies like this one.",
     "over seeds": "The same if only the seeds were drawn again, on the same validation images.",
     "over images": "The same if only the validation images were drawn again.",
-    "p (Holm)": "How often runs without any true difference would differ this much. It is "
+    "p (Holm)": "How often runs without any true difference would differ at least this much. It is "
     "adjusted, because a study asks several questions: below .05 a step is better or worse.",
     "P>0": "The probability that the true difference is above zero, shrunk by what the other steps "
     "show.",
@@ -44,7 +44,8 @@ GLOSSARY: Mapping[str, str] = {
     "verdict is no difference.",
     "undecided": "The runs show neither a difference nor that it is too small to matter.",
     "varies over orders": "How much a step's worth depends on the steps that come before it.",
-    "diverged": "Runs whose loss became infinite. They have no accuracy and are not averaged.",
+    "diverged": "Runs whose loss became infinite or NaN. They have no accuracy and are not "
+    "averaged.",
     "chance": "The accuracy of guessing: 100 % divided by the number of classes.",
 }
 

@@ -27,7 +27,9 @@ def read_members(archive: Path, kind: str) -> list[tarfile.TarInfo]:
             _check_end(file, opened, where)
             return members
     except (RecursionError, MemoryError, OverflowError):
-        raise Problem(f"{where} is damaged: a header names a size that cannot be") from None
+        raise Problem(
+            f"{where} is damaged: a header has an impossible size; pack it again"
+        ) from None
     except ValueError:  # its text holds bytes of the content that tarfile took for a header
         after = f"after member {escaped(members[-1].name)}" if members else "of the first member"
         text = f"is damaged: the header {after} does not fit what follows it; pack it again"

@@ -93,7 +93,7 @@ class CocoFolder(SceneFolder):
         return self.has_masks and self.classes_for("segmentation") <= MOST_CLASSES
 
     def classes_for(self, task: TaskName) -> int:
-        """Return the number of classes; in segmentation the ground is class 0."""
+        """Return the number of classes; in segmentation the background is class 0."""
         return self.classes + (task == "segmentation")
 
     def check_task(self, task: Task | None) -> None:
@@ -101,7 +101,8 @@ class CocoFolder(SceneFolder):
         super().check_task(task)
         if name_of(task) == "segmentation" and not self.has_label_maps:
             why = (
-                f"has {self.classes} classes and the ground; a label map has at most {MOST_CLASSES}"
+                f"has {self.classes} classes and the background; a label map has at most "
+                f"{MOST_CLASSES}"
                 if self.has_masks
                 else "has boxes alone"
             )

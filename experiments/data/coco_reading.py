@@ -55,7 +55,7 @@ def objects_of(annotations: Annotations, chosen: numpy.ndarray, index: int) -> O
 
 
 def label_map_of(annotations: Annotations, chosen: numpy.ndarray, index: int) -> numpy.ndarray:
-    """Return uint8 (height, width): 0 for the ground, class + 1 for objects.
+    """Return uint8 (height, width): 0 for the background, class + 1 for objects.
 
     Smaller objects, by pixels of their masks, lie over larger ones. Crowds are UNLABELLED where no
     object is.

@@ -1,4 +1,4 @@
-"""Draw scenes with whole numbers only: several fractal shapes on cluttered ground, with masks.
+"""Draw scenes with integers only: several fractal shapes on a cluttered background, with masks.
 
 As in `fractal_drawing`, the same key gives the same bytes on every machine. A scene has slots, from
 the back to the front: blots, shapes of systems that are no class, objects. A slot may stay empty.

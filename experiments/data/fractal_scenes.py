@@ -1,4 +1,4 @@
-"""The built-in scenes for detection and segmentation: fractal shapes on cluttered ground.
+"""The built-in scenes for detection and segmentation: fractal shapes on a cluttered background.
 
 Each class is a random system, as in `fractals`; `fractal_scene_drawing` draws the images. They are
 drawn on first use, in threads, and kept.
@@ -71,7 +71,7 @@ class FractalScenes(Drawn):
         return self.systems
 
     def classes_for(self, task: TaskName) -> int:
-        """Return the number of classes; in segmentation the ground is class 0."""
+        """Return the number of classes; in segmentation the background is class 0."""
         return self.systems + (task == "segmentation")
 
     def names_for(self, task: TaskName) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ def _objects(objects: np.ndarray, classes: np.ndarray, index: int) -> Objects:
 
 
 def _label_map(objects: np.ndarray, classes: np.ndarray, index: int) -> np.ndarray:
-    """Return uint8 (size, size): 0 for the ground, class + 1 where an object is seen."""
+    """Return uint8 (size, size): 0 for the background, class + 1 where an object is visible."""
     of_object = np.concatenate([[0], (classes[index] + 1) & 255]).astype(np.uint8)
     return of_object[objects[index]]
 

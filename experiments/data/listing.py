@@ -104,7 +104,8 @@ def _files(root: Path, bases: Mapping[str, Path]) -> Iterator[File]:
                 real = path.resolve()
                 if any(other.is_relative_to(real) for other in real_paths):
                     raise Problem(
-                        f"data {escaped(str(path))} is a link to a folder that it lies in itself"
+                        f"data {escaped(str(path))} is a link to a folder that contains it; "
+                        "remove the link"
                     )
                 above[str(path)] = [*real_paths, real]
             inside = (split, *Path(folder).relative_to(base).parts)

@@ -81,7 +81,9 @@ class Preparation:
         if self.source.prepared is not None:
             raise Problem(f"data {self.source.name} is a prepared copy itself; prepare its source")
         if self.root.resolve() in self.out.resolve().parents:
-            raise Problem(f"--out {self.out} lies in the data that it would be a copy of")
+            raise Problem(
+                f"--out {self.out} lies in the data that it would copy; give another folder"
+            )
 
     def _existing(self) -> Folder:
         """Return the copy that is there already; raise Problem if something else is."""

@@ -99,7 +99,7 @@ def _copy(origin: Path, copy: Path) -> str:
         shutil.copyfile(from_path, to_path)
         content = _sha256(from_path)
         if _sha256(to_path, from_disk=True) != content:
-            raise Problem(f"{to_path} differs from {from_path} after copying: is the disk faulty?")
+            raise Problem(f"{to_path} differs from {from_path} after copying; check the disk")
         whole.update(f"{name}\0{content}\n".encode())
     return whole.hexdigest()
 

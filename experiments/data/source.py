@@ -77,7 +77,7 @@ class Source(ABC):
             )
 
     def classes_for(self, task: TaskName) -> int:
-        """Return the number of classes of a task: in segmentation the ground may be one of them."""
+        """Return the number of classes of a task: in segmentation the background may be one."""
         return self.classes
 
     def names_for(self, task: TaskName) -> tuple[str, ...]:

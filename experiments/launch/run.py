@@ -90,8 +90,8 @@ def _started(job: Job, observe: Observer) -> Record:
     except RuntimeError as fault:
         if died := re.match(r"DataLoader worker \(pid\(?s?\)? [\d, ]+\) (.*)", str(fault)):
             raise Problem(
-                f"a loading process {died[1].rstrip('. ')}; is memory short? "
-                "--workers 0 trains without such processes"
+                f"a loading process {died[1].rstrip('. ')}; memory may be short; use fewer "
+                "loading processes (--workers 0: none)"
             ) from fault
         raise
     assert record is not None  # of rank 0

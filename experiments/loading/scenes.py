@@ -128,7 +128,7 @@ class DetectionViews(SceneViews):
         return image.float() / 255
 
     def target(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the target, in which 0 is the ground."""
+        """Return the target, in which 0 is the background."""
         return {**arrays, "labels": arrays["labels"] + 1} if arrays else {}
 
 

@@ -63,7 +63,7 @@ class DetectionTask(SceneTask):
 
 
 def detections_of(output: dict[str, Tensor]) -> Detections:
-    """Return torchvision's output for one image; there the ground is label 0."""
+    """Return torchvision's output for one image; there the background is label 0."""
     masks = output.get("masks")
     return Detections(
         boxes=output["boxes"].float().cpu().numpy(),

@@ -40,9 +40,9 @@ def detector(
 
     It takes a list of images (3, height, width) from 0 to 1 and, in training, a list of dicts with
     `boxes` (n, 4), `labels` (n,) and, for Mask R-CNN, `masks` (n, height, width). Labels count from
-    1: torchvision's 0 is the ground. It resizes and normalizes the images. In training it returns a
-    dict of losses, otherwise a list of dicts with `boxes`, `labels`, `scores` and `masks`, in
-    pixels of the images as given. Raises Problem if the network's stages are no pyramid.
+    1: torchvision's 0 is the background. It resizes and normalizes the images. In training it
+    returns a dict of losses, otherwise a list of dicts with `boxes`, `labels`, `scores` and
+    `masks`, in pixels of the images as given. Raises Problem if the stages are no pyramid.
     """
     task = recipe.task
     assert isinstance(task, Detection)

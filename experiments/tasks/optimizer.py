@@ -74,7 +74,7 @@ def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     names = [name for name, _ in network.named_parameters()]
     for pattern in recipe.no_decay:
         if not any(fnmatchcase(name, pattern) for name in names):
-            raise Problem(f"recipe.no_decay: {pattern!r} names no parameter, as {names[0]} is one")
+            raise Problem(f"recipe.no_decay: {pattern!r} names no parameter; one is {names[0]}")
     chosen: dict[str, Any] = {
         "weight_decay": recipe.weight_decay,
         "weight_decay_exclude_1d": not recipe.decay_norms_and_biases,

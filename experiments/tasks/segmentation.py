@@ -59,7 +59,7 @@ class SegmentationTask(SceneTask):
     def check_validated(self, results: Mapping[int, numpy.ndarray]) -> None:
         """Raise Problem if no validation pixel has a class."""
         if not any(matrix.any() for matrix in results.values()):
-            raise Problem("no pixel of the validation images has a class; there is no mIoU")
+            raise Problem("no pixel of the validation images has a class; check the label maps")
 
     def results_of(
         self, batch: Scenes, device: torch.device | None = None

@@ -109,7 +109,7 @@ def add_folder(parser: Parser) -> None:
         help="hold out this share of each class of a folder for validation, as in 0.2",
     )
     parser.add_argument(
-        "--split-seed", type=natural, metavar="N", help="draws what is held out (default 0)"
+        "--split-seed", type=natural, metavar="N", help="draws the held-out images (default 0)"
     )
     parser.add_argument(
         "--val-labels",
@@ -152,7 +152,7 @@ def add_measure(parser: Parser) -> None:
     parser.add_argument(
         "--measure",
         metavar="KEY",
-        help="compare runs by top1 (default), top5, loss or a metric of theirs, as in mean_recall; "
+        help="compare runs by top1 (default), top5, loss or a recorded metric, as in mean_recall; "
         "detection has box_ap (default) and mask_ap, segmentation miou (default)",
     )
 
@@ -203,7 +203,7 @@ def add_keep(parser: Parser) -> None:
         "--keep",
         choices=("last", "weights", "none"),
         default="weights",
-        help="of a finished run: the last checkpoint, its weights (default), or none",
+        help="keep of a finished run: the last checkpoint, its weights (default), or none",
     )
 
 
@@ -228,7 +228,7 @@ def add_weights(parser: Parser) -> None:
     parser.add_argument(
         "--use-ema",
         action="store_true",
-        help="of a file with raw and averaged weights take the averaged ones",
+        help="take the averaged weights of a file that also has raw ones",
     )
     parser.add_argument(
         "--if-nothing-fits",
@@ -261,7 +261,7 @@ def add_submission(parser: Parser) -> None:
         "--time",
         metavar="LIMIT",
         help="limit of a task: minutes, 1:30:00 or 2-12 (default: the partition's); a run that "
-        "needs longer comes back to the queue",
+        "needs longer is requeued",
     )
     parser.add_argument(
         "--gpus-per-run",
@@ -386,7 +386,7 @@ def add_training(parser: Parser, *, here: bool = True) -> None:
         "--scratch",
         type=_folder,
         metavar="DIR",
-        help="copy the data to this disk of the machine first, checked, and read it there",
+        help="copy the data to this local disk first, verify the copy and read from it",
     )
     parser.add_argument(
         "--no-wait", action="store_true", help="fail if another process trains the same run"

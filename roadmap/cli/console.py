@@ -37,8 +37,8 @@ def say(message: str) -> None:
 def prepare() -> None:
     """Replace characters that the terminal does not have, such as ×, instead of failing.
 
-    A standard stream that the caller closed leads nowhere: else the next file that is opened would
-    take its number, and what libraries and child processes print would go into that file.
+    Open /dev/null in place of a standard stream that the caller closed. Otherwise the next opened
+    file would take its number, and libraries and child processes would print into that file.
     """
     for number in range(3):
         with suppress(OSError):

@@ -117,7 +117,7 @@ def _runs(workspace: Workspace) -> dict[str, list[Record]]:
 
 
 def _check_data(workspace: Workspace, source: Source, runs: Mapping[str, Sequence[Record]]) -> None:
-    """Raise Problem if the images are not those that the user means.
+    """Raise Problem if the images may be others than the user means.
 
     Without --data they must be the runs' own. A class folder whose images a run was trained on must
     be divided as for the run.

@@ -1,4 +1,4 @@
-"""`roadmap list`: what there is to run, from which paper, and how exact it is."""
+"""`roadmap list`: roadmaps, their papers and exactness, studies, recipes and scales."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The command line: parse the options, run one command, turn errors into exit codes.
 
-Only the command line imports from all rooms. It imports the module of a command when that command
-runs, so that `--help` takes no time and only training loads torch.
+Only the command line imports from all packages. It imports the module of a command when that
+command runs, so that `--help` takes no time and only training loads torch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from roadmap.cli.options import make_parser
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
 
-# File errors that are the user's to correct: a wrong or read-only path.
+# File errors that the user can correct: a wrong or read-only path.
 USERS = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EROFS, errno.ENAMETOOLONG)
 
 # `python -m` puts the working directory first: a steps.py of the user's there must not hide ours.

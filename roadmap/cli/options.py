@@ -95,7 +95,7 @@ def make_parser() -> Parser:
         "--only", metavar="ROW:SEED", help="train this one run, as a task of a cluster does"
     )
 
-    submit = add("submit", "submit:submit", "Submit what `run` would train to SLURM, as an array")
+    submit = add("submit", "submit:submit", "Submit the runs of `run` to SLURM as an array job")
     _add_runs_asked(submit)
     add_submission(submit)
     add_training(submit, here=False)
@@ -128,11 +128,11 @@ def make_parser() -> Parser:
     add_runs(plan)
 
     _add_speed(
-        add("speed", "speed:speed", "Measure how fast rows train and answer on this machine")
+        add("speed", "speed:speed", "Measure training and inference speed of rows on this machine")
     )
 
     _add_evaluate(
-        add("evaluate", "evaluate:evaluate", "Measure more of finished runs, into their records")
+        add("evaluate", "evaluate:evaluate", "Add measures of finished runs to their records")
     )
 
     verdicts = add("verdicts", "tables:verdicts", "Judge each step of a study, with intervals")
@@ -232,7 +232,7 @@ def make_parser() -> Parser:
     add_keep(prune)
     prune.add_argument("--dry-run", action="store_true", help="only list what would be removed")
 
-    collect = add("collect", "tables:collect", "Copy the records of a path or study, well named")
+    collect = add("collect", "tables:collect", "Copy a study's records under readable names")
     add_study(collect)
     add_reading(collect)
     collect.add_argument(
@@ -281,7 +281,7 @@ def _add_rows(parser: Parser) -> None:
     parser.add_argument(
         "--task", metavar="NAME", help="detection or segmentation (default: the roadmap's own task)"
     )
-    parser.add_argument("--steps", type=Path, metavar="FILE.py", help="your own steps")
+    parser.add_argument("--steps", type=Path, metavar="FILE.py", help="file with your own steps")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="set a field of every row's spec, as in recipe.epochs=3",
@@ -391,7 +391,7 @@ def _add_compare(compare: Parser) -> None:
         nargs="+",
         metavar="SIDE",
         help="two or more: a roadmap, study, recipe, data set, task, measure=KEY or KEY=VALUE; "
-        "A,B holds both",
+        "A,B combines both",
     )
     compare.add_argument(
         "--of",

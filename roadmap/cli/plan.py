@@ -1,4 +1,4 @@
-"""`roadmap plan`: what a study would take, before anything runs."""
+"""`roadmap plan`: estimate runs and hours of a study, before anything runs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def plan(workspace: Workspace) -> int:
     copies = sum(record.identity.run in runs for record in workspace.collected)
     if copies:
         say(
-            f"{copies} of these have collected records below {options.runs}/, which are no runs: "
+            f"{copies} of these have collected records below {options.runs}/ but no run folders: "
             "`roadmap run` with this folder trains them again"
         )
     return DONE

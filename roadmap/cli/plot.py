@@ -42,7 +42,7 @@ def plot(workspace: Workspace) -> int:
 def _written(
     drawing: Drawing, subject: Subject, options: argparse.Namespace, known: Files
 ) -> list[Path]:
-    """Return the files of a figure, written if they are not there already as they would be."""
+    """Return the files of a figure; write them unless they are there and unchanged."""
     key = [key_of(drawing, subject), options.width, options.theme]
     paths = paths_of(drawing, options.out)
     if not known.has(paths, key):

@@ -1,4 +1,4 @@
-"""`roadmap train` and `roadmap run`: train what is not trained yet, then show the results."""
+"""`roadmap train` and `roadmap run`: train unfinished runs, then show the results."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _say_trackers(workspace: Workspace) -> None:
 
 
 def _run_only(workspace: Workspace) -> int:
-    """Train one run of those that the other options name, as a task of a cluster does."""
+    """Train the one run that --only names, as a task of a cluster does."""
     row, _, seed = workspace.options.only.rpartition(":")
     if not row or not seed.isascii() or not seed.isdecimal() or len(seed) > 9:
         raise Problem(f"--only {quoted(workspace.options.only)} must be ROW:SEED, as in 05:0")

@@ -1,4 +1,4 @@
-"""`roadmap speed`: measure how fast rows train and answer on this machine."""
+"""`roadmap speed`: measure training and inference speed of rows on this machine."""
 
 from __future__ import annotations
 

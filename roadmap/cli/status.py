@@ -1,4 +1,4 @@
-"""`roadmap status`: what became of each run, here and in SLURM's queue, and the time left."""
+"""`roadmap status`: the state of each run, here and in SLURM's queue, and the time left."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def status(workspace: Workspace) -> int:
     for fault in faults:
         say(fault)
     tasks = _tasks(submissions)
-    if tasks is None:  # nothing can be said about what was submitted
+    if tasks is None:  # the state of submitted runs is unknown
         tasks, submissions = [], []
     requests = _requests(workspace)
     lengths = seconds_each(requests, workspace.loaded.records)

@@ -1,4 +1,4 @@
-"""`roadmap submit`: hand what `roadmap run` would train to SLURM, as an array job."""
+"""`roadmap submit`: submit the runs of `roadmap run` to SLURM as an array job."""
 
 from __future__ import annotations
 

@@ -68,12 +68,12 @@ def test_a_link_to_a_folder_around_it_is_named(images, tmp_path):
     root = tmp_path / "looped"
     shutil.copytree(images, root)
     (root / "train/a/again").symlink_to(root / "train")
-    with pytest.raises(Problem, match="train/a/again is a link to a folder that it lies in"):
+    with pytest.raises(Problem, match="train/a/again is a link to a folder that contains it"):
         Folder.read(str(root), None)
     (root / "train/a/again").unlink()
     (root / "train/a/there").symlink_to(root / "train/b")
     (root / "train/b/back").symlink_to(root / "train/a")
-    with pytest.raises(Problem, match="is a link to a folder that it lies in"):
+    with pytest.raises(Problem, match="is a link to a folder that contains it"):
         Folder.read(str(root), None)
     (root / "train/b/back").unlink()
     (root / "train/a/there").unlink()

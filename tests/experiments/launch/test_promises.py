@@ -1,4 +1,4 @@
-"""The promises of README's table: the real program, as a process of its own, is harmed.
+"""The promises of docs/reliability.md: the real program, as a process of its own, is harmed.
 
 Most processes are copies of one that has imported torch (`tests.program`), which saves four seconds
 each. What the untouched run leaves, to which the others are compared, comes from a fresh process.
