@@ -15,7 +15,13 @@ from analysis.measures import TOP1, Measure
 from analysis.selection import Selection, data_name, source_of
 from analysis.verdicts.diverged import diverged_runs
 from analysis.verdicts.judge import judge
-from analysis.verdicts.runs import measured_runs, right_images, samples_of
+from analysis.verdicts.runs import (
+    count_looks,
+    looks_note,
+    measured_runs,
+    right_images,
+    samples_of,
+)
 from analysis.verdicts.statistics import Sample
 from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.errors import Problem
@@ -133,7 +139,11 @@ def compare(
         for number, count in diverged_runs(side.selection).items()
     }
     margin = margin if measure.is_percentage else 0.0
-    verdicts = judge(contrasts, samples, margin, rights, measure=measure, diverged=lost)
+    named = {
+        f"{name}/{number}": one for name, group in runs.items() for number, one in group.items()
+    }
+    looks = count_looks(contrasts, named)
+    verdicts = judge(contrasts, samples, margin, rights, looks, measure=measure, diverged=lost)
     lines = tuple(
         _line(contrast, verdict, samples)
         for contrast, verdict in zip(contrasts, verdicts, strict=True)
@@ -147,7 +157,7 @@ def compare(
         margin=margin,
         asks=_asks(first.name, of),
         verdicts=verdicts,
-        notes=(*_notes(sides, names, of), *_same(same)),
+        notes=(*_notes(sides, names, of), *_same(same), *looks_note(looks)),
         measure=measure,
         new_images=any(verdict.images_low is not None for verdict in verdicts),
         numbers={contrast.step: line.row for contrast, line in zip(contrasts, lines, strict=True)},

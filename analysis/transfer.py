@@ -16,7 +16,13 @@ from analysis.selection import data_name
 from analysis.verdicts.agreement import rank_correlation
 from analysis.verdicts.diverged import diverged_runs
 from analysis.verdicts.judge import judge
-from analysis.verdicts.runs import measured_runs, right_images, samples_of
+from analysis.verdicts.runs import (
+    count_looks,
+    looks_note,
+    measured_runs,
+    right_images,
+    samples_of,
+)
 from analysis.verdicts.statistics import Sample
 from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.errors import Problem
@@ -108,6 +114,7 @@ def transfer(
         notes=(
             *_about(sides, measures),
             *([f"changes nothing on one side, left out: {', '.join(idle)}"] if idle else []),
+            *(note for one in judged for note in one.notes),
             *_missing(rows, shared),
         ),
         judged=tuple(judged),
@@ -158,11 +165,13 @@ def _judged(side: Side, measure: Measure, rows: Mapping[Key, Row], steps: Sequen
     ]
     runs = measured_runs(side.selection, measure)
     margin = (side.selection.roadmap.margin or 0.0) if measure.is_percentage else 0.0
+    looks = count_looks(contrasts, runs)
     verdicts = judge(
         contrasts,
         samples_of(runs, measure),
         margin,
         right_images(runs, measure),
+        looks,
         measure=measure,
         diverged=diverged_runs(side.selection),
     )
@@ -174,6 +183,7 @@ def _judged(side: Side, measure: Measure, rows: Mapping[Key, Row], steps: Sequen
         asks="a row minus the row it starts from",
         verdicts=verdicts,
         measure=measure,
+        notes=tuple(f"side {side.name}: {note}" for note in looks_note(looks)),
         new_images=any(verdict.images_low is not None for verdict in verdicts),
         numbers={contrast.step: contrast.step for contrast in contrasts},
     )

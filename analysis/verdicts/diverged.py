@@ -33,7 +33,8 @@ def count_diverged(
     """Return a verdict with its diverged runs, undecided if it favours the side with more of them.
 
     Sides are compared by the share of their runs that diverged. A verdict of no difference needs
-    equal shares.
+    equal shares. If all runs of a variant diverged, the orders with it are not in the mean, and
+    nothing is decided.
     """
     if not any(name in diverged for name in weights):
         return verdict
@@ -43,6 +44,9 @@ def count_diverged(
     favoured = {"better": more > 0, "worse": more < 0}.get(
         verdict.verdict, verdict.verdict.startswith("no difference") and more != 0
     )
+    lost = any(name in diverged and name not in samples for name in weights)
+    if lost and verdict.difference is not None:
+        favoured = True
     return replace(
         verdict,
         verdict=OFTEN if favoured else verdict.verdict,
@@ -71,8 +75,11 @@ def _worst(
         return None
     total = 0.0
     for name, weight in weights.items():
-        n = samples[name].n
-        total += weight * samples[name].mean * n / (n + diverged.get(name, 0))
+        sample = samples.get(name)
+        if sample is not None:
+            total += weight * sample.mean * sample.n / (sample.n + diverged.get(name, 0))
+        elif name not in diverged:
+            return None  # it has no runs yet
     return total
 
 

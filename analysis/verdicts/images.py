@@ -23,9 +23,9 @@ def over_images(
 
     `rights` says, by variant, which images each run had right, or the result of each image as a
     share. An image's mean over n runs also varies by the noise of seeds within images, 1/n of its
-    variance over runs. That part belongs to
-    the error of seeds and is subtracted; a variant with one run does not tell it. None if a variant
-    lacks `rights`, or if runs have different numbers of images.
+    variance over runs. That part belongs to the error of seeds and is subtracted; a variant with
+    one run does not tell it. None if a variant lacks `rights`, or if runs have different numbers of
+    images.
     """
     if not weights or any(name not in rights for name in weights):
         return None

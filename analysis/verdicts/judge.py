@@ -17,7 +17,7 @@ from analysis.verdicts.orders import (
     order_dependence,
     over_seeds,
 )
-from analysis.verdicts.pairing import PAIRS, BySeed, paired_sample
+from analysis.verdicts.pairing import PAIRS, BySeed, paired_rights, paired_sample
 from analysis.verdicts.shrinkage import above_zero
 from analysis.verdicts.statistics import (
     Estimate,
@@ -171,9 +171,10 @@ def _evidence(
     pairs: BySeed | None,
 ) -> _Evidence:
     weights = mean_weights(parts)
-    images = over_images(rights, weights)
     if pairs is not None and weights and (paired := paired_sample(pairs, weights)):
+        rights = paired_rights(rights, pairs, weights)
         samples, weights, parts = {PAIRS: paired}, {PAIRS: 1.0}, [{PAIRS: 1.0}]
+    images = over_images(rights, weights)
     seeds = over_seeds(samples, parts, complete=complete)
     total = seeds if given_images else seeds.plus(images)
     return _Evidence(samples=samples, weights=weights, seeds=seeds, images=images, total=total)

@@ -32,9 +32,9 @@ class Moderated:
 def moderate(samples: Mapping[str, Sample]) -> Moderated:
     """Return samples whose variances are moderated if the spreads of rows are even.
 
-    `std` becomes the root of (d₀·s₀² + d·s²) / (d₀ + d), and the freedom grows by d₀. The prior
-    variance s₀² and its freedom d₀ are fitted to all rows with two or more runs. Rows with one run
-    stay without a spread.
+    `std` becomes the root of (d₀·s₀² + d·s²) / (d₀ + d), and the freedom grows by d₀, up to that of
+    all rows together. The prior variance s₀² and its freedom d₀ are fitted to all rows with two or
+    more runs. Rows with one run stay without a spread.
     """
     known = {
         name: sample.std
@@ -52,14 +52,15 @@ def moderate(samples: Mapping[str, Sample]) -> Moderated:
     variance, freedom = prior(
         [std**2 for std in known.values()], [samples[name].n - 1 for name in known]
     )
+    pooled = float(sum(samples[name].n - 1 for name in known))
     moderated = {
-        name: _drawn(sample, variance, freedom) if name in known else sample
+        name: _drawn(sample, variance, freedom, pooled) if name in known else sample
         for name, sample in samples.items()
     }
     strength = "all rows share one" if freedom == inf else f"prior freedom {freedom:.1f}"
     note = (
         f"variances are moderated, as the study declares: prior std {variance**0.5:.2g}, "
-        f"{strength}; spreads are even (Bartlett's test, p {p:.2g})"
+        f"{strength}; the spreads show no difference (Bartlett's test, p {p:.2g})"
     )
     return Moderated(samples=moderated, note=note)
 
@@ -67,13 +68,13 @@ def moderate(samples: Mapping[str, Sample]) -> Moderated:
 _REFUSED = "the study declares moderated variances, but they are refused"
 
 
-def _drawn(sample: Sample, variance: float, freedom: float) -> Sample:
+def _drawn(sample: Sample, variance: float, freedom: float, pooled: float) -> Sample:
     assert sample.std is not None
     own = sample.n - 1
     if freedom == inf:
-        return replace(sample, std=variance**0.5, prior=1e6)
+        return replace(sample, std=variance**0.5, prior=inf, pooled=pooled)
     mixed = (freedom * variance + own * sample.std**2) / (freedom + own)
-    return replace(sample, std=mixed**0.5, prior=freedom)
+    return replace(sample, std=mixed**0.5, prior=freedom, pooled=pooled)
 
 
 def evenness(samples: Mapping[str, Sample]) -> float:
@@ -89,12 +90,13 @@ def evenness(samples: Mapping[str, Sample]) -> float:
 def prior(variances: list[float], freedoms: list[int]) -> tuple[float, float]:
     """Return the prior variance and its degrees of freedom, infinite if all variances are one.
 
-    Fits a scaled F distribution by the moments of the log variances (Smyth, 2004, section 6.2).
+    Fits a scaled F distribution by the moments of the log variances (Smyth, 2004, section 6.2). If
+    these vary no more than by chance, all rows share one variance, which is then the pooled one.
     """
     half = numpy.array(freedoms, dtype=float) / 2
     logs = numpy.log(numpy.array(variances)) - digamma(half) + numpy.log(half)
     excess = float(logs.var(ddof=1) - polygamma(1, half).mean())
     if excess <= 0:
-        return exp(float(logs.mean())), inf
+        return float(numpy.average(variances, weights=freedoms)), inf
     d0 = 2 * float(brentq(lambda x: float(polygamma(1, x)) - excess, 1e-6, 1e9))
     return exp(float(logs.mean() + digamma(d0 / 2) - log(d0 / 2))), d0

@@ -9,18 +9,29 @@ import numpy
 
 from analysis.measures import Measure
 from analysis.selection import Selection
+from analysis.tables.cells import span
 from analysis.verdicts.images import right
 from analysis.verdicts.statistics import Sample
 from roadmap.evaluation import Evaluation, unpack_scores
 from roadmap.record import Record
+from steps.studies.contrast import Contrast
 from steps.studies.study import Study
 
 FEWEST_SEEDS = 2  # of a variant, for a verdict
 MOST_SEEDS = 8  # of a command that adds seeds until decided and names no number
 
 
-def count_looks(study: Study, runs: Mapping[str, Sequence[Record]]) -> dict[str, int]:
+def count_looks(
+    contrasts: Sequence[Contrast],
+    runs: Mapping[str, Sequence[Record]],
+    *,
+    seeds: int = 1,
+    fewest: int = FEWEST_SEEDS,
+) -> dict[str, int]:
     """Return how often each step's verdict was looked at, or could be, while seeds were added.
+
+    `seeds` are what a command without --seeds gives each variant, `fewest` those that a verdict
+    needs.
 
     A look is a number of seeds at which a verdict could be read before a later command added seeds
     to one of its variants. While seeds are added until all is decided, each number of seeds is a
@@ -30,14 +41,25 @@ def count_looks(study: Study, runs: Mapping[str, Sequence[Record]]) -> dict[str,
     adaptive = [command for command in asked if command.until_decided]
     planned: set[int] = set()
     if adaptive:
-        first = min(_given(command.first_seeds, study.seeds) for command in adaptive)
+        first = min(_given(command.first_seeds, seeds) for command in adaptive)
         most = max(_given(command.most_seeds, MOST_SEEDS) for command in adaptive)
         planned = set(range(first, most + 1))
-    fewest = FEWEST_SEEDS if study.design != "orders" else 1
     return {
-        contrast.step: _looks(contrast.weights, runs, fewest, planned)
-        for contrast in study.contrasts
+        contrast.step: _looks(contrast.weights, runs, fewest, planned) for contrast in contrasts
     }
+
+
+def looks_in(study: Study, runs: Mapping[str, Sequence[Record]]) -> dict[str, int]:
+    """Return the looks at each step of a study; in one of orders, one seed gives a verdict."""
+    fewest = FEWEST_SEEDS if study.design != "orders" else 1
+    return count_looks(study.contrasts, runs, seeds=study.seeds, fewest=fewest)
+
+
+def looks_note(looks: Mapping[str, int]) -> list[str]:
+    """Say how many looks p counts, if there is more than one."""
+    if max(looks.values(), default=1) < 2:
+        return []
+    return [f"seeds were added in steps: p counts {span(looks.values())} looks at the runs"]
 
 
 def _looks(

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from analysis.comparable import stands_beside_paper
 from analysis.measures import TOP1, Measure
 from analysis.notes import mixtures, recipes, starts
 from analysis.selection import Selection, data_name, select
-from analysis.tables.cells import span
 from analysis.verdicts.agreement import find_agreements
+from analysis.verdicts.declared import as_declared
 from analysis.verdicts.diverged import diverged_runs, worst_cases
 from analysis.verdicts.judge import by_order, judge, margin_of
-from analysis.verdicts.moderation import moderate
 from analysis.verdicts.orders import ENOUGH_ORDERS
-from analysis.verdicts.pairing import by_seed
-from analysis.verdicts.runs import count_looks, measured_runs, right_images, samples_of
+from analysis.verdicts.runs import looks_in, looks_note, measured_runs, right_images
 from analysis.verdicts.signs import sign_notes
-from analysis.verdicts.statistics import Sample
 from analysis.verdicts.verdict import Judged, Verdict
 from roadmap.record import Record
 from roadmap.text import counted
@@ -41,15 +38,10 @@ def judge_study(
     """
     selection = select(study.roadmap, runs, data)
     measured = measured_runs(selection, measure)
-    samples: Mapping[str, Sample] = samples_of(measured, measure)
-    declared = []
-    if study.variances == "moderated":
-        moderated = moderate(samples)
-        samples, declared = moderated.samples, [moderated.note]
-    if study.paired:
-        declared = ["runs are paired by seed, as the study declares"]
+    declared = as_declared(study, measured, measure)
+    samples = declared.samples
     margin = margin_of(study, measure)
-    looks = count_looks(study, measured)
+    looks = looks_in(study, measured)
     verdicts = judge(
         study.contrasts,
         samples,
@@ -59,18 +51,18 @@ def judge_study(
         measure=measure,
         given_images=given_images,
         diverged=diverged_runs(selection),
-        pairs=by_seed(measured, measure) if study.paired else None,
+        pairs=declared.pairs,
     )
     new_images = not given_images and any(verdict.images_low is not None for verdict in verdicts)
     missing = [row.number for row in study.roadmap if row.number not in samples]
     notes = [
-        *declared,
+        *declared.notes,
         *sign_notes(study.contrasts, verdicts),
         *(f"{step}: {why}" for step, why in study.left_out.items()),
         *_missing(missing),
         *_diverged(selection),
         *worst_cases(verdicts, measure),
-        *_looks(looks),
+        *looks_note(looks),
         *_order_unknown(study, verdicts),
         *_few_orders(study),
         *[f"no margin is set for {measure.label}: a small difference stays undecided"]
@@ -104,12 +96,6 @@ def _missing(numbers: Sequence[str], most: int = 8) -> list[str]:
         return []
     listed = ", ".join(numbers[:most]) + (", …" if len(numbers) > most else "")
     return [f"no finished runs of {counted(len(numbers), 'variant')}: {listed}"]
-
-
-def _looks(looks: Mapping[str, int]) -> list[str]:
-    if max(looks.values(), default=1) < 2:
-        return []
-    return [f"seeds were added in steps: p counts {span(looks.values())} looks at the runs"]
 
 
 def _order_unknown(study: Study, verdicts: Sequence[Verdict]) -> list[str]:

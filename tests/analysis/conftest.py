@@ -101,7 +101,7 @@ def for_task(roadmap, name):
     recipe = from_dict(
         Recipe, {key: known[key] for key in known if key not in OF_CLASSIFICATION}
     )  # without what only a classifier uses
-    recipe = dataclasses.replace(recipe, task=TASKS[name])
+    recipe = dataclasses.replace(recipe, task=TASKS[name], interpolation="bilinear")
     task = TaskOf(name=name, recipe=recipe, data="fractal-scenes", margin=1.0)
     return dataclasses.replace(roadmap, tasks={name: task}).for_task(name)
 

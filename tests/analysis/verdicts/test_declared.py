@@ -8,14 +8,17 @@ from scipy.stats import bartlett, ttest_rel
 
 from analysis.measures import TOP1
 from analysis.selection import select
+from analysis.verdicts.judge import judge
 from analysis.verdicts.moderation import evenness, moderate, prior
-from analysis.verdicts.pairing import paired_sample
+from analysis.verdicts.more_seeds import next_runs
+from analysis.verdicts.pairing import paired_rights, paired_sample
 from analysis.verdicts.runs import measured_runs
 from analysis.verdicts.runs import samples_of as samples_of_runs
 from analysis.verdicts.statistics import Sample, difference, holm
 from analysis.verdicts.study import judge_study
 from roadmap.errors import Problem
 from roadmap.record import read_records
+from steps.studies.contrast import Contrast
 from steps.studies.load import load_study
 
 ROOT = Path(__file__).parents[3]
@@ -101,6 +104,67 @@ def test_paired_intervals_cover_95_percent_however_much_seeds_share(shared, runs
     assert abs(covered / studies - 0.95) < 0.015, covered / studies
 
 
+@pytest.mark.slow
+def test_paired_intervals_over_images_count_the_noise_of_pairs():
+    """Seeds move each image alike in both rows, so little of it is in their difference."""
+    generator, covered, studies, images, runs = numpy.random.default_rng(15), 0, 400, 1000, 5
+    contrast = Contrast(step="s", title="", group="", parts=(WEIGHTS,))
+    for _ in range(studies):
+        difficulty = generator.normal(0.8, 1.0, images)
+        shared = generator.normal(size=(runs, images))
+        rights = {}
+        for row in "01":
+            taste = difficulty + 0.4 * generator.normal(size=images)
+            own = generator.normal(size=(runs, images))
+            rights[row] = list((taste + 0.95 * shared + 0.3 * own > 0).astype(float))
+        values = {row: [100 * run.mean() for run in group] for row, group in rights.items()}
+        samples = {row: Sample.of(tops) for row, tops in values.items()}
+        pairs = {row: dict(enumerate(tops)) for row, tops in values.items()}
+        (verdict,) = judge([contrast], samples, 0.1, rights, pairs=pairs)
+        covered += verdict.low <= 0 <= verdict.high
+    assert covered / studies > 0.93, covered / studies
+
+
+def test_the_images_of_pairs_are_those_of_common_seeds():
+    generator = numpy.random.default_rng(16)
+    rights = {name: list(generator.integers(0, 2, (3, 50)).astype(float)) for name in "01"}
+    pairs = {"0": {0: 1.0, 2: 2.0, 3: 3.0}, "1": {2: 4.0, 1: 5.0, 0: 6.0}}
+    (found,) = paired_rights(rights, pairs, WEIGHTS).values()
+    assert len(found) == 2  # seeds 0 and 2
+    assert (found[0] == rights["1"][2] - rights["0"][0]).all()
+    assert (found[1] == rights["1"][0] - rights["0"][1]).all()
+    rights["1"] = rights["1"][:2]  # one run has not recorded its images
+    assert paired_rights(rights, pairs, WEIGHTS) == {}
+
+
+def test_more_seeds_are_chosen_by_the_analysis_that_is_declared(tiny, invented, tmp_path):
+    """Seeds that move all rows alike: pairs decide what unpaired runs leave open."""
+    rows_ = [row.number for row in tiny if not row.is_branch]
+    records = [
+        invented.record(tiny, row, seed, 40 + 3 * place + top1 + 0.1 * (seed * place % 3))
+        for place, row in enumerate(rows_)
+        for seed, top1 in enumerate((0.0, 9.0, -9.0, 4.0, -4.0))
+    ]
+    paired = load_study(write(tmp_path, "paired: true"))
+    alone = load_study("path")
+    assert {each.verdict for each in judge_study(alone, records).verdicts} >= {"undecided"}
+    assert next_runs(alone, records, most=8, runs=4)
+    assert all(v.verdict in ("better", "lacks runs") for v in judge_study(paired, records).verdicts)
+    branches = {row.number for row in tiny if row.is_branch}
+    assert {row for row, _ in next_runs(paired, records, most=8, runs=40)} <= branches | set(rows_)
+
+
+def test_partners_of_a_paired_study_get_the_same_seed(tiny, invented, tmp_path):
+    records = [
+        invented.record(tiny, row, seed, 60 + top1)
+        for row, seeds in (("09", (0, 1, 2)), ("10", (0, 2)))
+        for seed, top1 in zip(seeds, (0.0, 1.0, 5.0), strict=False)
+    ]
+    study = load_study(write(tmp_path, "paired: true"))
+    chosen = dict(next_runs(study, records, most=8, runs=2))
+    assert chosen.get("10") == 1 and "09" not in chosen
+
+
 @pytest.mark.parametrize("truth", [(0.25, 4.0), (1.0, 20.0)])
 def test_the_prior_of_variances_is_found_again(truth):
     """Variances s₀²·d₀/χ²(d₀), each estimated with 2 to 4 degrees of freedom."""
@@ -138,6 +202,36 @@ def test_moderation_finds_what_three_runs_hide_and_errs_no_more():
             counts[name, gain] = wrong_or_right / studies
     assert counts["welch", 3.3] < 0.35 and counts["moderated", 3.3] > 0.8, counts
     assert counts["moderated", 0.0] < 0.075, counts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rows_", "runs"), [(3, 2), (6, 2), (14, 3)])
+def test_rows_of_one_spread_have_no_more_freedom_than_all_rows_together(rows_, runs):
+    generator, covered, count = numpy.random.default_rng(17), 0, 0
+    for _ in range(1500):
+        values = generator.normal(size=(rows_, runs))
+        samples = moderate(samples_of(values)).samples
+        for row in range(rows_ - 1):
+            estimate = _step(samples, row)
+            assert estimate.freedom <= rows_ * (runs - 1) + 1e-9
+            low, high = estimate.interval()
+            covered, count = covered + (low <= 0 <= high), count + 1
+    assert covered / count > 0.925, covered / count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("uneven", "most"), [(0.0, 0.065), (0.3, 0.11), (0.5, 0.16)])
+def test_moderately_uneven_spreads_pass_the_test_and_cost_this_much(uneven, most):
+    """What docs/statistics.md says of studies that are not refused, with three runs."""
+    generator, wrong, accepted = numpy.random.default_rng(18), 0, 0
+    for _ in range(500):
+        samples = samples_of(rows(generator, 3, uneven=uneven))
+        if evenness(samples) < 0.05:
+            continue
+        moderated = moderate(samples).samples
+        ps = holm([_step(moderated, row).p for row in range(STEPS)], STEPS)
+        accepted, wrong = accepted + 1, wrong + any(p < 0.05 for p in ps)
+    assert wrong / accepted < most + 0.03, (wrong, accepted)
 
 
 def _step(samples, row):

@@ -8,8 +8,11 @@ import pytest
 from analysis.measures import find_measure
 from analysis.tables.verdict_table import render_verdicts
 from analysis.verdicts.diverged import OFTEN
+from analysis.verdicts.judge import judge
 from analysis.verdicts.more_seeds import next_runs
+from analysis.verdicts.statistics import Sample
 from analysis.verdicts.study import judge_study
+from steps.studies.contrast import Contrast
 from steps.studies.load import load_study
 
 TOPS = (60.0, 60.3, 60.1, 59.8, 60.2)
@@ -76,3 +79,22 @@ def test_diverged_runs_get_no_more_seeds(tiny, invented):
         study, contrasts=tuple(c for c in study.contrasts if c.step == "fewer_activations")
     )
     assert next_runs(only, runs(invented, tiny, {"10": 3}), most=12, runs=2) == []
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_an_order_that_is_lost_decides_nothing(missing):
+    """All runs of one variant diverged: the mean over the other orders is not that of all."""
+    parts = tuple({f"{order}+": 1.0, f"{order}-": -1.0} for order in range(4))
+    contrast = Contrast(step="s", title="", group="", parts=parts)
+    names = [name for part in parts[:3] for name in part]
+    samples = {
+        name: Sample(mean=70.0 + (10 + int(name[0]) / 10) * name.endswith("+"), std=0.3, n=3)
+        for name in (names if missing else [*names, "3-"])
+    }
+    (found,) = judge([contrast], samples, 1.0, diverged={"3+": 3})
+    assert found.verdict == OFTEN and found.difference == pytest.approx(10.1)
+    # with 0 % for the lost variant, or no bound while its partner has no runs
+    expected = None if missing else pytest.approx((3 * 10.1 - 70) / 4)
+    assert found.worst == expected
+    (found,) = judge([contrast], samples, 1.0)
+    assert found.verdict == "better"

@@ -69,8 +69,56 @@ def test_intervals_cover_what_is_true_for_all_images(images, seeds, spread, stud
         for given, verdict in verdicts.items():
             covered[given] += verdict.low <= 0 <= verdict.high
     chance = 2 * (0.05 * 0.95 / judged) ** 0.5
-    assert abs(covered[False] / judged - 0.95) < 0.015 + chance, covered
+    assert covered[False] / judged > 0.95 - 0.015 - chance, covered
+    if seeds > 2:  # two runs hardly tell a spread: their intervals are too wide
+        assert covered[False] / judged < 0.95 + 0.015 + chance, covered
     assert judged > 0.95 * studies
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ratio", [0.15, 0.3, 1.2])
+@pytest.mark.parametrize(("runs", "uneven"), [(2, 1.0), (3, 1.0), (2, 0.1), (3, 0.1), (5, 0.1)])
+def test_images_make_no_verdict_surer_at_the_level_of_many_tests(runs, uneven, ratio):
+    """Equal rows; `uneven` is the spread of the second, `ratio` image error by seed error.
+
+    With Satterthwaite's freedom for the sum, 2 to 5 % of these tests failed at n = 2 and 3: runs
+    that happen to agree left the error of images alone, with its thousands of images.
+    """
+    generator, studies, level = numpy.random.default_rng(12), 4000, 0.05 / 16
+    error = ((1 + uneven**2) / runs) ** 0.5
+    image_error = ratio * error
+    missed, alone, covered = 0, 0, 0
+    for _ in range(studies):
+        samples = {
+            "a": Sample.of(list(generator.normal(0, 1, runs))),
+            "b": Sample.of(list(generator.normal(0, uneven, runs))),
+        }
+        seeds = difference(samples, WEIGHTS)
+        images = Estimate(value=0.0, error=image_error, freedom=1999)
+        moved = seeds.value + image_error * generator.normal()
+        total = dataclasses.replace(seeds.plus(images), value=moved)
+        missed += abs(moved) > total.half_width(level)
+        alone += abs(seeds.value) > seeds.half_width(level)
+        covered += abs(moved) <= total.half_width(0.05)
+    chance = 3 * (level / studies) ** 0.5
+    assert missed / studies <= alone / studies + level + chance, (missed, alone)
+    assert covered / studies > (0.94 if uneven == 1 else 0.925), covered / studies
+
+
+def test_two_sources_are_never_surer_than_one_of_them():
+    generator = numpy.random.default_rng(13)
+    for _ in range(100):
+        value, *errors = generator.uniform(0.1, 5, 3)
+        one = Estimate(value=value, error=errors[0], freedom=generator.uniform(1, 8))
+        other = Estimate(value=value, error=errors[1], freedom=1999)
+        both = one.plus(other)
+        for alpha in (0.2, 0.05, 0.003):
+            assert both.half_width(alpha) > max(one.half_width(alpha), other.half_width(alpha))
+        assert both.p > one.p and both.smallest() > one.smallest()
+        low, high = both.interval(1 - both.p)
+        assert min(abs(low), abs(high)) == pytest.approx(0, abs=1e-6)
+    sure = Estimate(value=1e6, error=1.0, freedom=60).plus(other)
+    assert 0 < sure.p < 1e-50
 
 
 @pytest.mark.slow
@@ -108,7 +156,8 @@ def test_the_variance_is_the_sum_of_both_parts():
     assert images.error**2 == pytest.approx((means.var(ddof=1) - by_hand) / 500)
     both = seeds.plus(images)
     assert both.error**2 == pytest.approx(seeds.error**2 + images.error**2)
-    assert both.freedom > seeds.freedom
+    halves = seeds.half_width(0.05), images.half_width(0.05)
+    assert both.half_width(0.05) == pytest.approx((halves[0] ** 2 + halves[1] ** 2) ** 0.5)
     (verdict,) = judge([CONTRAST], samples, 1.0, rights)
     assert (verdict.low, verdict.high) == pytest.approx(both.interval())
     assert (verdict.seeds_low, verdict.seeds_high) == pytest.approx(seeds.interval())
