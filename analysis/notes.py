@@ -9,7 +9,8 @@ from itertools import groupby
 from roadmap.optimizers import title
 from roadmap.record import Provenance, Record
 from roadmap.rows import Roadmap
-from roadmap.spec import Recipe
+from roadmap.spec import Recipe, Spec
+from roadmap.text import difference
 
 
 def finished(runs: Sequence[Record]) -> list[Record]:
@@ -47,6 +48,26 @@ def starts(rows: Mapping[str, Sequence[Record]]) -> list[str]:
     if notes and random:
         notes.append(f"trained from random weights, not from these: {random}")
     return notes
+
+
+def one_recipe(roadmap: Roadmap) -> list[str]:
+    """Return a note on each step that changes the recipe, if the recipe of a task replaces it."""
+    if roadmap.task is None:
+        return []
+    return [
+        f"{row.number} {row.title}: the recipe is that of the task in all rows, so the row differs "
+        f"from {row.before.number} by {', '.join(_changed(row.before.spec, row.spec)) or 'nothing'}"
+        for row in roadmap
+        if row.step == "training_recipe"
+        and row.before
+        and row.before.spec.recipe == row.spec.recipe
+    ]
+
+
+def _changed(before: Spec, after: Spec) -> list[str]:
+    """Return the lines that a spec has after a change, in words: `drop path 0.05`."""
+    lines = (line for line in difference(before, after) if line.startswith("+"))
+    return [line.removeprefix("+").strip().replace(": ", " ", 1) for line in lines]
 
 
 def mixtures(runs: Sequence[Record]) -> list[str]:
@@ -94,18 +115,29 @@ def _by_row(runs: Sequence[Record], values: Sequence[str]) -> str:
     return ", ".join(parts)
 
 
-def recipes(roadmap: Roadmap) -> str:
-    """Return the recipes of a roadmap in words, each with its rows."""
+def recipes(roadmap: Roadmap, runs: Sequence[Record] = ()) -> str:
+    """Return the recipes of a roadmap in words, each with its rows.
+
+    The number of steps is that of the runs, if all have equally many training images.
+    """
+    sizes = {run.data.get("train") for run in runs}
+    images = sizes.pop() if len(sizes) == 1 else None
     rows = [row for row in roadmap if not row.is_branch]
     parts = []
     for recipe, group in groupby(rows, key=lambda row: row.spec.recipe):
         numbers = [row.number for row in group]
         name = f"row {numbers[0]}" if len(numbers) == 1 else f"rows {numbers[0]}–{numbers[-1]}"
-        parts.append(f"{name}: {_in_words(recipe)}")
+        parts.append(f"{name}: {_in_words(recipe, images)}")
     return "; ".join(parts)
 
 
-def _in_words(recipe: Recipe) -> str:
+def _in_words(recipe: Recipe, images: int | None) -> str:
     optimizer = title(recipe.optimizer)
     epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
-    return f"{optimizer}, {epochs}, batch {recipe.batch}, {recipe.image_size} px"
+    if images:
+        epochs += f" ({recipe.epochs * (images // recipe.batch):,} steps)"
+    rate = recipe.learning_rate * recipe.batch / recipe.base_batch
+    return (
+        f"{optimizer}, learning rate {rate:g}, {epochs}, batch {recipe.batch}, "
+        f"{recipe.image_size} px"
+    )

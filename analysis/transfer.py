@@ -91,7 +91,7 @@ def transfer(
     if not shared:
         names = ", ".join(side.name for side in sides)
         raise Problem(f"{names} have no row in common with runs on each side")
-    steps, idle = _steps(shared, rows, samples)
+    steps, left_out = _steps(shared, rows, samples)
     judged = [_judged(*given, steps) for given in zip(sides, measures, rows, strict=True)]
     verdicts = [{verdict.step: verdict for verdict in one.verdicts} for one in judged]
     by_row = [_line(key, rows[0], samples) for key in shared]
@@ -113,7 +113,7 @@ def transfer(
         pairs=tuple(_pairs(sides, measures, by_step, by_row)),
         notes=(
             *_about(sides, measures),
-            *([f"changes nothing on one side, left out: {', '.join(idle)}"] if idle else []),
+            *(f"{why}, left out: {', '.join(numbers)}" for why, numbers in left_out.items()),
             *(note for one in judged for note in one.notes),
             *_missing(rows, shared),
         ),
@@ -134,21 +134,23 @@ def _steps(
     shared: Sequence[Key],
     rows: Sequence[Mapping[Key, Row]],
     samples: Sequence[Mapping[str, Sample]],
-) -> tuple[list[Key], list[str]]:
-    """Return the steps whose two rows have runs on all sides, and those that one side lacks."""
-    steps, idle = [], []
+) -> tuple[list[Key], dict[str, list[str]]]:
+    """Return the steps whose two rows have runs on all sides, and why others are no such step."""
+    steps: list[Key] = []
+    left_out: dict[str, list[str]] = {}
     for key in shared:
-        pairs = [(own[key], own[key].before) for own in rows]
-        if any(
-            before is None or before.number not in own
-            for (_, before), own in zip(pairs, samples, strict=True)
+        pairs = [(own[key], before) for own in rows if (before := own[key].before) is not None]
+        if len(pairs) < len(rows) or any(
+            before.number not in own for (_, before), own in zip(pairs, samples, strict=True)
         ):
             continue
-        if any(before is not None and row.spec == before.spec for row, before in pairs):
-            idle.append(key[0])
+        if any(row.spec == before.spec for row, before in pairs):
+            left_out.setdefault("changes nothing on one side", []).append(key[0])
+        elif len({row.spec.recipe == before.spec.recipe for row, before in pairs}) > 1:
+            left_out.setdefault("changes the recipe on one side alone", []).append(key[0])
         else:
             steps.append(key)
-    return steps, idle
+    return steps, left_out
 
 
 def _judged(side: Side, measure: Measure, rows: Mapping[Key, Row], steps: Sequence[Key]) -> Judged:

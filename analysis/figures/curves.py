@@ -170,9 +170,10 @@ def _details(subject: Subject, key: str) -> str:
     dashed = (
         f"Dashed: not finished, with the epochs done: {', '.join(running)}. " if running else ""
     )
+    recipe = recipes(subject.fitted, subject.selection.runs)
     return (
         f"{dashed}Line: mean over finished runs; band: the smallest to the largest of them; grey: "
         f"the row that this one starts from. Of runs of more than {MOST} epochs, every second, "
-        f"third … is drawn. Recipe: {recipes(subject.fitted)}. {COMPARED.get(key, '')} "
+        f"third … is drawn. Recipe: {recipe}. {COMPARED.get(key, '')} "
         f"{sentences([*subject.selection.notes, *told])}"
-    )
+    ).replace("  ", " ")

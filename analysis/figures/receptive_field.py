@@ -122,7 +122,7 @@ def field_drawings(subject: Subject) -> list[Drawing]:
     runs = counts({number: field.n for number, field in measured.items()})
     where = f"on {selection.data or 'no data yet'}{sizes}. n = {runs}."
     notes = sentences([*selection.notes, *lacking(selection, measured)])
-    shared = f"{MEASURED} Recipe: {recipes(roadmap)}. {notes}"
+    shared = f"{MEASURED} Recipe: {recipes(roadmap, selection.runs)}. {notes}"
     pictures = Drawing(
         name="receptive-field",
         summary=f"{roadmap.title}: effective receptive fields of the trained networks {where}",

@@ -9,7 +9,7 @@ from statistics import fmean, median, stdev
 
 from analysis.comparable import stands_beside_paper
 from analysis.measures import TOP1, Measure
-from analysis.notes import finished, mixtures, recipes, skipped, starts
+from analysis.notes import finished, mixtures, one_recipe, recipes, skipped, starts
 from analysis.precision import precision
 from analysis.selection import Selection, select
 from roadmap.heads import spec_cost
@@ -112,6 +112,7 @@ def tabulate(
     notes = (
         *_not_finished(selection),
         *_twice(references),
+        *one_recipe(selection.roadmap),
         *starts({**selection.rows, **named}),
         *skipped(selection.runs),
         *mixtures(finished(selection.runs)),
@@ -126,7 +127,7 @@ def tabulate(
         title=roadmap.title,
         data=selection.data,
         sizes=selection.sizes,
-        recipe=recipes(selection.roadmap),
+        recipe=recipes(selection.roadmap, selection.runs),
         measure=measure,
         beside_paper=stands_beside_paper(roadmap, selection, asked=paper),
         unfinished={

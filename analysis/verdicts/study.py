@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from analysis.comparable import stands_beside_paper
 from analysis.measures import TOP1, Measure
-from analysis.notes import mixtures, recipes, starts
+from analysis.notes import mixtures, one_recipe, recipes, starts
 from analysis.selection import Selection, data_name, select
 from analysis.verdicts.agreement import find_agreements
 from analysis.verdicts.declared import as_declared
@@ -70,6 +70,7 @@ def judge_study(
         *(_given_images(verdicts) if new_images else []),
         *mixtures([run for group in measured.values() for run in group]),
         *selection.notes,
+        *one_recipe(selection.roadmap),
         *starts(selection.rows),
     ]
     beside_paper = stands_beside_paper(study.base, selection, asked=paper)
@@ -83,7 +84,7 @@ def judge_study(
         verdicts=verdicts,
         agreements=find_agreements(study, samples, verdicts) if compared else (),
         notes=tuple(notes),
-        recipe=recipes(study.roadmap),
+        recipe=recipes(study.roadmap, selection.runs),
         measure=measure,
         new_images=new_images,
         by_order=by_order(study, samples) if study.design == "orders" else {},

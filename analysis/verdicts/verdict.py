@@ -30,7 +30,7 @@ class Verdict:
     the variants that are added, `diverged_before` of those that are subtracted. `worst` is the
     difference with each of them as 0 %, if there are any. `adjusted_low` and `adjusted_high` are
     the ends of the interval at the level of Holm's test and of the looks: it excludes zero exactly
-    if the step is better or worse.
+    if the step is better or worse, or undecided only because runs diverged.
     """
 
     step: str

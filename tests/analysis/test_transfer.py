@@ -1,5 +1,6 @@
 """Sides with different measures: effects next to each other, and whether their orders agree."""
 
+import dataclasses
 import json
 
 import pytest
@@ -11,10 +12,12 @@ from analysis.measures import MEASURES
 from analysis.selection import select
 from analysis.tables.transfer_table import FORMATS, render_transfer, transfer_apart
 from analysis.transfer import transfer
+from analysis.verdicts.study import judge_study
 from roadmap.cli.main import main
 from roadmap.errors import Problem
 from roadmap.record import write_record
 from steps.roadmaps.load import load_roadmap
+from steps.studies.load import load_study
 
 TASKS = {"tiny": "top1", "tiny:detection": "box_ap", "tiny:segmentation": "miou"}
 VALUES = (20.0, 24.0, 23.0, 25.5, 25.0, 31.0, 30.0)  # of rows 00 to 06
@@ -85,6 +88,42 @@ def test_a_step_that_changes_nothing_on_one_side_is_left_out(sides, roadmaps):
     assert not listed & set(equal)
     if equal:
         assert any(note.startswith("changes nothing on one side") for note in shown.notes)
+
+
+def test_a_step_that_is_a_recipe_on_one_side_alone_is_no_common_step(sides):
+    """With one recipe for all rows, row 01 of detection differs from row 00 by drop path."""
+    left_out = "changes the recipe on one side alone, left out: 01"
+    shown = transfer(sides, MEASURED)
+    assert "01" not in {line.row for line in shown.lines} and left_out in shown.notes
+    assert {pair.lines for pair in shown.pairs if pair.of == "steps"} == {5}
+    same = transfer(sides[1:], MEASURED[1:])  # both have their task's recipe in all rows
+    assert "01" in {line.row for line in same.lines} and left_out not in same.notes
+
+
+def test_looks_at_a_side_count(roadmaps, invented):
+    """Three seeds and then two more: p is doubled, as `roadmap verdicts` doubles it."""
+    values = {"tiny": [2 * value for value in VALUES], "tiny:detection": VALUES}
+    made = []
+    for name, own in values.items():
+        records = runs(roadmaps, invented, name, own, seeds=5)
+        if name == "tiny":
+            for place, run in enumerate(records):
+                late = run.identity.seed >= 3
+                when = f"2026-02-0{2 if late else 1}T00:00:00+00:00"
+                changed = dataclasses.replace(
+                    run.provenance, started=when, finished=when.replace("T00", "T01"),
+                    command=f"roadmap run --seeds {5 if late else 3}",
+                )  # fmt: skip
+                records[place] = dataclasses.replace(run, provenance=changed)
+        made.append(Side(name=name, selection=select(roadmaps[name], records)))
+    shown = transfer(made, MEASURED[:2])
+    note = "side tiny: seeds were added in steps: p counts 2 looks at the runs"
+    assert [note] == [one for one in shown.notes if "looks" in one]
+    study = judge_study(load_study("path"), made[0].selection)
+    alone = {verdict.step: verdict.p_alone for verdict in study.verdicts}
+    (line,) = [line for line in shown.lines if line.row == "02"]
+    assert line.verdicts[0].p_alone == pytest.approx(alone["stage_ratio"])
+    assert line.verdicts[0].p >= 2 * line.verdicts[0].p_alone
 
 
 def test_sides_without_a_step_in_common_are_compared_by_rows(roadmaps, invented):

@@ -114,7 +114,8 @@ def test_captions_say_n_data_recipe_and_which_rows_are_missing(tiny, runs):
     assert [each.name for each in drawings] == ["receptive-field", "receptive-field-sides"]
     for caption in (each.caption for each in drawings):
         assert "on fractals (40 classes, 10,000 training images" in caption
-        assert "n = 07: 2, 08: 1." in caption and "rows 01–13: AdamW, 5 epochs" in caption
+        assert "n = 07: 2, 08: 1." in caption
+        assert "rows 01–13: AdamW, learning rate 0.002, 5 epochs (780 steps), batch" in caption
         assert "16 validation images" in caption and "Luo et al. 2016" in caption
         assert "Left out: 1 run has no receptive field that fits on record (00)." in caption
 
