@@ -28,7 +28,11 @@ class Driver:
 
 def gpus() -> list[str]:
     """Return the GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes."""
-    return visible(os.environ.get("CUDA_VISIBLE_DEVICES"), _driver(os.environ.get("PATH", "")))
+    selection, path = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("PATH", "")
+    driver = _driver(path)
+    if driver.gpus or not any(Path(device).exists() for device in DEVICES):
+        return visible(selection, driver)
+    return list(_told_by_torch(path, selection, os.environ.get("HIP_VISIBLE_DEVICES")))
 
 
 def visible(selection: str | None, driver: Driver) -> list[str]:
@@ -80,17 +84,28 @@ def own_gpus(slot: int, devices: int, available: Sequence[str]) -> list[str] | N
 
 @cache
 def _driver(_path: str) -> Driver:
-    """Ask NVIDIA's driver; where its command is missing but a GPU may be there, ask torch."""
-    listed = _ask("nvidia-smi", "-L")
-    names = re.findall(r"UUID: ((?:GPU|MIG)-[^)\s]+)", listed)
-    if not names and any(Path(device).exists() for device in DEVICES):
-        import torch
-
-        names = [f"GPU-{number}" for number in range(torch.cuda.device_count())]
+    """Ask NVIDIA's driver."""
+    names = re.findall(r"UUID: ((?:GPU|MIG)-[^)\s]+)", _ask("nvidia-smi", "-L"))
     return Driver(
         gpus=tuple(name for name in names if name.startswith("GPU-")),
         instances=tuple(name for name in names if name.startswith("MIG-")),
     )
+
+
+@cache
+def _told_by_torch(_path: str, selection: str | None, of_hip: str | None) -> tuple[str, ...]:
+    """Return the GPUs where the driver's command is missing; the arguments are what can change.
+
+    torch has applied the variable, so its entries are returned, as many as torch sees.
+    """
+    import torch
+
+    count = torch.cuda.device_count()
+    if torch.version.hip and of_hip is not None:  # ROCm prefers a variable of its own
+        selection = of_hip
+    if selection is None:
+        return tuple(str(number) for number in range(count))
+    return tuple(map(str.strip, selection.split(",")))[:count]
 
 
 def _ask(*command: str) -> str:
