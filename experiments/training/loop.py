@@ -91,9 +91,10 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         compiled=bool(machine.compile),
         graphs=mode is not None,
     )
-    if machine.compile:  # the network only: Lightning's module would compile its hooks too
-        # Batches have one size in training, one in validation.
-        network.compile(dynamic=False, **({"mode": mode} if mode else {}))
+    if machine.compile:  # the networks only: Lightning's module would compile its hooks too
+        for each in {network, task.validated}:  # the second is a copy if weights are averaged
+            # Batches have one size in training, one in validation.
+            each.compile(dynamic=False, **({"mode": mode} if mode else {}))
     report = ReportingCallback(
         request.name,
         observe,
