@@ -92,10 +92,11 @@ def test_a_step_never_waits_for_the_device(images, tmp_path, monkeypatch, row):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("precision", "ema"), [("32", 0.0), ("bf16", 0.0), ("bf16", 0.9)])
 def test_a_network_is_compiled_once_for_training_and_once_for_validation(
-    images, tmp_path, monkeypatch
+    images, tmp_path, monkeypatch, precision, ema
 ):
-    """Not again in the second epoch, nor for validation's last, smaller batch."""
+    """Not again in the second epoch, for validation's last, smaller batch, or at the end."""
     root = tmp_path / "images"
     shutil.copytree(images, root)
     for file in (images / "val").glob("*/*.png"):
@@ -114,11 +115,14 @@ def test_a_network_is_compiled_once_for_training_and_once_for_validation(
         if isinstance(event, EpochDone):
             counts.append(counter.frame_count)
 
-    machine = Machine(threads=1, workers=0, compile=True)
-    record = train_here(job(root, tmp_path / "runs", machine=machine), observe)
+    given = {"threads": 1, "workers": 0, "precision": precision}
+    machine, eager = (Machine(compile=way, **given) for way in (True, False))
+    average = {"recipe.ema": ema}
+    record = train_here(job(root, tmp_path / "runs", machine=machine, **average), observe)
     assert record.data["val"] == 150  # 128 and 22
     assert counts == [2, 2] and counter.frame_count == 2
-    plain = train_here(job(root, tmp_path / "plain"), lambda event: None)
+    asked = job(root, tmp_path / "plain", machine=eager, **average)
+    plain = train_here(asked, lambda event: None)
     assert record.top1 == pytest.approx(plain.top1, abs=1)
     assert record.loss == pytest.approx(plain.loss, abs=1e-3)
 
