@@ -64,13 +64,28 @@ def visible(selection: str | None, driver: Driver) -> list[str]:
 
 
 def query(what: str) -> list[str]:
-    """Return a property of each GPU in this machine, as NVIDIA's driver names it; [] if unknown."""
+    """Return a property of each GPU that may be used, as NVIDIA's driver names it; [] if unknown.
+
+    MIG instances are left out: the driver would tell the property of the whole GPU.
+    """
     listed = _ask("nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader,nounits")
-    return [line.strip() for line in listed.splitlines()]
+    known = _driver(os.environ.get("PATH", "")).gpus
+    lines = list(enumerate(zip(known, map(str.strip, listed.splitlines()), strict=False)))
+    return [
+        line
+        for name in gpus()
+        for number, (gpu, line) in lines
+        if name == str(number) or gpu.startswith(name)
+    ]
 
 
 def gpu_memory() -> int:
-    """Return the bytes of memory of the smallest GPU in this machine; 0 if it cannot be told."""
+    """Return the bytes of memory of the smallest GPU that may be used; 0 if it cannot be told.
+
+    It cannot where there are MIG instances: a number can mean an instance, too.
+    """
+    if _driver(os.environ.get("PATH", "")).instances:
+        return 0
     sizes = [int(line) for line in query("memory.total") if line.isdecimal()]
     return min(sizes, default=0) << 20
 

@@ -4,20 +4,24 @@ import os
 
 import torch
 
+from experiments.host.device import CPU, this_device
 from experiments.host.gpus import gpu_memory, gpus, own_gpus
 
 
 def driver(tmp_path, monkeypatch, gpus, memory=81559, instances=()):
     """Put a command on the path that answers as NVIDIA's does on a machine with such GPUs."""
-    names = [f"GPU {n}: NVIDIA H100 (UUID: GPU-{n}a{n}b)" for n in range(gpus)]
+    cards = [f"NVIDIA H{n}00" for n in range(1, gpus + 1)]
+    names = [f"GPU {n}: {card} (UUID: GPU-{n}a{n}b)" for n, card in enumerate(cards)]
     names += [f"  MIG 1g.10gb Device 0: (UUID: {name})" for name in instances]
     folder = tmp_path / "driver"
     folder.mkdir(exist_ok=True)
     (folder / "names").write_text("\n".join(names))
-    (folder / "memory").write_text("\n".join([str(memory)] * gpus))
+    (folder / "memory").write_text("\n".join(str(memory - 1000 * n) for n in range(gpus)))
+    (folder / "cards").write_text("\n".join(cards))
     command = folder / "nvidia-smi"
     command.write_text(
-        f'#!/bin/sh\ncase "$1" in -L) cat {folder}/names;; *memory*) cat {folder}/memory;; esac\n'
+        f'#!/bin/sh\ncase "$1" in -L) cat {folder}/names;; *memory*) cat {folder}/memory;;'
+        f" *name*) cat {folder}/cards;; esac\n"
     )
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -26,7 +30,7 @@ def driver(tmp_path, monkeypatch, gpus, memory=81559, instances=()):
 def test_the_driver_lists_the_gpus_and_cudas_variable_selects(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     driver(tmp_path, monkeypatch, gpus=2, instances=["MIG-77", "MIG-8"])
-    assert gpus() == ["0", "1"] and gpu_memory() == 81559 << 20
+    assert gpus() == ["0", "1"]
     for selection, names in {
         "1,0": ["1", "0"],
         " 1 ": ["1"],
@@ -46,6 +50,28 @@ def test_the_driver_lists_the_gpus_and_cudas_variable_selects(tmp_path, monkeypa
     }.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", selection)
         assert gpus() == names, selection
+
+
+def test_properties_are_those_of_the_gpus_that_may_be_used(tmp_path, monkeypatch):
+    """A GPU's memory decides how many runs share it, its name which records give its speed."""
+    driver(tmp_path, monkeypatch, gpus=3)
+    for selection, memory, name in (
+        ("0", 81559, "NVIDIA H100"),
+        ("2,0", 79559, "NVIDIA H300"),
+        ("GPU-1", 80559, "NVIDIA H200"),
+        ("", 0, CPU),
+    ):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", selection)
+        assert gpu_memory() == memory << 20 and this_device().name == name
+
+
+def test_nothing_shares_a_part_of_a_gpu(tmp_path, monkeypatch):
+    driver(tmp_path, monkeypatch, gpus=1, instances=["MIG-77"])
+    for selection in ("MIG-77", "0"):  # CUDA takes the first instance of a GPU with a number
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", selection)
+        assert gpus() == [selection] and gpu_memory() == 0
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-77")
+    assert this_device().name == "a GPU"
 
 
 def test_no_driver_is_no_gpu(monkeypatch):
