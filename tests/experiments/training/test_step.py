@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from experiments.training.checkpoint import read_checkpoint
 from experiments.training.choices import chosen, compile_mode
 from experiments.training.estimates import estimate
 from experiments.training.loop import train_here
+from experiments.training.place import Place
 from experiments.training.reporting import ReportingCallback
 
 SMALL = {
@@ -209,6 +211,23 @@ def test_on_a_cpu_nothing_is_compiled_and_precision_is_32_and_the_plan_says_so(i
     assert "precision 32" in log and "compiled" not in log
     text = (asked.folder / "machine.yaml").read_text()
     assert "precision: '32'" in text and "compile: false" in text
+
+
+def test_each_process_uses_its_own_gpu_before_any_memory_is_asked_for(
+    images, tmp_path, monkeypatch
+):
+    class Set(Exception):
+        pass
+
+    def set_device(device):
+        raise Set(device)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", set_device)
+    monkeypatch.setattr("experiments.training.loop.choose_loading", pytest.fail)
+    machine = Machine(threads=1, workers=0, devices=2, precision="32", compile=False)
+    with pytest.raises(Set, match=re.escape(str(torch.device("cuda", 1)))):
+        train_here(job(images, tmp_path, machine=machine), print, Place(rank=1, local=1, world=2))
 
 
 class Gpu:
