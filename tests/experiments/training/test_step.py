@@ -63,9 +63,27 @@ class Waits(TorchDispatchMode):
         self.seen = Counter()
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        if any(wait in str(operation) for wait in WAITS):
-            self.seen[str(operation)] += 1
+        name = str(operation)
+        by_mask = name.startswith(("aten.index.", "aten.index_put", "aten._index_put")) and any(
+            isinstance(index, torch.Tensor) and index.dtype == torch.bool for index in args[1]
+        )
+        if by_mask or any(wait in name for wait in WAITS):
+            self.seen[name] += 1
         return operation(*args, **(kwargs or {}))
+
+
+def test_waits_are_seen_also_where_a_mask_selects():
+    values = torch.arange(4)
+    with Waits() as waits:
+        values[values > 1]
+        values[values > 2] = 0
+        values[torch.tensor([1, 2])]
+        values.sum().item()
+    assert waits.seen == {
+        "aten.index.Tensor": 1,
+        "aten.index_put_.default": 1,
+        "aten._local_scalar_dense.default": 1,
+    }
 
 
 @pytest.mark.slow
