@@ -97,6 +97,13 @@ def own_gpus(slot: int, devices: int, available: Sequence[str]) -> list[str] | N
     return [available[(slot * devices + number) % len(available)] for number in range(devices)]
 
 
+def use_only(names: Sequence[str]) -> None:
+    """Let this process use only these GPUs; call it before torch looks for some."""
+    for variable in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
+        if variable in os.environ or variable == "CUDA_VISIBLE_DEVICES":
+            os.environ[variable] = ",".join(names)  # ROCm prefers its own variable
+
+
 @cache
 def _driver(_path: str) -> Driver:
     """Ask NVIDIA's driver."""

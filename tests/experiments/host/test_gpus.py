@@ -5,7 +5,7 @@ import os
 import torch
 
 from experiments.host.device import CPU, this_device
-from experiments.host.gpus import gpu_memory, gpus, own_gpus
+from experiments.host.gpus import gpu_memory, gpus, own_gpus, use_only
 
 
 def driver(tmp_path, monkeypatch, gpus, memory=81559, instances=()):
@@ -125,3 +125,13 @@ def test_jobs_share_out_the_gpus():
     assert [own_gpus(job, 1, ["0", "2"]) for job in range(3)] == [["0"], ["2"], ["0"]]
     assert [own_gpus(job, 2, list("0123")) for job in range(2)] == [["0", "1"], ["2", "3"]]
     assert own_gpus(0, 1, []) is None
+
+
+def test_a_run_uses_its_own_gpus_by_either_variable(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    monkeypatch.delenv("HIP_VISIBLE_DEVICES", raising=False)
+    use_only(["2", "3"])
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "2,3" and "HIP_VISIBLE_DEVICES" not in os.environ
+    monkeypatch.setenv("HIP_VISIBLE_DEVICES", "0,1,2,3")
+    use_only(["1"])
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == os.environ["HIP_VISIBLE_DEVICES"] == "1"
