@@ -16,7 +16,7 @@ from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import NO_IMAGE
 from experiments.loading.views import Evaluated, Held, HeldOnDevice, Streamed
 from roadmap.edit import replace
-from steps.recipes.load import load_recipe
+from steps.recipes.load import load_recipe, shipped
 
 
 def pictures(count, sizes=((40, 52), (64, 48), (37, 91))):
@@ -159,6 +159,29 @@ def test_the_number_of_operations_does_not_depend_on_the_batch(cifar):
         assert not counted.waits
         counts[batch] = counted.operations.total()
     assert len(set(counts.values())) == 1 and counts[64] <= 400, counts
+
+
+AUGMENTED = {
+    name: recipe
+    for name in shipped()
+    if (recipe := load_recipe(name)).task is None and recipe.crop_scale is not None
+}
+MORE = {f"n{n}": {"randaugment": f"rand-m9-n{n}-mstd0.5"} for n in (1, 3, 4)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*AUGMENTED, *MORE])
+def test_each_layer_of_operations_adds_its_part_to_those_of_a_batch(name):
+    """75 and 145 for each layer: as docs/performance.md says. Two layers are at most 400."""
+    recipe = AUGMENTED.get(name) or replace(AUGMENTED["imagenet-enhanced"], **MORE[name])
+    given = (split_of(pictures(12)), replace(recipe, image_size=24), 0, Statistics())
+    views = HeldOnDevice(*given, CPU)
+    decided = views.pick([(0, index) for index in range(12)])
+    with Counted() as counted:
+        views.finish(decided)
+    layers = views.augmentation.augmentation.layers
+    assert counted.operations.total() <= 75 + 145 * layers, (counted.operations.total(), layers)
+    assert not counted.waits
 
 
 def test_the_count_of_waits_sees_them():
