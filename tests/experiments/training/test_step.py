@@ -272,6 +272,18 @@ def test_on_a_gpu_long_runs_are_compiled_in_bf16(images, tmp_path, monkeypatch):
     assert chosen(off, long.request) == off
 
 
+@pytest.mark.slow
+def test_a_long_run_of_a_timm_network_is_compiled_too(images, tmp_path, monkeypatch):
+    """Its cost is counted, and says whether the run is long enough."""
+    monkeypatch.setattr("experiments.training.choices.torch.cuda", Gpu)
+    for epochs, compiled in ((2, False), (10_000, True)):
+        overrides = {"recipe.batch": 6, "recipe.image_size": 32, "recipe.epochs": epochs}
+        settings = Settings(roadmap="tiny", data=str(images), overrides=overrides, runs=tmp_path)
+        request = Request(settings=settings, row="timm:test_convnext", seed=0)
+        assert estimate(request) is None
+        assert chosen(Machine(threads=1, workers=0), request).compile is compiled
+
+
 def test_small_networks_on_a_gpu_are_replayed_as_cuda_graphs(images, tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.training.choices.torch.cuda", Gpu)
     small, large = job(images, tmp_path), job(images, tmp_path, **{"recipe.image_size": 480})
