@@ -13,6 +13,7 @@ from experiments.host.events import EpochDone, Event, Started, StepDone
 from experiments.host.imports import imported_without_gc
 from experiments.host.machine import Machine
 from experiments.job import Job
+from experiments.meeting import Meeting, Stage
 from experiments.request import Request
 
 STEPS = 20
@@ -37,11 +38,19 @@ class Timed:
 class Clock:
     """An observer that times steps, without validation, and then ends the run.
 
-    The step that is reported first in each epoch only starts the clock: it warms up.
+    The step that is reported first in each epoch only starts the clock: it warms up. `wait` ends
+    when the device has done all steps so far, of which the host may be ahead. In a meeting, the
+    clock starts when all runs are warm, and the run goes on until all are timed.
     """
 
-    def __init__(self, batch: int) -> None:
-        self.batch = batch
+    def __init__(
+        self,
+        batch: int,
+        *,
+        wait: Callable[[], None] = lambda: None,
+        meeting: Meeting | None = None,
+    ) -> None:
+        self.batch, self.wait, self.meeting = batch, wait, meeting
         self.begin = time.monotonic()
         self.start = self.seconds = self.whole_epoch = 0.0
         self.steps = 0
@@ -49,20 +58,26 @@ class Clock:
 
     def __call__(self, event: Event) -> None:
         """Take the time; raises Enough after STEPS steps or PATIENCE seconds, or at the end."""
+        if isinstance(event, StepDone):
+            self.wait()
         now = time.monotonic()
+        late = now - self.begin > PATIENCE
         if isinstance(event, Started):
             self.start, self.begin = now - self.begin, now
         elif isinstance(event, EpochDone):
             self.whole_epoch, self.last = event.metrics["images_per_second"], None
-        elif isinstance(event, StepDone):
-            if self.last is not None:
+        elif isinstance(event, StepDone) and (self._all_are("warm") or late):
+            if self.last is not None and self.steps < STEPS:
                 self.steps += event.step - self.last[0]
                 self.seconds += now - self.last[1]
             self.last = event.step, now
-        late = self.steps > 0 and now - self.begin > PATIENCE
         ended = isinstance(event, EpochDone) and event.epoch == event.epochs
-        if self.steps >= STEPS or late or ended:
+        timed = self.steps >= STEPS and self._all_are("timed")
+        if timed or ended or (late and self.steps > 0):
             raise Enough
+
+    def _all_are(self, stage: Stage) -> bool:
+        return self.meeting is None or self.meeting.all_are(stage)
 
     @property
     def image(self) -> float:
@@ -102,15 +117,26 @@ def _key(request: Request) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def time_run(request: Request, machine: Machine, say: Callable[[str], None]) -> Timed | None:
+def time_run(
+    request: Request,
+    machine: Machine,
+    say: Callable[[str], None],
+    meeting: Meeting | None = None,
+) -> Timed | None:
     """Train a few steps of a run in this process, and leave nothing; None if that fails."""
     with imported_without_gc():
+        import torch
+
         from experiments.training.loop import train_here
+
+    def wait() -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
 
     with TemporaryDirectory() as folder:
         short = _short(request, Path(folder))
         short.folder.mkdir(parents=True)
-        clock = Clock(short.spec.recipe.batch)
+        clock = Clock(short.spec.recipe.batch, wait=wait, meeting=meeting)
         try:
             train_here(Job(request=short, machine=replace(machine, compile=False)), clock)
         except Enough:

@@ -91,23 +91,32 @@ class Turns:
     """An observer that runs a bare loop for as many steps as the runner just did.
 
     It keeps seconds per step by epoch. Those of the runner lie between two reports in one epoch:
-    between epochs the runner validates and saves, which is not timed.
+    between epochs the runner validates and saves, which is not timed. `untimed` steps after that,
+    and after each turn of the loop, are not timed either: loading processes have made their
+    batches meanwhile.
     """
 
-    def __init__(self, loop: Iterator[object], batch: int, device: torch.device = CPU) -> None:
-        self.steps, self.batch, self.device = loop, batch, device
+    def __init__(
+        self,
+        loop: Iterator[object],
+        batch: int,
+        device: torch.device = CPU,
+        untimed: int = 0,
+    ) -> None:
+        self.steps, self.batch, self.device, self.untimed = loop, batch, device, untimed
         self.runner: dict[int, list[float]] = defaultdict(list)
         self.loop: dict[int, list[float]] = defaultdict(list)
         self.epoch = 0
         self.done: int | None = None
+        self.first = untimed  # step from which the runner may be timed
         self.since = 0.0
 
     def tell(self, event: Event) -> None:
         """Time the runner's steps since the last report, then as many of the loop."""
         if isinstance(event, EpochDone):
-            self.epoch, self.done = self.epoch + 1, None
+            self.epoch, self.done, self.first = self.epoch + 1, None, event.step + self.untimed
             return
-        if not isinstance(event, StepDone):
+        if not isinstance(event, StepDone) or event.step < self.first:
             return
         synchronize(self.device)
         arrived = time.perf_counter()
@@ -115,6 +124,9 @@ class Turns:
             self.runner[self.epoch] += [(arrived - self.since) / steps] * steps
             seconds = seconds_each(lambda: next(self.steps), steps, self.device)
             self.loop[self.epoch] += [seconds] * steps
+            if self.untimed:
+                self.done, self.first = None, event.step + self.untimed
+                return
         self.done, self.since = event.step, time.perf_counter()
 
     def images_per_second(self, seconds: dict[int, list[float]]) -> tuple[float, ...]:

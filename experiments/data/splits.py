@@ -79,9 +79,20 @@ class Split:
         """Estimated bytes of all decoded images, extrapolated from 64 of them."""
         if self.arrays is not None:
             return sum(array.nbytes for array in self.arrays)
+        areas = [3 * width * height for width, height in self._sizes]
+        return round(float(numpy.mean(areas)) * len(self))
+
+    @cached_property
+    def longest(self) -> int:
+        """Longest side of any image in pixels: of 64 of them, if they are not decoded."""
+        if self.arrays is not None:
+            return max(max(array.shape[:2]) for array in self.arrays)
+        return max(map(max, self._sizes))
+
+    @cached_property
+    def _sizes(self) -> list[tuple[int, int]]:
         some = range(0, len(self), max(1, len(self) // 64))
-        sizes = [3 * width * height for width, height in (self.image(i).size for i in some)]
-        return round(float(numpy.mean(sizes)) * len(self))
+        return [self.image(index).size for index in some]
 
     def statistics(self, most: int = 2000) -> Statistics:
         """Return the statistics of all pixels of at most `most` images, spread over the split."""

@@ -28,7 +28,11 @@ class Driver:
 
 def gpus() -> list[str]:
     """Return the GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes."""
-    return visible(os.environ.get("CUDA_VISIBLE_DEVICES"), _driver(os.environ.get("PATH", "")))
+    selection, path = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("PATH", "")
+    driver = _driver(path)
+    if driver.gpus or not any(Path(device).exists() for device in DEVICES):
+        return visible(selection, driver)
+    return list(_told_by_torch(path, selection, os.environ.get("HIP_VISIBLE_DEVICES")))
 
 
 def visible(selection: str | None, driver: Driver) -> list[str]:
@@ -60,13 +64,28 @@ def visible(selection: str | None, driver: Driver) -> list[str]:
 
 
 def query(what: str) -> list[str]:
-    """Return a property of each GPU in this machine, as NVIDIA's driver names it; [] if unknown."""
+    """Return a property of each GPU that may be used, as NVIDIA's driver names it; [] if unknown.
+
+    MIG instances are left out: the driver would tell the property of the whole GPU.
+    """
     listed = _ask("nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader,nounits")
-    return [line.strip() for line in listed.splitlines()]
+    known = _driver(os.environ.get("PATH", "")).gpus
+    lines = list(enumerate(zip(known, map(str.strip, listed.splitlines()), strict=False)))
+    return [
+        line
+        for name in gpus()
+        for number, (gpu, line) in lines
+        if name == str(number) or gpu.startswith(name)
+    ]
 
 
 def gpu_memory() -> int:
-    """Return the bytes of memory of the smallest GPU in this machine; 0 if it cannot be told."""
+    """Return the bytes of memory of the smallest GPU that may be used; 0 if it cannot be told.
+
+    It cannot where there are MIG instances: a number can mean an instance, too.
+    """
+    if _driver(os.environ.get("PATH", "")).instances:
+        return 0
     sizes = [int(line) for line in query("memory.total") if line.isdecimal()]
     return min(sizes, default=0) << 20
 
@@ -78,19 +97,37 @@ def own_gpus(slot: int, devices: int, available: Sequence[str]) -> list[str] | N
     return [available[(slot * devices + number) % len(available)] for number in range(devices)]
 
 
+def use_only(names: Sequence[str]) -> None:
+    """Let this process use only these GPUs; call it before torch looks for some."""
+    for variable in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
+        if variable in os.environ or variable == "CUDA_VISIBLE_DEVICES":
+            os.environ[variable] = ",".join(names)  # ROCm prefers its own variable
+
+
 @cache
 def _driver(_path: str) -> Driver:
-    """Ask NVIDIA's driver; where its command is missing but a GPU may be there, ask torch."""
-    listed = _ask("nvidia-smi", "-L")
-    names = re.findall(r"UUID: ((?:GPU|MIG)-[^)\s]+)", listed)
-    if not names and any(Path(device).exists() for device in DEVICES):
-        import torch
-
-        names = [f"GPU-{number}" for number in range(torch.cuda.device_count())]
+    """Ask NVIDIA's driver."""
+    names = re.findall(r"UUID: ((?:GPU|MIG)-[^)\s]+)", _ask("nvidia-smi", "-L"))
     return Driver(
         gpus=tuple(name for name in names if name.startswith("GPU-")),
         instances=tuple(name for name in names if name.startswith("MIG-")),
     )
+
+
+@cache
+def _told_by_torch(_path: str, selection: str | None, of_hip: str | None) -> tuple[str, ...]:
+    """Return the GPUs where the driver's command is missing; the arguments are what can change.
+
+    torch has applied the variable, so its entries are returned, as many as torch sees.
+    """
+    import torch
+
+    count = torch.cuda.device_count()
+    if torch.version.hip and of_hip is not None:  # ROCm prefers a variable of its own
+        selection = of_hip
+    if selection is None:
+        return tuple(str(number) for number in range(count))
+    return tuple(map(str.strip, selection.split(",")))[:count]
 
 
 def _ask(*command: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, deque
 from collections.abc import Generator, Sequence
 
 from experiments.host.events import Observer
-from experiments.host.gpus import gpus, own_gpus
+from experiments.host.gpus import gpus, own_gpus, use_only
 from experiments.host.imports import imported_without_gc
 from experiments.host.signals import STOP
 from experiments.job import Job
@@ -54,7 +53,7 @@ def launch(
 def _train(job: Job, own: list[str] | None, observe: Observer) -> Record:
     """Train with this job's share of the GPUs."""
     if own is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(own)
+        use_only(own)
     with imported_without_gc():
         from experiments.launch.run import train
 

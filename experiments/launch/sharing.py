@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from experiments.forecast import is_finished
 from experiments.host.events import Observer
@@ -10,6 +12,7 @@ from experiments.host.gpus import gpu_memory, gpus
 from experiments.host.limits import cores
 from experiments.host.machine import Machine, default_jobs
 from experiments.launch.worker import Worker, collect, started
+from experiments.meeting import Meeting
 from experiments.request import Request
 from experiments.short_runs import time_run
 from experiments.training.estimates import estimate
@@ -56,16 +59,22 @@ def throughput(request: Request, runs: int) -> float:
     """Return images per second of so many short runs at a time; 0 if one of them fails."""
     machine, speeds = Machine.shared_by(runs), []
     workers = [Worker() for _ in range(runs)]
-    with started(workers):
-        for worker in workers:
-            worker.submit(_short_run, request, machine)
+    with TemporaryDirectory() as folder, started(workers):
+        meetings = {
+            worker: Meeting(folder=Path(folder), runs=runs, number=number)
+            for number, worker in enumerate(workers)
+        }
+        for worker, meeting in meetings.items():
+            worker.submit(_short_run, request, machine, meeting)
         while any(worker.busy for worker in workers):
-            speeds += [result for _, result in collect(workers, lambda event: None)]
+            for worker, speed in collect(workers, lambda event: None):
+                meetings[worker].leave()
+                speeds.append(speed)
     return sum(speeds) if all(isinstance(speed, float) for speed in speeds) else 0.0
 
 
-def _short_run(request: Request, machine: Machine, _observe: Observer) -> float:
-    timed = time_run(request, machine, lambda line: None)
+def _short_run(request: Request, machine: Machine, meeting: Meeting, _observe: Observer) -> float:
+    timed = time_run(request, machine, lambda line: None, meeting)
     if timed is None:
         raise RuntimeError("a short run failed")
     return 1 / timed.image

@@ -8,7 +8,7 @@ import re
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
@@ -58,8 +58,13 @@ class Loader(DataLoader):
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         if self.device.type == "cuda":
-            return ahead(self._handed_over(), self.views.finish, self.device)
+            return ahead(self._handed_over(), self.views.finish, self.stream)
         return map(self._finished, self._handed_over())
+
+    @cached_property
+    def stream(self) -> torch.cuda.Stream:
+        """The stream for the GPU's half: one for all epochs, as each keeps memory of its own."""
+        return torch.cuda.Stream(self.device)
 
     def _finished(self, handed_over: Arrays | Packet) -> Batch:
         """Return the batch on a CPU."""
@@ -128,10 +133,10 @@ def hand_over(arrays: Arrays, *, pack: bool) -> Arrays | Packet:
 
 
 def ahead(
-    packets: Iterable[Packet], finish: Callable[[Arrays], Batch], device: torch.device
+    packets: Iterable[Packet], finish: Callable[[Arrays], Batch], stream: torch.cuda.Stream
 ) -> Iterator[Batch]:
     """Finish each batch on a stream of its own while the one before it is in use."""
-    stream = torch.cuda.Stream(device)
+    device = stream.device
     stream.wait_stream(torch.cuda.current_stream(device))  # held images may still be on their way
 
     def prepare(packet: Packet) -> tuple[Batch, torch.cuda.Event]:

@@ -50,9 +50,11 @@ def erase_drawn(batch: Tensor, drawn: Sequence[Drawn]) -> Tensor:
 def normalize(images: Tensor, statistics: Statistics) -> Tensor:
     """Scale uint8 images to mean 0 and standard deviation 1 by channel, as timm's Normalize.
 
-    The result is channels last in memory.
+    The result is channels last in memory. Each divisor is a tensor: CUDA multiplies by the rounded
+    reciprocal of a number, so half of all values would differ from a CPU's in the last bit.
     """
+    full = constant((255.0,), torch.float32, images.device)
     mean = constant(statistics.mean, torch.float32, images.device).view(3, 1, 1)
     std = constant(statistics.std, torch.float32, images.device).view(3, 1, 1)
     values = images.to(torch.float32, memory_format=torch.channels_last)
-    return values.div_(255).sub_(mean).div_(std)
+    return values.div_(full).sub_(mean).div_(std)

@@ -18,15 +18,26 @@ from experiments.loading.augmentation import Augmentation, Drawn
 from experiments.loading.erasing import erase, normalize
 from experiments.loading.packet import Arrays, Packet
 from experiments.loading.resampling import Resampling
+from roadmap.spec import Recipe
 
 Images = Sequence[numpy.ndarray] | numpy.ndarray  # (height, width, 3) each
 
 BLOCK = 64 << 20  # bytes; images are copied to the device in blocks of about this size
+PER_PIXEL = 8 + 3 + 24  # bytes of a crop: the pixel's place, its colours, and those as float64
 
 
 def is_supported(augmentation: Augmentation) -> bool:
     """Return whether every operation that the recipe can draw has its counterpart here."""
     return all(operation in decisions.KIND for operation in augmentation.operations)
+
+
+def working_bytes(recipe: Recipe, batch: int, longest: int) -> int:
+    """Return the bytes that a device needs in addition to images of up to `longest` pixels a side.
+
+    These are the weights that resize, and the crops of a batch before they are resized.
+    """
+    tables = Resampling.bytes_up_to(longest, recipe.image_size, recipe.interpolation)
+    return tables + batch * longest**2 * PER_PIXEL
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,10 @@ def decode(files: Sequence[Tensor], device: torch.device) -> list[Tensor]:
     """Decode JPEG files, as a batch on a GPU, with torchvision."""
     from torchvision.io import ImageReadMode, decode_jpeg
 
+    if device.type == "cuda":
+        # torchvision writes on a stream of its own into memory of the current one. That memory may
+        # be that of the last batch's images, which are freed before the GPU has resized them.
+        torch.cuda.current_stream(device).synchronize()
     with warnings.catch_warnings():  # torchvision deprecates it in favour of a package of its own
         warnings.simplefilter("ignore", DeprecationWarning)
         return decode_jpeg(list(files), mode=ImageReadMode.RGB, device=device)

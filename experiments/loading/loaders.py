@@ -12,7 +12,7 @@ from experiments.host.limits import memory_limit
 from experiments.host.machine import Decode, Machine
 from experiments.loading.augmentation import Augmentation
 from experiments.loading.batches import Loader
-from experiments.loading.gpu_augmentation import is_supported
+from experiments.loading.gpu_augmentation import is_supported, working_bytes
 from experiments.loading.gpu_decoding import Decoded
 from experiments.loading.samplers import EpochSampler, EvaluationSampler, Share
 from experiments.loading.scenes import DetectionViews, SceneViews, SegmentationViews
@@ -51,17 +51,20 @@ class Loading:
         )
 
 
-def choose_loading(data: DataSet, recipe: Recipe, machine: Machine) -> Loading:
+def choose_loading(
+    data: DataSet, recipe: Recipe, machine: Machine, device: torch.device = CPU
+) -> Loading:
     """Hold the images if they fit in a quarter of the memory, shared among parallel runs.
 
     In a container, its limit is the memory. `machine.images` overrides the choice: memory or
-    stream. Images in the host's memory get loading processes only if there are cores to spare.
-    Images on a GPU always do: a GPU augments faster than one process can draw.
+    stream. A GPU holds the images if they and what augments a batch fit in a quarter of its free
+    memory. For a CPU, images in memory get loading processes only if there are cores to spare. A
+    GPU is always served by some: it is faster than one process can draw or augment.
     """
     cropped = len(data.val) + (len(data.train) if recipe.crop_scale is None else 0)
     evaluated = 3 * max(recipe.image_size, recipe.evaluated_size) ** 2 * cropped
     if recipe.task is not None:
-        return _of_scenes(data, machine)
+        return _of_scenes(data, machine, device)
     if machine.decode == "gpu":
         _check_decoding(data, recipe)
         return Loading(held=False, workers=machine.workers, decode="gpu")
@@ -70,16 +73,19 @@ def choose_loading(data: DataSet, recipe: Recipe, machine: Machine) -> Loading:
     held = fits if machine.images == "auto" else machine.images == "memory"
     if not held:
         return Loading(held=False, workers=machine.workers)
-    if torch.cuda.is_available() and is_supported(Augmentation(recipe, Statistics())):
-        free, _total = torch.cuda.mem_get_info()
+    on_gpu = device.type == "cuda"
+    if on_gpu and is_supported(Augmentation(recipe, Statistics())):
+        batch = recipe.batch // (machine.world * machine.accumulate)
+        needed += working_bytes(recipe, batch, data.train.longest)
+        free, _total = torch.cuda.mem_get_info(device)
         if needed <= free / 4:
             # A spawned process would need the images on the GPU too.
             workers = machine.workers if sys.platform == "linux" else 0
             return Loading(held=True, on_gpu=True, workers=workers)
-    return Loading(held=True, workers=machine.workers if machine.threads > 2 else 0)
+    return Loading(held=True, workers=machine.workers if machine.threads > 2 or on_gpu else 0)
 
 
-def _of_scenes(data: DataSet, machine: Machine) -> Loading:
+def _of_scenes(data: DataSet, machine: Machine, device: torch.device) -> Loading:
     """Hold decoded images as above; they are augmented on the CPU."""
     if machine.decode == "gpu":
         raise Problem("--decode gpu is for classification; leave it out")
@@ -88,7 +94,7 @@ def _of_scenes(data: DataSet, machine: Machine) -> Loading:
     )
     held = fits if machine.images == "auto" else machine.images == "memory"
     # A GPU trains faster than one process can augment.
-    spare = machine.threads > 2 or torch.cuda.is_available() or not held
+    spare = machine.threads > 2 or device.type == "cuda" or not held
     return Loading(held=held, workers=machine.workers if spare else 0)
 
 

@@ -86,6 +86,12 @@ class Resampling:
             taps=torch.arange(taps, device=device),
         )
 
+    @staticmethod
+    def bytes_up_to(longest: int, size: int, kind: str) -> int:
+        """Return the bytes of the weights for lengths of 1 to `longest` pixels."""
+        taps = weights(longest, size, kind)[1].shape[1]
+        return (2 * longest + 2) * size * (8 + 4 * taps)
+
     def matrices(self, rows: Tensor, length: int) -> Tensor:
         """Return for each row (batch,) its matrix (batch, size, length), float64."""
         shares = self.weights.index_select(0, rows).double()

@@ -8,7 +8,9 @@ import torch
 
 from experiments.host.machine import Machine, Precision
 from experiments.request import Request
-from experiments.training.estimates import estimate
+from experiments.tasks.measured_cost import measured_cost
+from experiments.training.estimates import Estimate, estimate, estimate_by
+from roadmap.network import build
 
 # Compiling takes 1 to 2 minutes and makes steps up to 1.6 times as fast: this long a run gains.
 WORTH_COMPILING = 300.0  # seconds
@@ -41,10 +43,17 @@ def chosen(machine: Machine, request: Request) -> Machine:
     if request.spec.recipe.task is not None:  # its networks see images of any size
         compiled = False
     if compiled == "auto":
-        length = estimate(request)
-        seconds = length.seconds / machine.world if length else 0.0
-        compiled = on_gpu and seconds > WORTH_COMPILING
+        compiled = on_gpu and _length(request).seconds / machine.world > WORTH_COMPILING
     return replace(machine, precision=precision, compile=compiled)
+
+
+def _length(request: Request) -> Estimate:
+    """Return the estimate; a network of timm's is built and run on one image for it."""
+    known = estimate(request)
+    if known is not None:
+        return known
+    size = request.spec.recipe.image_size
+    return estimate_by(request, **measured_cost(build(request.spec.network, size), size))
 
 
 def precision_here(asked: Precision) -> Precision:

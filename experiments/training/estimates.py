@@ -30,17 +30,21 @@ class Estimate:
 
 def estimate(request: Request) -> Estimate | None:
     """Return the estimate; None for a network of timm's, whose cost only torch can count."""
-    spec = request.spec
-    if not isinstance(spec.network, Network):
+    if not isinstance(request.spec.network, Network):
         return None
-    recipe, images = spec.recipe, request.settings.source.images
-    one = spec_cost(spec)
-    busy = PASSES * one.macs * recipe.batch / MACS_PER_SECOND
+    one = spec_cost(request.spec)
+    return estimate_by(request, macs=one.macs, params=one.params, activations=one.activations)
+
+
+def estimate_by(request: Request, *, macs: int, params: int, activations: int) -> Estimate:
+    """Return the estimate by the cost of the network for one image."""
+    recipe, images = request.spec.recipe, request.settings.source.images
+    busy = PASSES * macs * recipe.batch / MACS_PER_SECOND
     steps = recipe.epochs * (images // recipe.batch)
     memory = (
         CONTEXT
-        + PER_ACTIVATION * one.activations * recipe.batch
-        + PER_PARAMETER * one.params
+        + PER_ACTIVATION * activations * recipe.batch
+        + PER_PARAMETER * params
         + 3 * images * recipe.image_size**2
     )
     return Estimate(

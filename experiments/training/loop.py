@@ -67,7 +67,10 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         observe(Message(run=request.name, text=text))
 
     _check_operations(request.spec)
-    data, loading = _open(job, observe, say)
+    device = torch.device("cuda", place.local) if torch.cuda.is_available() else torch.device("cpu")
+    if device.type == "cuda":  # of all that is asked before Lightning sets it
+        torch.cuda.set_device(device)
+    data, loading = _open(job, observe, say, device)
     share = Share(rank=place.rank, world=machine.world, accumulate=machine.accumulate)
     torch.set_num_threads(machine.threads)
     torch.manual_seed(request.seed)
@@ -77,7 +80,6 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
     costs = _cost(request.spec, network)
     freeze(network, recipe.freeze)
     network = network.to(memory_format=torch.channels_last)
-    device = torch.device("cuda", place.local) if torch.cuda.is_available() else torch.device("cpu")
     loader = train_loader(data, recipe, request.seed, share=share, loading=loading, device=device)
     sampler: EpochSampler = loader.sampler  # type: ignore[assignment]
     mode = compile_mode(machine, request)
@@ -91,9 +93,10 @@ def train_here(job: Job, observe: Observer, place: Place | None = None) -> Recor
         compiled=bool(machine.compile),
         graphs=mode is not None,
     )
-    if machine.compile:  # the network only: Lightning's module would compile its hooks too
-        # Batches have one size in training, one in validation.
-        network.compile(dynamic=False, **({"mode": mode} if mode else {}))
+    if machine.compile:  # the networks only: Lightning's module would compile its hooks too
+        for each in {network, task.validated}:  # the second is a copy if weights are averaged
+            # Batches have one size in training, one in validation.
+            each.compile(dynamic=False, **({"mode": mode} if mode else {}))
     report = ReportingCallback(
         request.name,
         observe,
@@ -186,7 +189,7 @@ def _check_operations(spec: Spec) -> None:
         check_layers(plan(spec.network, spec.recipe.image_size).layers())
 
 
-def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
+def _open(job: Job, observe: Observer, say: Say, device: torch.device) -> tuple[DataSet, Loading]:
     """Open the data set, and choose how its images get to the network."""
 
     def preparing(what: str, done: int, total: int) -> None:
@@ -199,7 +202,7 @@ def _open(job: Job, observe: Observer, say: Say) -> tuple[DataSet, Loading]:
         data, faults = without_broken(data, partial(preparing, "trying all training images"))
         for fault in faults:
             say(f"left out: {fault}")
-    loading = choose_loading(data, job.request.spec.recipe, job.machine)
+    loading = choose_loading(data, job.request.spec.recipe, job.machine, device)
     if loading.held:
         data = data.hold(partial(preparing, "decoding the images, once"))
     return data, loading

@@ -7,6 +7,7 @@ without an entry uses that of another one of the same compute capability: an H20
 from __future__ import annotations
 
 import json
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,7 +55,7 @@ def choose(x: Tensor, kernel: int, stride: int, dtype: torch.dtype) -> Choice | 
 
     None, which means cuDNN, if no measurement on this kind of GPU found ours faster.
     """
-    shape = shape_class(x, kernel, stride, dtype)
+    shape = shape_class(x, kernel, stride, dtype) if CHOICES else None
     if shape is None:
         return None
     choice = CHOICES.get(measured_gpu(x.device.index), {}).get(shape)
@@ -63,12 +64,13 @@ def choose(x: Tensor, kernel: int, stride: int, dtype: torch.dtype) -> Choice | 
     return choice
 
 
-@torch.compiler.assume_constant_result
+@cache
 def gpu_name(index: int) -> str:
     """Return the name of a GPU, such as "NVIDIA H100 80GB HBM3". Tests replace this function."""
     return torch.cuda.get_device_name(index)
 
 
+@cache
 def gpu_capability(index: int) -> str:
     """Return the compute capability of a GPU, such as "9.0"; "" without CUDA."""
     if not torch.cuda.is_available():

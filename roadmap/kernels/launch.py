@@ -67,27 +67,28 @@ def _convolve(
         * triton.cdiv(out_width, tile.columns)
         * triton.cdiv(channels, tile.channels),
     )
-    convolve[grid](
-        x,
-        taps,
-        taps if bias is None else bias,
-        y,
-        rows,
-        *x.shape[2:],
-        out_height,
-        out_width,
-        channels,
-        kernel=weight.shape[-1],
-        stride=stride,
-        spread=spread,
-        padding=padding,
-        flipped=flipped,
-        biased=bias is not None,
-        tile_rows=tile.rows,
-        tile_columns=tile.columns,
-        tile_channels=tile.channels,
-        num_warps=tile.warps,
-    )
+    with torch.cuda.device_of(x):  # Triton launches on the current device
+        convolve[grid](
+            x,
+            taps,
+            taps if bias is None else bias,
+            y,
+            rows,
+            *x.shape[2:],
+            out_height,
+            out_width,
+            channels,
+            kernel=weight.shape[-1],
+            stride=stride,
+            spread=spread,
+            padding=padding,
+            flipped=flipped,
+            biased=bias is not None,
+            tile_rows=tile.rows,
+            tile_columns=tile.columns,
+            tile_channels=tile.channels,
+            num_warps=tile.warps,
+        )
 
 
 def weight_gradient(
@@ -105,23 +106,24 @@ def weight_gradient(
     share = triton.cdiv(row_blocks, max(1, min(row_blocks, PROGRAMS // blocks)))
     programs = triton.cdiv(row_blocks, share)
     parts = torch.empty((programs, kernel**2 + 1, channels), dtype=torch.float32, device=x.device)
-    correlate[(blocks, programs)](
-        gradient,
-        x,
-        parts,
-        rows,
-        *x.shape[2:],
-        out_height,
-        out_width,
-        channels,
-        share,
-        kernel=kernel,
-        stride=stride,
-        padding=padding,
-        tile_taps=tile.taps,
-        tile_rows=tile.rows,
-        tile_columns=tile.columns,
-        tile_channels=tile.channels,
-        num_warps=tile.warps,
-    )
+    with torch.cuda.device_of(x):
+        correlate[(blocks, programs)](
+            gradient,
+            x,
+            parts,
+            rows,
+            *x.shape[2:],
+            out_height,
+            out_width,
+            channels,
+            share,
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            tile_taps=tile.taps,
+            tile_rows=tile.rows,
+            tile_columns=tile.columns,
+            tile_channels=tile.channels,
+            num_warps=tile.warps,
+        )
     return parts.sum(0)

@@ -8,6 +8,7 @@ from experiments.forecast import forecast, in_words
 from experiments.host.device import CPU, Device, this_device
 from experiments.host.events import EpochDone, Started, StepDone
 from experiments.host.machine import Machine
+from experiments.meeting import Meeting
 from experiments.planned import PlannedImages
 from experiments.request import Request
 from experiments.settings import Settings
@@ -83,6 +84,65 @@ def test_a_clock_times_steps_without_validation(monkeypatch):
     with pytest.raises(Enough):
         at(21, StepDone(run="r", step=23, steps=60))
     assert clock.image == pytest.approx(2.0 / 20 / 10)
+
+
+def test_a_clock_waits_for_the_device_where_it_starts_and_stops(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("experiments.short_runs.time.monotonic", lambda: now[0])
+
+    def wait():
+        now[0] += 3.0
+
+    clock = Clock(batch=10, wait=wait)
+    clock(Started(run="r", history=[], step=0, steps=60))
+    clock(StepDone(run="r", step=1, steps=60))
+    with pytest.raises(Enough):
+        clock(StepDone(run="r", step=21, steps=60))
+    assert clock.image == pytest.approx(3.0 / 20 / 10)
+
+
+def test_runs_in_a_meeting_are_timed_while_all_of_them_train(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("experiments.short_runs.time.monotonic", lambda: now[0])
+    first, second, third = (
+        Clock(batch=10, meeting=Meeting(folder=tmp_path, runs=3, number=number))
+        for number in range(3)
+    )
+
+    def at(seconds, clock, step):
+        now[0] = seconds
+        clock(StepDone(run="r", step=step, steps=9999))
+
+    for clock in (first, second):
+        clock(Started(run="r", history=[], step=0, steps=9999))
+    third.meeting.leave()  # it has failed
+    at(1, first, 1)
+    at(2, first, 50)  # the second is not warm
+    assert not first.steps
+    at(3, second, 1)
+    at(4, first, 70)
+    at(6, first, 90)  # is timed, and trains on
+    at(7, first, 500)
+    with pytest.raises(Enough):
+        at(13, second, 21)
+    with pytest.raises(Enough):
+        at(14, first, 600)
+    assert first.image == pytest.approx(2 / 20 / 10)
+    assert second.image == pytest.approx(10 / 20 / 10)
+
+
+def test_a_run_in_a_meeting_does_not_wait_for_ever(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("experiments.short_runs.time.monotonic", lambda: now[0])
+    clock = Clock(batch=10, meeting=Meeting(folder=tmp_path, runs=2, number=0))
+    clock(Started(run="r", history=[], step=0, steps=9999))
+    for seconds, step in ((1, 1), (59, 50), (61, 70)):
+        now[0] = seconds
+        clock(StepDone(run="r", step=step, steps=9999))
+    now[0] = 62
+    with pytest.raises(Enough):
+        clock(StepDone(run="r", step=75, steps=9999))
+    assert clock.image == pytest.approx(1 / 5 / 10)
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from experiments.data.prepare import Preparation
 from experiments.data.prepared import Prepared
 from experiments.data.splits import DataSet, Statistics, open_data
 from experiments.host.limits import cores
+from experiments.loading.batches import Loader
 from experiments.loading.loaders import Loading, train_loader
 from experiments.loading.samplers import Share
 from experiments.loading.views import HeldOnDevice
@@ -30,7 +31,8 @@ from steps.recipes.load import load_recipe
 
 COUNTED = (64, 256, 1024)
 PIXELS = 64
-IMAGES = 4096  # in one timing
+IMAGES = 4096  # in one timing, at least
+STREAMED = 64  # images in a batch: an epoch of the 1,024 photos has more batches than workers
 
 
 def input_path(plan: Plan) -> Iterator[Measurement | Fact]:
@@ -66,7 +68,7 @@ def _streamed(plan: Plan, source: Folder, kind: str, workers: int) -> Iterator[M
     recipe = replace(load_recipe("imagenet-enhanced"), image_size=plan.size)
     loading = Loading(held=False, workers=workers)
     name = f"streamed, {kind}, {workers} workers"
-    yield _speed(plan, data, recipe, plan.batches[0], loading, name)
+    yield _speed(plan, data, recipe, STREAMED, loading, name)
     places = range(0, len(data.train), max(1, len(data.train) // 64))
     seconds = seconds_each(
         lambda: [data.train.image(index) for index in places], 1, torch.device("cpu")
@@ -109,13 +111,19 @@ def _speed(
         device=plan.device,
     )
     batches = (images for epoch in cycle([loader]) for images in epoch)
-    steps = 1 if plan.dry else max(2, IMAGES // batch)
-    seconds_each(lambda: next(batches), 2, plan.device)
+    early = 2 * made_ahead(loader)  # in steady state no batch was made before it was timed
+    steps = 1 if plan.dry else max(2, early, IMAGES // batch)
+    seconds_each(lambda: next(batches), 2 + early, plan.device)
     trials = tuple(
         batch / seconds_each(lambda: next(batches), steps, plan.device)
         for _ in range(2 if plan.dry else 3)
     )
     return Measurement(name=name, unit="img/s", trials=trials, aim=aim)
+
+
+def made_ahead(loader: Loader) -> int:
+    """Return the number of batches that loading processes make before they are asked for."""
+    return loader.num_workers * (loader.prefetch_factor or 0)
 
 
 def write_jpegs(root: Path, width: int, height: int, count: int) -> None:

@@ -21,7 +21,6 @@ class Network:
     """
 
     def __init__(self, plan: Plan, name: str) -> None:
-        torch.backends.cudnn.benchmark = True
         torch.manual_seed(0)
         self.plan, self.name = plan, name
         if name.startswith("timm:"):

@@ -1,7 +1,6 @@
 """One optimizer step shared out: in portions, among processes; other ways to compute a run."""
 
 import gc
-import os
 import shutil
 from dataclasses import replace
 
@@ -10,7 +9,6 @@ import torch
 
 from experiments.data.sources import read_source
 from experiments.data.splits import open_data
-from experiments.host.gpus import gpu_memory, gpus, own_gpus
 from experiments.host.imports import imported_without_gc
 from experiments.host.machine import Machine, default_jobs, restore_settings
 from experiments.job import Job
@@ -26,6 +24,7 @@ from roadmap.errors import Problem
 from roadmap.network import build
 from roadmap.spec import Spec, from_dict
 from steps.roadmaps.load import load_roadmap
+from tests.experiments.host.test_gpus import driver
 
 ONE = Machine(threads=1, workers=0, keep="last")
 CALM = {  # row 13 with nothing drawn by portion: mixup's ratio is drawn by step
@@ -130,69 +129,6 @@ def test_what_does_not_fit_the_machine_is_said_before_anything_starts(
         run_all([request], machine=replace(ONE, devices=3), **shared)
     assert default_jobs() == 2 and default_jobs(devices=2) == 1
     assert not (tmp_path / "runs").exists()
-
-
-def driver(tmp_path, monkeypatch, gpus, memory=81559, instances=()):
-    """Put a command on the path that answers as NVIDIA's does on a machine with such GPUs."""
-    names = [f"GPU {n}: NVIDIA H100 (UUID: GPU-{n}a{n}b)" for n in range(gpus)]
-    names += [f"  MIG 1g.10gb Device 0: (UUID: {name})" for name in instances]
-    folder = tmp_path / "driver"
-    folder.mkdir(exist_ok=True)
-    (folder / "names").write_text("\n".join(names))
-    (folder / "memory").write_text("\n".join([str(memory)] * gpus))
-    command = folder / "nvidia-smi"
-    command.write_text(
-        f'#!/bin/sh\ncase "$1" in -L) cat {folder}/names;; *memory*) cat {folder}/memory;; esac\n'
-    )
-    command.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-
-def test_the_driver_lists_the_gpus_and_cudas_variable_selects(tmp_path, monkeypatch):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    driver(tmp_path, monkeypatch, gpus=2, instances=["MIG-77", "MIG-8"])
-    assert gpus() == ["0", "1"] and gpu_memory() == 81559 << 20
-    for selection, names in {
-        "1,0": ["1", "0"],
-        " 1 ": ["1"],
-        "0,2,1": ["0"],  # nothing after the first invalid entry
-        "0,-1,1": ["0"],
-        "-1": [],
-        "": [],
-        "none": [],
-        "0,0": [],
-        "GPU-1a": ["GPU-1a"],
-        "GPU-0,GPU-x,GPU-1": ["GPU-0"],
-        "GPU-": [],  # the beginning of both
-        "MIG-8,MIG-7": ["MIG-8"],  # one instance only
-        "MIG-7,0": ["MIG-7"],
-        "0,MIG-7,1": ["0"],
-        "MIG-x,MIG-7": [],
-    }.items():
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", selection)
-        assert gpus() == names, selection
-
-
-def test_no_driver_is_no_gpu(monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    assert gpus() == [] and gpu_memory() == 0
-
-
-def test_a_gpu_without_the_drivers_command_is_asked_of_torch(tmp_path, monkeypatch):
-    """As in a container without nvidia-smi, in WSL2 or with ROCm."""
-    monkeypatch.setenv("PATH", str(tmp_path))  # not asked before: answers are kept by path
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    (tmp_path / "nvidiactl").touch()
-    monkeypatch.setattr("experiments.host.gpus.DEVICES", (str(tmp_path / "nvidiactl"),))
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert gpus() == ["0", "1"]
-
-
-def test_jobs_share_out_the_gpus():
-    assert [own_gpus(job, 1, ["0", "2"]) for job in range(3)] == [["0"], ["2"], ["0"]]
-    assert [own_gpus(job, 2, list("0123")) for job in range(2)] == [["0", "1"], ["2", "3"]]
-    assert own_gpus(0, 1, []) is None
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from experiments.data.splits import Split, Statistics
+from experiments.loading import batches
 from experiments.loading.batches import Halves, Loader, hand_over, one_ahead
 from experiments.loading.packet import Arrays, Packet
 from experiments.loading.samplers import EpochSampler
@@ -85,6 +86,19 @@ def test_the_next_item_is_there_before_one_is_used():
 
     assert [(item, len(taken)) for item in one_ahead(items())] == [(0, 2), (1, 3), (2, 3)]
     assert list(one_ahead([])) == []
+
+
+def test_all_epochs_on_a_gpu_share_one_stream(monkeypatch):
+    """torch keeps memory of its own for each stream that was ever used."""
+    made = []
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: made.append(device) or len(made))
+    monkeypatch.setattr(batches, "ahead", lambda packets, finish, stream: iter([stream]))
+    loaders = [Loader(views_of(Held), EpochSampler(32, 8, 0), 0, CPU) for _ in range(2)]
+    for loader in loaders:
+        loader.device = torch.device("cuda")
+    assert not made
+    assert [list(loader) for loader in (*loaders, *loaders)] == [[1], [2], [1], [2]]
+    assert made == [torch.device("cuda")] * 2
 
 
 SMALL = """

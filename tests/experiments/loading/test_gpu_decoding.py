@@ -194,3 +194,17 @@ def test_the_decoder_gives_no_warning(jpegs):
     content = bytearray((jpegs / "train/a/04.jpg").read_bytes())
     (image,) = decode([torch.frombuffer(content, dtype=torch.uint8)], CPU)
     assert image.dtype == torch.uint8 and image.shape[0] == 3
+
+
+def test_the_last_batch_is_resized_before_the_next_is_decoded(monkeypatch):
+    """torchvision's decoder writes on a stream of its own, into memory that may be in use."""
+    calls = []
+
+    class Stream:
+        def synchronize(self):
+            calls.append("waited")
+
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
+    monkeypatch.setattr("torchvision.io.decode_jpeg", lambda *_, **__: calls.append("decoded"))
+    decode([], torch.device("cuda"))
+    assert calls == ["waited", "decoded"]

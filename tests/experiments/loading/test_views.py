@@ -1,5 +1,6 @@
 """Views: timm, Pillow and a device make the same bits of the same images."""
 
+import math
 from collections import Counter
 
 import numpy
@@ -15,7 +16,7 @@ from experiments.loading.rng import isolated_rng, seed_rng
 from experiments.loading.samplers import NO_IMAGE
 from experiments.loading.views import Evaluated, Held, HeldOnDevice, Streamed
 from roadmap.edit import replace
-from steps.recipes.load import load_recipe
+from steps.recipes.load import load_recipe, shipped
 
 
 def pictures(count, sizes=((40, 52), (64, 48), (37, 91))):
@@ -160,6 +161,29 @@ def test_the_number_of_operations_does_not_depend_on_the_batch(cifar):
     assert len(set(counts.values())) == 1 and counts[64] <= 400, counts
 
 
+AUGMENTED = {
+    name: recipe
+    for name in shipped()
+    if (recipe := load_recipe(name)).task is None and recipe.crop_scale is not None
+}
+MORE = {f"n{n}": {"randaugment": f"rand-m9-n{n}-mstd0.5"} for n in (1, 3, 4)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*AUGMENTED, *MORE])
+def test_each_layer_of_operations_adds_its_part_to_those_of_a_batch(name):
+    """75 and 145 for each layer: as docs/performance.md says. Two layers are at most 400."""
+    recipe = AUGMENTED.get(name) or replace(AUGMENTED["imagenet-enhanced"], **MORE[name])
+    given = (split_of(pictures(12)), replace(recipe, image_size=24), 0, Statistics())
+    views = HeldOnDevice(*given, CPU)
+    decided = views.pick([(0, index) for index in range(12)])
+    with Counted() as counted:
+        views.finish(decided)
+    layers = views.augmentation.augmentation.layers
+    assert counted.operations.total() <= 75 + 145 * layers, (counted.operations.total(), layers)
+    assert not counted.waits
+
+
 def test_the_count_of_waits_sees_them():
     values = torch.arange(4)
     with Counted() as counted:
@@ -184,6 +208,41 @@ def test_streamed_and_evaluated_batches_wait_for_nothing_on_the_device():
         with Counted() as counted:
             views.finish(arrays)
         assert not counted.waits and counted.operations.total() < 20
+
+
+class Divisors(TorchDispatchMode):
+    """Collect the numbers, no tensors, by which tensors of floating point are divided."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        division = function.overloadpacket.__name__ in ("div", "div_", "true_divide")
+        if division and result.is_floating_point() and not isinstance(args[1], torch.Tensor):
+            self.found.add(args[1])
+        return result
+
+
+def test_a_device_divides_as_a_cpu_does():
+    """CUDA multiplies by the reciprocal of a number: exact for a power of two alone."""
+    recipe = replace(load_recipe("imagenet-enhanced"), image_size=24)
+    split = split_of(pictures(12))
+    given = (split, recipe, 0, Statistics())
+    for views, keys in (
+        (HeldOnDevice(*given, CPU), [(0, index) for index in range(12)]),
+        (Streamed(*given), [(0, index) for index in range(12)]),
+        (Evaluated(split, recipe, Statistics(), hold=True, device=CPU), [0, 5, NO_IMAGE]),
+    ):
+        arrays = views.pick(keys)
+        with Divisors() as divisors:
+            views.finish(arrays)
+        assert all(math.frexp(number)[0] == 0.5 for number in divisors.found), divisors.found
+    with Divisors() as divisors:
+        torch.ones(3).div_(255)
+        torch.ones(3) / torch.ones(1)
+    assert divisors.found == {255}
 
 
 def test_every_operation_of_randaugment_is_met_in_those_tests():

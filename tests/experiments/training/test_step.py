@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from experiments.training.checkpoint import read_checkpoint
 from experiments.training.choices import chosen, compile_mode
 from experiments.training.estimates import estimate
 from experiments.training.loop import train_here
+from experiments.training.place import Place
 from experiments.training.reporting import ReportingCallback
 
 SMALL = {
@@ -61,9 +63,27 @@ class Waits(TorchDispatchMode):
         self.seen = Counter()
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        if any(wait in str(operation) for wait in WAITS):
-            self.seen[str(operation)] += 1
+        name = str(operation)
+        by_mask = name.startswith(("aten.index.", "aten.index_put", "aten._index_put")) and any(
+            isinstance(index, torch.Tensor) and index.dtype == torch.bool for index in args[1]
+        )
+        if by_mask or any(wait in name for wait in WAITS):
+            self.seen[name] += 1
         return operation(*args, **(kwargs or {}))
+
+
+def test_waits_are_seen_also_where_a_mask_selects():
+    values = torch.arange(4)
+    with Waits() as waits:
+        values[values > 1]
+        values[values > 2] = 0
+        values[torch.tensor([1, 2])]
+        values.sum().item()
+    assert waits.seen == {
+        "aten.index.Tensor": 1,
+        "aten.index_put_.default": 1,
+        "aten._local_scalar_dense.default": 1,
+    }
 
 
 @pytest.mark.slow
@@ -92,10 +112,11 @@ def test_a_step_never_waits_for_the_device(images, tmp_path, monkeypatch, row):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("precision", "ema"), [("32", 0.0), ("bf16", 0.0), ("bf16", 0.9)])
 def test_a_network_is_compiled_once_for_training_and_once_for_validation(
-    images, tmp_path, monkeypatch
+    images, tmp_path, monkeypatch, precision, ema
 ):
-    """Not again in the second epoch, nor for validation's last, smaller batch."""
+    """Not again in the second epoch, for validation's last, smaller batch, or at the end."""
     root = tmp_path / "images"
     shutil.copytree(images, root)
     for file in (images / "val").glob("*/*.png"):
@@ -114,11 +135,14 @@ def test_a_network_is_compiled_once_for_training_and_once_for_validation(
         if isinstance(event, EpochDone):
             counts.append(counter.frame_count)
 
-    machine = Machine(threads=1, workers=0, compile=True)
-    record = train_here(job(root, tmp_path / "runs", machine=machine), observe)
+    given = {"threads": 1, "workers": 0, "precision": precision}
+    machine, eager = (Machine(compile=way, **given) for way in (True, False))
+    average = {"recipe.ema": ema}
+    record = train_here(job(root, tmp_path / "runs", machine=machine, **average), observe)
     assert record.data["val"] == 150  # 128 and 22
     assert counts == [2, 2] and counter.frame_count == 2
-    plain = train_here(job(root, tmp_path / "plain"), lambda event: None)
+    asked = job(root, tmp_path / "plain", machine=eager, **average)
+    plain = train_here(asked, lambda event: None)
     assert record.top1 == pytest.approx(plain.top1, abs=1)
     assert record.loss == pytest.approx(plain.loss, abs=1e-3)
 
@@ -207,6 +231,23 @@ def test_on_a_cpu_nothing_is_compiled_and_precision_is_32_and_the_plan_says_so(i
     assert "precision: '32'" in text and "compile: false" in text
 
 
+def test_each_process_uses_its_own_gpu_before_any_memory_is_asked_for(
+    images, tmp_path, monkeypatch
+):
+    class Set(Exception):
+        pass
+
+    def set_device(device):
+        raise Set(device)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", set_device)
+    monkeypatch.setattr("experiments.training.loop.choose_loading", pytest.fail)
+    machine = Machine(threads=1, workers=0, devices=2, precision="32", compile=False)
+    with pytest.raises(Set, match=re.escape(str(torch.device("cuda", 1)))):
+        train_here(job(images, tmp_path, machine=machine), print, Place(rank=1, local=1, world=2))
+
+
 class Gpu:
     """What torch says of a GPU with bf16."""
 
@@ -229,6 +270,18 @@ def test_on_a_gpu_long_runs_are_compiled_in_bf16(images, tmp_path, monkeypatch):
     assert estimate(long.request).seconds == pytest.approx(5000 * estimate(short.request).seconds)
     off = Machine(threads=1, workers=0, precision="32", compile=False)
     assert chosen(off, long.request) == off
+
+
+@pytest.mark.slow
+def test_a_long_run_of_a_timm_network_is_compiled_too(images, tmp_path, monkeypatch):
+    """Its cost is counted, and says whether the run is long enough."""
+    monkeypatch.setattr("experiments.training.choices.torch.cuda", Gpu)
+    for epochs, compiled in ((2, False), (10_000, True)):
+        overrides = {"recipe.batch": 6, "recipe.image_size": 32, "recipe.epochs": epochs}
+        settings = Settings(roadmap="tiny", data=str(images), overrides=overrides, runs=tmp_path)
+        request = Request(settings=settings, row="timm:test_convnext", seed=0)
+        assert estimate(request) is None
+        assert chosen(Machine(threads=1, workers=0), request).compile is compiled
 
 
 def test_small_networks_on_a_gpu_are_replayed_as_cuda_graphs(images, tmp_path, monkeypatch):

@@ -40,6 +40,10 @@ def operator():
         for compiled in (False, True):
             torch._dynamo.reset()
             _same_as_plain(compiled)
+    choice.CHOICES["test"] = {
+        Shape(3, 1, 8, True, torch.bfloat16): Choice(tile, tile, of_weight, least=1)
+    }
+    _traces_under_autocast()
     module = DepthwiseConvolution(16, 16, 3, padding=1, groups=16)
     x = torch.randn(2, 16, 6, 5).contiguous(memory_format=torch.channels_last).requires_grad_()
     given = (x, module.weight, module.bias, 1, 1, list(tile), list(tile), list(of_weight))
@@ -63,6 +67,21 @@ def _same_as_plain(compiled):
     torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
     for one, other in zip(ours.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad)
+
+
+def _traces_under_autocast():
+    """Compare our kernels in one graph with plain torch, both in bfloat16; the map is float32."""
+    ours = DepthwiseConvolution(16, 16, 3, padding=1, groups=16)
+    x = torch.randn(2, 16, 6, 5).contiguous(memory_format=torch.channels_last)
+    torch._dynamo.reset()
+    compiled = torch.compile(ours, fullgraph=True, backend="aot_eager")
+    with torch.autocast("cpu", torch.bfloat16):
+        found, expected = compiled(x), nn.Conv2d.forward(ours, x)
+    assert found.dtype == expected.dtype == torch.bfloat16
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)
+    (of_weight,) = torch.autograd.grad(found.float().sum(), [ours.weight])
+    (plain,) = torch.autograd.grad(expected.float().sum(), [ours.weight])
+    torch.testing.assert_close(of_weight, plain, rtol=0.02, atol=0.05)
 
 
 if __name__ == "__main__":

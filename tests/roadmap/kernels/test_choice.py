@@ -1,5 +1,7 @@
 """Which kernels a table of measurements chooses."""
 
+from functools import cache
+
 import torch
 
 from roadmap.kernels import choice
@@ -61,6 +63,20 @@ def test_choose_by_gpu_shape_and_size(monkeypatch):
     assert not chosen(192, 1000)  # larger than any class
     monkeypatch.setattr(choice, "gpu_name", lambda index: "another GPU")
     assert not chosen(192, 28)
+
+
+def test_an_eager_call_asks_no_device_without_a_table_and_once_with_one(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: asked.append(index) or "GPU")
+    monkeypatch.setattr(choice, "gpu_name", cache(choice.gpu_name.__wrapped__))
+    shape = Shape(7, 1, 32, True, torch.bfloat16)
+    entry = Choice(Tile(*FAST), None, None, least=1)
+    for table, times in (({}, 0), ({"GPU": {shape: entry}}, 1)):
+        monkeypatch.setattr(choice, "CHOICES", table)
+        for _ in range(3):
+            found = choice.choose(torch.empty(1, 192, 28, 28), 7, 1, torch.bfloat16)
+            assert (found is entry) == bool(table)
+        assert len(asked) == times
 
 
 def test_a_gpu_without_an_entry_uses_one_of_its_architecture_and_says_so(monkeypatch, tmp_path):

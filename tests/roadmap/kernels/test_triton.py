@@ -4,11 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 
-triton = pytest.importorskip("triton", reason="Triton is not installed")
+from roadmap.kernels.choice import DIRECTIONS
+from roadmap.kernels.tiles import tiles_to_try
+
+launch = pytest.importorskip("roadmap.kernels.launch", reason="Triton is not installed")
 HERE = Path(__file__).parent
 TOLERANCE = {"torch.float32": 1e-6, "torch.bfloat16": 6e-3}
 
@@ -55,3 +60,28 @@ def test_kernels_compile_without_a_device_and_spill_little(capability, kernel, t
     # A network has three directions, and at most two strides of a kernel: six compilations.
     lengths = [int(line.split(" lines of PTX")[0].split()[-1]) for line in told.splitlines()]
     assert 0 < sum(sorted(lengths)[-6:]) < 20_000, lengths
+
+
+def test_kernels_are_launched_on_the_device_of_the_map(monkeypatch):
+    launched, entered = [], []
+
+    @contextmanager
+    def device_of(x):
+        entered.append(x)
+        yield
+        entered.pop()
+
+    class Kernel:
+        def __getitem__(self, grid):
+            return lambda x, *_, **__: launched.append(entered[-1])
+
+    monkeypatch.setattr(torch.cuda, "device_of", device_of)
+    for name in ("convolve", "correlate"):
+        monkeypatch.setattr(launch, name, Kernel())
+    tiles = {direction: tiles_to_try(direction, 3)[0] for direction in DIRECTIONS}
+    x = torch.zeros(2, 8, 5, 5).contiguous(memory_format=torch.channels_last)
+    weight = torch.zeros(8, 1, 3, 3)
+    launch.forward(x, weight, None, 1, 1, tiles["forward"])
+    launch.input_gradient(x, weight, (5, 5), 1, 1, tiles["input"])
+    launch.weight_gradient(x, x, 3, 1, 1, tiles["weight"])
+    assert len(launched) == 3 and all(each is x for each in launched) and not entered
