@@ -118,6 +118,11 @@ MEASURE: dict[TaskName, str] = {
     "detection": "box_ap",
     "segmentation": "miou",
 }  # by which rows are compared unless another one is named
+EXAMPLES: dict[TaskName, str] = {
+    "classification": "tiny-enhanced",
+    "detection": "tiny-detection",
+    "segmentation": "tiny-segmentation",
+}  # a shipped recipe of each task
 LABELS = {"top1": "top-1", "box_ap": "box AP", "miou": "mIoU"}
 
 

@@ -325,7 +325,7 @@ def test_boxes_alone_are_for_detection_without_masks(tmp_path):
     source.check_task(boxes)
     with pytest.raises(Problem, match="have boxes alone; add --set recipe.task.detection=faster"):
         source.check_task(replace(boxes, detection="mask_rcnn"))
-    with pytest.raises(Problem, match="boxes alone; add --task detection"):
+    with pytest.raises(Problem, match="boxes alone; use --task detection"):
         source.check_task(Segmentation(segmentation="fpn", channels=32))
 
 
@@ -340,7 +340,7 @@ def test_a_recipe_for_classification_is_refused(tmp_path):
     request = Request(settings=Settings(data=str(root), runs=tmp_path / "r"), row="13", seed=0)
     expected = (
         "recipe of row 13 is for classification; data 'pets' is for detection and segmentation; "
-        "add --task detection"
+        "use --task detection, or a recipe for it"
     )
     with pytest.raises(Problem, match=expected):
         request.check(Machine(threads=1, workers=0))
