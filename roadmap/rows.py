@@ -100,7 +100,7 @@ class Roadmap:
     top-1 that matters, in points; None leaves it to studies. `scale` made a small version of the
     roadmap `full`. `tasks` are what else its rows can be trained for. `task` is the one that they
     are trained for, if they are not trained as the roadmap says. `asked` is the task that was asked
-    for by name.
+    for by name. `unused_choice` is the field of a choice that ended, as no row uses the field.
     """
 
     name: str
@@ -116,6 +116,7 @@ class Roadmap:
     tasks: Mapping[TaskName, TaskOf] = field(default_factory=dict)
     task: TaskOf | None = None
     asked: TaskName | None = None
+    unused_choice: str | None = None
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -151,9 +152,20 @@ class Roadmap:
 
     def checked_choice(self) -> Roadmap:
         """Return this roadmap; a Problem if the field of the choice has no effect in any row."""
-        if self.choose and all(len(self.candidates(row)) < 2 for row in self):
+        if self.choose and not self._chooses:
             raise Problem(f"choose: {self.choose.field} has no effect in any row")
         return self
+
+    @property
+    def _chooses(self) -> bool:
+        return any(len(self.candidates(row)) > 1 for row in self)
+
+    def choosing(self, choice: Choice | None) -> Roadmap:
+        """Return a copy with this choice; without it if its field has no effect in any row."""
+        made = replace(self, choose=choice)
+        if choice is None or made._chooses:
+            return made
+        return replace(made, choose=None, unused_choice=choice.field)
 
     def checked_task(self) -> Roadmap:
         """Return this roadmap; a Problem if a row is for another task than the one asked for."""
@@ -196,7 +208,7 @@ class Roadmap:
             if key not in taken:
                 raise idle(self.rows[-1].spec, settings, key)
         chosen = self.choose is not None and self.choose.field not in settings
-        return replace(changed, choose=self.choose if chosen else None).checked_task()
+        return changed.choosing(self.choose if chosen else None).checked_task()
 
     def scaled(self, scale: Scale) -> Roadmap:
         """Return a small version of this roadmap; its steps are those of the full one."""
@@ -227,11 +239,11 @@ class Roadmap:
                 f"{' and '.join(dict.fromkeys((*own, *self.tasks)))}); --recipe NAME trains them "
                 f"by one, as in --recipe {EXAMPLES[name]}"
             )
-        return replace(
+        made = replace(
             self.changed(task.apply), name=f"{self.name}:{name}", title=f"{self.title}: {name}",
-            paper=None, paper_path=None, data=task.data, choose=None, margin=task.margin,
-            task=task, asked=name,
+            paper=None, paper_path=None, data=task.data, margin=task.margin, task=task, asked=name,
         )  # fmt: skip
+        return made.choosing(self.choose)
 
     def with_classes(self, classes: int) -> Roadmap:
         """Return a copy whose classifiers have this many classes."""

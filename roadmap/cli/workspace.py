@@ -126,7 +126,10 @@ class Workspace:
     @cached_property
     def roadmap(self) -> Roadmap:
         """The variants of the study that is named, else the roadmap."""
-        return self.config.roadmap if self.study is None else self.study.roadmap
+        made = self.config.roadmap if self.study is None else self.study.roadmap
+        if made.choose is None and made.unused_choice is not None:
+            say(f"choose: {made.unused_choice} has no effect in these rows; each is trained once")
+        return made
 
     @cached_property
     def task(self) -> TaskName:

@@ -1,7 +1,8 @@
-"""Roadmaps as values: the task that is asked of their rows."""
+"""Roadmaps as values: the task and the choice that are asked of their rows."""
 
 import pytest
 
+from roadmap.choice import Choice
 from roadmap.errors import Problem
 from steps.config import Config
 from steps.recipes.load import load_recipe
@@ -67,3 +68,23 @@ def test_settings_of_another_task_are_refused(settings, mine, tmp_path):
     with pytest.raises(Problem, match="to be trained for classification, but row 00 .* segmentati"):
         load_roadmap("tiny:classification").overridden(WRONG[1])
     assert load_roadmap("tiny").overridden(WRONG[1])["00"].spec.recipe.task_name == "segmentation"
+
+
+def test_a_choice_stays_with_a_task_that_uses_its_field(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "base: {roadmap: small, row: '03'}\n"
+        "choose: {recipe.learning_rate: [x0.5, x1]}\n"
+        "tasks: {segmentation: {recipe: tiny-segmentation, data: fractal-scenes}}\nrows: []\n"
+    )
+    roadmap = load_roadmap(f"{tmp_path}/mine.yaml:segmentation")
+    assert roadmap.trials("00") == ("00@0.005", "00@0.01")
+    assert roadmap.unused_choice is None
+
+
+def test_a_choice_without_effect_ends():
+    tiny = load_roadmap("tiny").choosing(Choice(field="recipe.mixup", values=(0.1, 0.2)))
+    assert len(tiny.trials("01")) == 2
+    for changed in (tiny.for_task("detection"), tiny.overridden(WRONG[1])):
+        assert (changed.choose, changed.unused_choice) == (None, "recipe.mixup")
+        assert changed.trials("01") == ("01",)
+    assert tiny.overridden({"recipe.mixup": 0.3}).unused_choice is None

@@ -89,3 +89,13 @@ def test_a_task_that_does_not_fit(capsys, arguments, words):
 def test_a_task_that_is_named_twice_or_comes_with_its_recipe(capsys, given):
     rows = json.loads(answer(capsys, "cost", *given, "--json"))
     assert {row["task"] for row in rows} == {"detection"}
+
+
+def test_a_choice_that_a_task_does_not_use_is_told(capsys, tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "base: {roadmap: tiny, row: '01'}\nchoose: {recipe.mixup: [0.1, 0.2]}\n"
+        "tasks: {detection: {recipe: tiny-detection}}\nrows: []\n"
+    )
+    assert main(["cost", "--roadmap", str(tmp_path / "mine.yaml"), "--task", "detection"]) == 0
+    said = "choose: recipe.mixup has no effect in these rows; each is trained once"
+    assert said in capsys.readouterr().err.replace("\n", " ")
