@@ -18,7 +18,7 @@ from roadmap.paper import Paper
 from roadmap.scale import Scale
 from roadmap.spec import Recipe, Spec
 from roadmap.step import Step
-from roadmap.tasks import TASKS, TaskName
+from roadmap.tasks import EXAMPLES, TASKS, TaskName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +98,9 @@ class Roadmap:
     the table's rows are its own. `data` is the default data set. With `choose`, each row is trained
     at several values of a field, and the best one counts. `margin` is the smallest difference of
     top-1 that matters, in points; None leaves it to studies. `scale` made a small version of the
-    roadmap `full`. `tasks` are what else its rows can be trained for, and `task` is what they are
-    trained for; None is classification.
+    roadmap `full`. `tasks` are what else its rows can be trained for. `task` is the one that they
+    are trained for, if they are not trained as the roadmap says. `asked` is the task that was asked
+    for by name. `unused_choice` is the field of a choice that ended, as no row uses the field.
     """
 
     name: str
@@ -114,6 +115,8 @@ class Roadmap:
     full: Roadmap | None = field(default=None, repr=False, compare=False)
     tasks: Mapping[TaskName, TaskOf] = field(default_factory=dict)
     task: TaskOf | None = None
+    asked: TaskName | None = None
+    unused_choice: str | None = None
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -149,8 +152,27 @@ class Roadmap:
 
     def checked_choice(self) -> Roadmap:
         """Return this roadmap; a Problem if the field of the choice has no effect in any row."""
-        if self.choose and all(len(self.candidates(row)) < 2 for row in self):
+        if self.choose and not self._chooses:
             raise Problem(f"choose: {self.choose.field} has no effect in any row")
+        return self
+
+    @property
+    def _chooses(self) -> bool:
+        return any(len(self.candidates(row)) > 1 for row in self)
+
+    def choosing(self, choice: Choice | None) -> Roadmap:
+        """Return a copy with this choice; without it if its field has no effect in any row."""
+        made = replace(self, choose=choice)
+        if choice is None or made._chooses:
+            return made
+        return replace(made, choose=None, unused_choice=choice.field)
+
+    def checked_task(self) -> Roadmap:
+        """Return this roadmap; a Problem if a row is for another task than the one asked for."""
+        for row in self:
+            own = row.spec.recipe.task_name
+            if self.asked is not None and self.asked != own:
+                raise _wrong_task(self.name, self.asked, f"row {row.number} ({row.step})", own)
         return self
 
     def changed(self, change: Callable[[Spec], Spec]) -> Roadmap:
@@ -170,10 +192,10 @@ class Roadmap:
 
         A row in which a field has no effect keeps its own: momentum is for SGD and not for AdamW.
         Setting the field of the choice ends the choice. Raises Problem if a field has no effect in
-        any row.
+        any row, or if the rows are then for another task than the one asked for.
         """
         if not settings:
-            return self
+            return self.checked_task()
         taken: set[str] = set()
 
         def change(spec: Spec) -> Spec:
@@ -186,7 +208,7 @@ class Roadmap:
             if key not in taken:
                 raise idle(self.rows[-1].spec, settings, key)
         chosen = self.choose is not None and self.choose.field not in settings
-        return replace(changed, choose=self.choose if chosen else None)
+        return changed.choosing(self.choose if chosen else None).checked_task()
 
     def scaled(self, scale: Scale) -> Roadmap:
         """Return a small version of this roadmap; its steps are those of the full one."""
@@ -196,25 +218,41 @@ class Roadmap:
             data=scale.data, scale=scale, full=self,
         )  # fmt: skip
 
-    def for_task(self, name: str) -> Roadmap:
-        """Return this roadmap's rows trained for another task. Raises Problem if it has none."""
+    def for_task(self, name: str, recipe: Recipe | None = None) -> Roadmap:
+        """Return this roadmap with its rows trained for a task.
+
+        If neither the rows nor `tasks` have it, all rows get `recipe`. Raises Problem without one.
+        """
         if name not in TASKS:
             raise unknown("task", name, TASKS)
-        if name == "classification":
-            return self
-        if name not in self.tasks:
-            known = " and ".join(self.tasks) or "none but classification"
+        own = dict.fromkeys(row.spec.recipe.task_name for row in self)
+        task = self.tasks.get(name)
+        if task is None and list(own) == [name]:
+            return replace(self, asked=name)
+        if task is None and recipe is not None:
+            if recipe.task_name != name:
+                raise _wrong_task(self.name, name, "the recipe", recipe.task_name)
+            task = TaskOf(name=name, recipe=recipe)
+        if task is None:
             raise Problem(
-                f"roadmap {self.name!r} has no recipe for {name} (it has {known}); "
-                f"--recipe NAME trains its rows by one, as in --recipe tiny-{name}"
+                f"roadmap {self.name!r} has no recipe for {name} (its rows are trained for "
+                f"{' and '.join(dict.fromkeys((*own, *self.tasks)))}); --recipe NAME trains them "
+                f"by one, as in --recipe {EXAMPLES[name]}"
             )
-        task = self.tasks[name]
-        changed = self.changed(task.apply)
-        return replace(
-            changed, name=f"{self.name}:{name}", title=f"{self.title}: {name}", paper=None,
-            paper_path=None, data=task.data, choose=None, margin=task.margin, task=task,
+        made = replace(
+            self.changed(task.apply), name=f"{self.name}:{name}", title=f"{self.title}: {name}",
+            paper=None, paper_path=None, data=task.data, margin=task.margin, task=task, asked=name,
         )  # fmt: skip
+        return made.choosing(self.choose)
 
     def with_classes(self, classes: int) -> Roadmap:
         """Return a copy whose classifiers have this many classes."""
         return self.changed(lambda spec: edit_network(spec, classes=classes))
+
+
+def _wrong_task(roadmap: str, task: TaskName, what: str, own: TaskName) -> Problem:
+    """Return the problem that a row or recipe is for another task than the one asked for."""
+    return Problem(
+        f"roadmap {roadmap!r} is to be trained for {task}, but {what} is for {own}; leave out "
+        f"--task, or give a recipe for {task}, as in --recipe {EXAMPLES[task]}"
+    )

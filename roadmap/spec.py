@@ -33,7 +33,7 @@ from pydantic_core import PydanticCustomError
 from roadmap.errors import Problem, quoted, shortened, unknown
 from roadmap.kinds import ACTIVATIONS, NORMS, TORCH_ACTIVATIONS, is_activation
 from roadmap.optimizers import OPTIMIZERS, check_options
-from roadmap.tasks import Detection, Segmentation, TaskName, name_of
+from roadmap.tasks import Detection, GivenTask, Segmentation, TaskName, name_of
 from roadmap.values import added, value
 
 
@@ -371,7 +371,7 @@ class Recipe:
     repeats: Annotated[int, Field(ge=1, le=100)] = added(1)
     color_jitter: Fraction = added(0.0)
     evaluation_size: Annotated[int, Field(ge=1, le=2**16)] | None = added(None)
-    task: Detection | Segmentation | None = added(None)
+    task: GivenTask | None = added(None)
     milestones: Annotated[tuple[Rate, ...], Field(max_length=100)] = added(())
     power: Annotated[float, Field(gt=0, le=100)] = added(1.0)
 
@@ -504,19 +504,23 @@ def problem_of(error: pydantic.ValidationError, kind: Any) -> Problem:
     unexpected = ("unexpected_keyword_argument", "extra_forbidden")
     fault = min(error.errors(), key=lambda fault: fault["type"] not in unexpected)
     kinds = (Network, Reference, Detection, Segmentation, *get_args(Unit))
-    unions = tuple(kind.__name__ for kind in kinds)
+    unions = {kind.__name__: kind for kind in kinds}
     keys = tuple(part for part in fault["loc"] if part not in unions)
     key = ".".join(shortened(str(part)) for part in keys)
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] in unexpected:
-        if dataclasses.is_dataclass(kind) and len(keys) == 1:
-            return unknown("key", key, [field.name for field in dataclasses.fields(kind)])
+        owner = unions.get(str(fault["loc"][-2])) if len(fault["loc"]) > 1 else kind
+        if dataclasses.is_dataclass(owner):
+            made = unknown("key", key, [field.name for field in dataclasses.fields(owner)])
+            return Problem(str(made), keys=keys)
         text = f"unknown key {key!r}"
     elif fault["type"] in ("missing", "missing_argument"):
         text, keys = f"key {key!r} is missing", keys[:-1]
+        if isinstance(fault["loc"][-1], int):
+            text = f"{'.'.join(map(str, keys))}: value {fault['loc'][-1] + 1} is missing"
     elif fault["type"] == "value_error":  # our own messages begin with the name of the wrong field
         text = f"{key}: {message}" if key else message
-        keys = (*keys, message.partition(" ")[0])
+        keys = (*keys, *message.partition(" ")[0].split("."))
     else:
         text = f"{message[0].lower()}{message[1:]}, got {quoted(fault['input'])}"
         text = f"{key}: {text}" if key else text

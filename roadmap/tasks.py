@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from roadmap.values import value
 
@@ -93,7 +93,24 @@ class Segmentation:
             raise ValueError(f"channels {self.channels} must be a multiple of 32 for 'fpn'")
 
 
+def _kind(task: object) -> str | None:
+    """Return the name of the class that a recipe's `task` is or describes."""
+    if isinstance(task, Mapping):
+        known = {"detection": Detection, "segmentation": Segmentation}
+        return next((kind.__name__ for key, kind in known.items() if key in task), None)
+    return type(task).__name__ if isinstance(task, Detection | Segmentation) else None
+
+
 Task = Detection | Segmentation
+GivenTask = Annotated[
+    Annotated[Detection, Tag("Detection")] | Annotated[Segmentation, Tag("Segmentation")],
+    Discriminator(
+        _kind,
+        custom_error_type="task",
+        custom_error_message="Input should be null, {detection: faster_rcnn or mask_rcnn, …} or "
+        "{segmentation: upernet or fpn, …}",
+    ),
+]  # as a recipe gives it: a fault is told of the task that is named, not of the other one
 TaskName = Literal["classification", "detection", "segmentation"]
 TASKS: tuple[TaskName, ...] = ("classification", "detection", "segmentation")
 MEASURE: dict[TaskName, str] = {
@@ -101,6 +118,11 @@ MEASURE: dict[TaskName, str] = {
     "detection": "box_ap",
     "segmentation": "miou",
 }  # by which rows are compared unless another one is named
+EXAMPLES: dict[TaskName, str] = {
+    "classification": "tiny-enhanced",
+    "detection": "tiny-detection",
+    "segmentation": "tiny-segmentation",
+}  # a shipped recipe of each task
 LABELS = {"top1": "top-1", "box_ap": "box AP", "miou": "mIoU"}
 
 

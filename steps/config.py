@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from roadmap.rows import Roadmap
-from roadmap.spec import Spec
+from roadmap.spec import Recipe, Spec, from_dict
 from steps.roadmaps.load import load_roadmap
 from steps.studies.load import load_study
 from steps.studies.study import Study
@@ -94,5 +94,7 @@ class Config:
 
     def _load_roadmap(self, name: str, steps: Path | None) -> Roadmap:
         if name not in self._roadmaps:
-            self._roadmaps[name] = load_roadmap(name, steps=steps)
+            whole = self.overrides.get("recipe")
+            recipe = None if whole is None else from_dict(Recipe, whole)
+            self._roadmaps[name] = load_roadmap(name, steps=steps, recipe=recipe)
         return self._roadmaps[name]

@@ -14,9 +14,16 @@ SHOWN = 5
 
 
 def findings(
-    survey: Survey, names: Sequence[str], left_out: Mapping[str, Mapping[str, int]], *, exif: bool
+    survey: Survey,
+    names: Sequence[str],
+    left_out: Mapping[str, Mapping[str, int]],
+    *,
+    exif: bool | None,
 ) -> Iterator[str]:
-    """Yield a line for each thing that was found; `names` are those of the classes."""
+    """Yield a line for each thing that was found; `names` are those of the classes.
+
+    `exif` says whether images are turned upright; None if these data have no such option.
+    """
     for where, counts in left_out.items():
         listed = ", ".join(f"{what} ({count:,})" for what, count in sorted(counts.items()))
         yield f"left out of {where}: {listed}"
@@ -38,7 +45,9 @@ def findings(
             f"({_class(names, large)})"
         )
     if survey.turned:
-        how = "turned upright (--exif)" if exif else "used as stored; --exif turns them upright"
+        how = "turned upright (--exif)" if exif else "used as stored"
+        if exif is False:
+            how += "; --exif turns them upright"
         images = _images(survey.turned)
         yield f"EXIF: {images} stored turned or mirrored; {how}"
     if survey.dark:

@@ -106,7 +106,7 @@ class CocoFolder(SceneFolder):
                 if self.has_masks
                 else "has boxes alone"
             )
-            raise Problem(f"is for segmentation; data {self.name!r} {why}; add --task detection")
+            raise Problem(f"is for segmentation; data {self.name!r} {why}; use --task detection")
         if name_of(task) == "detection" and not len(self.annotations["val"].with_objects):
             raise Problem(
                 f"is for detection; no validation image of data {self.name!r} has an object, so "

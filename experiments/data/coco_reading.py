@@ -10,7 +10,7 @@ from PIL import Image
 
 from experiments.data.coco_file import Annotations
 from experiments.data.files import Samples
-from experiments.data.images import in_colour, named, open_image
+from experiments.data.images import in_colour, named, open_image, upright_hint
 from experiments.data.scene import UNLABELLED, Objects
 from experiments.data.splits import Split, split_of_files
 
@@ -33,7 +33,9 @@ def open_sized(annotations: Annotations, chosen: numpy.ndarray, index: int) -> I
         image = open_image(file.open())
         if image.size != (width, height):
             stored = f"{image.size[0]} × {image.size[1]}"
-            raise ValueError(f"it has {stored} pixels, its annotations say {width} × {height}")
+            hint = upright_hint(image, (width, height))
+            said = f"its annotations say {width} × {height}{hint}"
+            raise ValueError(f"it has {stored} pixels, {said}")
         return in_colour(image)
 
 

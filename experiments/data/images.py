@@ -25,6 +25,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+SIDEWAYS = (5, 6, 7, 8)  # those that exchange width and height
 
 
 class BrokenImage(OSError):
@@ -63,6 +64,13 @@ def named(name: str) -> Iterator[None]:
     except Exception as error:
         reason = re.sub(r" <_io\.\w+.*>", "", str(error)) or type(error).__name__
         raise BrokenImage(f"image {name} cannot be read: {escaped(reason)}") from error
+
+
+def upright_hint(image: Image.Image, size: tuple[int, int]) -> str:
+    """Return what to do if `size` is that of the image turned as its EXIF says; "" if it is not."""
+    if image.size[::-1] != size or image.getexif().get(ORIENTATION, 1) not in SIDEWAYS:
+        return ""
+    return ", as after the turn that its EXIF asks for; save the image upright, without EXIF"
 
 
 def in_colour(image: Image.Image, *, exif: bool = False) -> Image.Image:

@@ -9,7 +9,7 @@ import numpy
 from PIL import Image
 
 from experiments.data.files import File, Samples
-from experiments.data.images import named, open_image
+from experiments.data.images import named, open_image, upright_hint
 from experiments.data.scene import UNLABELLED
 from experiments.data.splits import Split, split_of_files
 
@@ -35,16 +35,17 @@ def label_map_of(
     """Return uint8 (height, width): classes from 0, or UNLABELLED. Raises BrokenImage."""
     file, image = maps[index], samples[index][0]
     with named(str(image)):
-        size = open_image(image.open()).size
+        picture = open_image(image.open())
     with named(str(file)):
         label_map = open_image(file.open())
         if label_map.mode not in ("L", "P"):
             raise ValueError(
                 f"a label map has one byte for each pixel, grey or palette; it is {label_map.mode}"
             )
-        if label_map.size != size:
-            own, its = (f"{width} × {height}" for width, height in (label_map.size, size))
-            raise ValueError(f"it has {own} pixels, its image has {its}")
+        if label_map.size != picture.size:
+            own, its = (f"{one.width} × {one.height}" for one in (label_map, picture))
+            hint = upright_hint(picture, label_map.size)
+            raise ValueError(f"it has {own} pixels, its image has {its}{hint}")
         return _decoded(label_map, coding)
 
 

@@ -67,7 +67,9 @@ class Source(ABC):
         name = name_of(task)
         if name not in self.tasks:
             first = self.tasks[0]
-            hint = "leave out --task" if first == "classification" else f"add --task {first}"
+            hint = f"leave out --task {name}, or the recipe for it"
+            if first != "classification":
+                hint = f"use --task {first}, or a recipe for it"
             whose = f"data {self.name!r} is for {' and '.join(self.tasks)}"
             raise Problem(f"is for {name}; {whose}; {hint}")
         if isinstance(task, Detection) and task.has_masks and not self.has_masks:

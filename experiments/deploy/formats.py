@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.host.imports import missing_packages
 from roadmap.errors import Problem, escaped, unknown
 from roadmap.files import is_special
 
@@ -54,8 +54,7 @@ def choose_format(name: str | None, out: Path) -> str:
         raise Problem(f"--out {escaped(str(out))} is a device or a named pipe; give a file")
     if name == "hub" and out.is_file():
         raise Problem(f"--out {escaped(str(out))} is a file; format hub writes a folder")
-    missing = [each for each in FORMATS[name].needs if importlib.util.find_spec(each) is None]
-    if missing:
+    if missing := missing_packages(FORMATS[name].needs):
         raise Problem(f"format {name} needs {', '.join(missing)}: {EXTRA}")
     return name
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,17 +89,21 @@ def _objects(found: Detections, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 ENDING = {"detection": "objects", "segmentation": "regions"}  # of the names of drawn files
+LONGEST = 200  # bytes of an image's name; file systems have 255 for it, numbers and endings
 
 
 def drawn_paths(paths: Iterable[str], folder: Path, task: str) -> list[Path]:
     """Return a file in `folder` for each image; equal names get a number.
 
-    It is `NAME-objects.png` for detection and `NAME-regions.png` for segmentation.
+    It is `NAME-objects.png` for detection and `NAME-regions.png` for segmentation. Names above
+    LONGEST bytes are cut.
     """
     taken: set[str] = set()
     made = []
     for path in paths:
         stem = Path(path).stem
+        while len(os.fsencode(stem)) > LONGEST:
+            stem = stem[:-1]
         name, number = stem, 2
         while name in taken:
             name, number = f"{stem}-{number}", number + 1
@@ -107,11 +112,15 @@ def drawn_paths(paths: Iterable[str], folder: Path, task: str) -> list[Path]:
     return made
 
 
-def write_drawn(image: Image.Image, found: Found, names: Sequence[str], path: Path) -> list[Path]:
-    """Draw an image's predictions into a PNG file; return the files that were written.
+def write_drawn(
+    image: Image.Image, found: Found, names: Sequence[str], path: Path | None
+) -> list[Path]:
+    """Draw an image's predictions into a PNG file, if one is named; return what was written.
 
     Of a label map a second file, `NAME-classes.png`, has the number of the class of each pixel.
     """
+    if path is None:
+        return []
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_png(draw(image, found, names), path)
     if isinstance(found, Detections):

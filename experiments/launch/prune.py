@@ -40,13 +40,15 @@ class Pruned:
 def leftovers(runs: Path, keep: Keep = "weights") -> list[Leftover]:
     """Return what `prune` removes below a folder of runs, without changing anything.
 
-    Unfinished runs keep their checkpoints, and runs in progress are left alone.
+    Unfinished runs keep their checkpoints, and runs in progress are left alone. What another
+    process removes meanwhile, such as a run that finishes, is not listed.
     """
-    return [
-        Leftover(path=path, bytes=_size(path))
-        for folder in _folders(runs)
-        for path in _of_run(folder, keep)
-    ]
+    found = []
+    for folder in _folders(runs):
+        for path in _of_run(folder, keep):
+            with suppress(FileNotFoundError):
+                found.append(Leftover(path=path, bytes=_size(path)))
+    return found
 
 
 def prune(runs: Path, keep: Keep = "weights") -> Pruned:
@@ -79,10 +81,20 @@ def _prune_run(folder: Path, keep: Keep) -> list[Leftover]:
             raise ValueError(f"{fault}; `roadmap prune --keep none` removes it") from None
     for leftover in going:
         if leftover.path.is_dir():
-            shutil.rmtree(leftover.path)
+            _remove_folder(leftover.path)
         else:
             leftover.path.unlink(missing_ok=True)
     return going
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a run's folder, the lock file last, so that the next `prune` knows what is left."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != "lock":
+            path.unlink(missing_ok=True)
+    shutil.rmtree(folder)
 
 
 def _folders(runs: Path) -> Iterator[Path]:
@@ -97,7 +109,8 @@ def _folders(runs: Path) -> Iterator[Path]:
 def _of_run(folder: Path, keep: Keep) -> list[Path]:
     """Return what can go of a run's folder: the folder itself if it was moved aside."""
     if ASIDE.fullmatch(folder.name):
-        return [folder] if (folder / "lock").exists() else []
+        own = (folder / "lock").exists() or not any(folder.iterdir())
+        return [folder] if own else []
     with suppress(Problem):
         if read_record(folder / "record.json").identity.run != folder.name:
             return []  # it says nothing about this run, which may need its checkpoints to resume

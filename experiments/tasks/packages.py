@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
+from experiments.host.imports import missing_packages
 from roadmap.errors import Problem
 from roadmap.tasks import TaskName
 
@@ -15,6 +14,5 @@ NEEDED: dict[TaskName, tuple[str, ...]] = {
 
 def check_packages(task: TaskName) -> None:
     """Raise Problem that says what to install, if a package of the task is missing."""
-    for package in NEEDED.get(task, ()):
-        if find_spec(package) is None:
-            raise Problem(f"{task} needs {package}: pip install 'modernization-roadmap[tasks]'")
+    for package in missing_packages(NEEDED.get(task, ())):
+        raise Problem(f"{task} needs {package}: pip install 'modernization-roadmap[tasks]'")

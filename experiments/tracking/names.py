@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 
+from experiments.host.imports import missing_packages
 from roadmap.errors import Problem, unknown
 
 PROJECT = "modernization-roadmap"
@@ -48,8 +48,7 @@ def chosen_trackers(given: Sequence[str]) -> tuple[str, ...]:
 def check_packages(names: Sequence[str]) -> None:
     """Raise Problem if a package that one of these trackers needs is not installed."""
     for name in names:
-        missing = [module for module in TRACKERS[name].modules if find_spec(module) is None]
-        if missing:
+        if missing := missing_packages(TRACKERS[name].modules):
             raise Problem(
                 f"--log {name} needs {' and '.join(missing)}, which "
                 f"{'is' if len(missing) == 1 else 'are'} not installed: "

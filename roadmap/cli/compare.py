@@ -18,10 +18,8 @@ from analysis.tables.transfer_table import render_transfer, transfer_apart
 from analysis.transfer import Transfer, transfer
 from roadmap.cli.console import DONE, say, show
 from roadmap.cli.workspace import Workspace
-from roadmap.edit import replace
 from roadmap.errors import Problem, quoted
 from roadmap.tasks import TASKS
-from steps.recipes.load import load_recipe
 from steps.recipes.load import shipped as recipes
 from steps.roadmaps.load import SHIPPED as ROADMAPS
 from steps.studies.load import shipped
@@ -84,18 +82,14 @@ def _side(workspace: Workspace, text: str) -> tuple[Side, Measure]:
             raise Problem(f"side {quoted(text)} names a {kind} twice")
         else:
             given[kind] = word
-    names = ("roadmap", "study", "data", "task")
+    names = ("roadmap", "study", "data", "task", "recipe")
     changed: dict[str, str | None] = {key: given[key] for key in names if key in given}
     if given.get("roadmap", "").endswith(tuple(f":{task}" for task in TASKS)):
         changed.setdefault("task", None)  # the roadmap's name has its own
     measure = given.get("measure", workspace.options.measure)
     own = workspace.replaced(overrides=settings, measure=measure, **changed)
-    roadmap = own.roadmap
-    if "recipe" in given:
-        recipe = load_recipe(given["recipe"])
-        roadmap = roadmap.changed(lambda spec: replace(spec, recipe=recipe))
     name = Path(text).stem if Path(text).exists() else text
-    side = Side(name=name, selection=select(roadmap, workspace.records, own.data))
+    side = Side(name=name, selection=select(own.roadmap, workspace.records, own.data))
     return side, own.measure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from experiments.data.faults import Faults
+from experiments.data.folder import Folder
 from experiments.data.scene_folder import SceneFolder
 from experiments.data.source import Source
 from experiments.data.sources import kind_of, read_source
@@ -54,7 +55,8 @@ def check_data(workspace: Workspace) -> int:
         )
     names = getattr(source, "class_names", ())
     left_out = getattr(source, "left_out", {})
-    for line in findings(found, names, left_out, exif=options.exif):
+    exif = options.exif if isinstance(source, Folder) else None
+    for line in findings(found, names, left_out, exif=exif):
         show(visible(line))
     if (held := source.details.get("held_out")) is not None:
         show(f"held out for validation: {held['fraction']:g} of each class, seed {held['seed']}")

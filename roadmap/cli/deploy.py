@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
 from roadmap.spec import Network
 from roadmap.text import counted
+
+OF_ONE = (errno.EEXIST, errno.EISDIR)  # something else stands where one drawing is to be written
 
 
 def export(workspace: Workspace) -> int:
@@ -68,23 +71,34 @@ def _predict_scenes(request: Request, files: Sequence[File], out: Path | None, f
     from experiments.deploy.scenes import predict_scenes
 
     run, kept, faults = open_finished(request), [], []
+    failure: OSError | None = None
     task = run.spec.recipe.task_name
     names = [str(file) for file in files]
     targets = drawn_paths(names, out, task) if out else [None] * len(files)
     for scene, target in zip(predict_scenes(run, files), targets, strict=True):
         if scene.image is None or scene.found is None:
-            faults.append(scene.broken)
+            faults.append(f"left out: {scene.broken}")
             continue
         kept.append((scene.path, scene.found))
-        if target is not None:
-            for path in write_drawn(scene.image, scene.found, run.class_names, target):
+        try:
+            written = write_drawn(scene.image, scene.found, run.class_names, target)
+        except OSError as error:
+            if error.errno not in OF_ONE:
+                failure = error
+                break  # no other image could be drawn; those that were seen are printed
+            name = error.filename2 or error.filename
+            faults.append(f"not drawn: {scene.path}: {name}: {error.strerror}")
+        else:
+            for path in written:
                 say(f"wrote {path}")
     paths, found = [path for path, _ in kept], [one for _, one in kept]
     show(render_found(paths, found, run.class_names, format, task=task))
     if empty := [path for path, one in kept if task == "detection" and not len(one)]:
         say(f"no object found in {counted(len(empty), 'image')}: {', '.join(empty[:5])}")
     for fault in faults:
-        say(f"left out: {fault}")
+        say(fault)
+    if failure is not None:
+        raise failure
     return FAILED if faults else DONE
 
 

@@ -14,7 +14,8 @@ def same_options(workspace: Workspace) -> list[str]:
     trained_on = {record.asked.data if record.asked else None for record in workspace.records}
     data = options.data or (trained_on.pop() if len(trained_on) == 1 else None)
     words: list[str] = []
-    rows = [(name, getattr(options, name, None)) for name in ("roadmap", "scale", "task", "steps")]
+    names = ("roadmap", "scale", "task", "steps", "recipe")
+    rows = [(name, getattr(options, name, None)) for name in names]
     for name, value in (*rows, ("data", data)):
         words += [f"--{name}", str(value)] if value is not None else []
     words += [word for setting in options.overrides for word in ("--set", setting)]

@@ -88,15 +88,16 @@ class Workspace:
     def roadmap_name(self) -> str | None:
         """The name given with --roadmap, with those of --scale and --task after it."""
         name, scale = self.options.roadmap, getattr(self.options, "scale", None)
+        task = getattr(self.options, "task", None)
         if scale and name is None:
             raise Problem("--scale is for a roadmap: add --roadmap NAME")
-        if scale:
-            name = f"{name}@{scale}"
-        if (task := getattr(self.options, "task", None)) is None:
+        if scale is None and task is None:
             return name
         if name is None and self.options.study not in (None, "path"):
             raise Problem(f"--task {task} with a study needs its roadmap: add --roadmap NAME")
-        return f"{name or 'tiny'}:{task}"
+        from steps.roadmaps.names import full_name
+
+        return full_name(name or "tiny", scale=scale, task=task)
 
     @cached_property
     def config(self) -> Config:
@@ -125,7 +126,10 @@ class Workspace:
     @cached_property
     def roadmap(self) -> Roadmap:
         """The variants of the study that is named, else the roadmap."""
-        return self.config.roadmap if self.study is None else self.study.roadmap
+        made = self.config.roadmap if self.study is None else self.study.roadmap
+        if made.choose is None and made.unused_choice is not None:
+            say(f"choose: {made.unused_choice} has no effect in these rows; each is trained once")
+        return made
 
     @cached_property
     def task(self) -> TaskName:

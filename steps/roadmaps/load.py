@@ -17,12 +17,13 @@ from roadmap.choice import read_choice
 from roadmap.errors import Problem, quoted, unknown
 from roadmap.rows import Roadmap, Row
 from roadmap.scale import SCALES
-from roadmap.spec import Classes, from_dict, problem_of
+from roadmap.spec import Classes, Recipe, from_dict, problem_of
 from roadmap.step import Step
 from steps import BASE, STEPS
 from steps.own import read_steps
 from steps.recipes.load import recipe_of
 from steps.roadmaps.entries import Steps, read_family, read_rows
+from steps.roadmaps.names import split_name
 from steps.roadmaps.papers import load_paper
 from steps.roadmaps.tasks import read_tasks
 
@@ -34,18 +35,17 @@ LONGEST = {"title": 200, "paper": 200, "data": 4096}  # characters
 MOST_ROWS = 200
 
 
-def load_roadmap(name: str | Path, *, steps: Path | None = None) -> Roadmap:
+def load_roadmap(
+    name: str | Path, *, steps: Path | None = None, recipe: Recipe | None = None
+) -> Roadmap:
     """Return the shipped roadmap of that name, or the one in a YAML file.
 
     With a scale after it, as in `resnet50@tiny`, it is a small version of that roadmap, and with a
-    task, as in `tiny:detection`, its rows are trained for that. `steps` is a user's steps file.
-    Raises Problem with file, line and key for anything wrong.
+    task, as in `tiny:detection`, its rows are trained for that; if the roadmap has no recipe for
+    it, by `recipe`. `steps` is a user's steps file. Raises Problem with file, line and key for
+    anything wrong.
     """
-    known = STEPS | _own(steps)
-    plain, colon, task = str(name).rpartition(":")
-    if colon and not set("./\\") & set(task):
-        return _load(plain, known, Path(), ()).for_task(task)
-    return _load(str(name), known, Path(), ())
+    return _load(str(name), STEPS | _own(steps), Path(), (), recipe)
 
 
 def _own(path: Path | None) -> dict[str, Step]:
@@ -56,9 +56,18 @@ def _own(path: Path | None) -> dict[str, Step]:
     return own
 
 
-def _load(name: str, steps: Steps, folder: Path, within: tuple[Path, ...]) -> Roadmap:
+def _load(
+    name: str,
+    steps: Steps,
+    folder: Path,
+    within: tuple[Path, ...],
+    recipe: Recipe | None = None,
+) -> Roadmap:
     """Load a roadmap by name; the base of a file may name another file, relative to its folder."""
-    name, _, scale = name.rpartition("@") if _is_scaled(name) else (name, "", "")
+    name, scale, task = split_name(name)
+    if task:
+        scaled = f"{name}@{scale}" if scale else name
+        return _load(scaled, steps, folder, within).for_task(task, recipe)
     if scale:
         if scale not in SCALES:
             raise unknown("scale", scale, SCALES)
@@ -69,11 +78,6 @@ def _load(name: str, steps: Steps, folder: Path, within: tuple[Path, ...]) -> Ro
     if path.resolve() in within:
         raise Problem(f"roadmap {path} starts from itself")
     return _read(strict_yaml.read(path), steps, (*within, path.resolve()))
-
-
-def _is_scaled(name: str) -> bool:
-    """Return whether a name ends with a scale, as in `resnet50@tiny`, not in `a@b.yaml`."""
-    return "@" in name and not set("./\\") & set(name.rpartition("@")[2])
 
 
 def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]) -> Roadmap:

@@ -42,7 +42,12 @@ def _task(name: TaskName, entry: Any, document: Document) -> TaskOf:
     for key in entry:
         if key not in KEYS:
             raise unknown("key of a task:", key, KEYS)
-    recipe = recipe_of(entry["recipe"], document.path.parent)
+    try:
+        recipe = recipe_of(entry["recipe"], document.path.parent)
+    except Problem as problem:
+        if problem.located:
+            raise
+        raise Problem(str(problem), keys=("recipe", *problem.keys)) from None
     if recipe.task_name != name:
         raise Problem(f"the recipe of task {name} is for {recipe.task_name}", keys=("recipe",))
     data = _typed(Text, entry, "data")

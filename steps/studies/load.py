@@ -23,6 +23,7 @@ from roadmap.errors import Problem, unknown
 from roadmap.rows import Roadmap
 from roadmap.spec import from_dict
 from steps.roadmaps.load import load_roadmap, margin_of
+from steps.roadmaps.names import split_name
 from steps.studies.contrast import Designed, Name
 from steps.studies.designs import DESIGNS
 from steps.studies.study import Study, distinct
@@ -56,7 +57,7 @@ def load_study(
         if "network.classes" in settings:
             raise Problem("network.classes comes from the data; it cannot be set")
     own = _typed(document, "roadmap", Path_, "tiny")
-    if own.endswith((".yaml", ".yml")):
+    if split_name(own)[0].endswith((".yaml", ".yml")):
         own = str(document.path.parent / own)
     with document.at("roadmap"):
         as_read = read_roadmap(roadmap or own, steps)

@@ -137,6 +137,7 @@ def test_every_format(sides, format):
         (["tiny", "no.yaml"], "file no.yaml does not exist"),
         (["tiny", "small,tiny"], "names a roadmap twice"),
         (["tiny", "recipe.epochs=x"], "recipe.epochs"),
+        (["tiny", "detection,tiny-old"], "'tiny:detection' is to be trained for detection, but"),
     ],
 )
 def test_what_is_wrong_is_named(folder, sides, message, capsys):

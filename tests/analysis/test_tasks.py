@@ -182,8 +182,8 @@ def test_every_command_takes_the_tasks_measure_by_itself(mine, task, capsys, tmp
 
 
 def test_recommended_commands_keep_the_task(mine, task):
-    options = make_parser().parse_args(["verdicts", *mine])
-    assert same_options(Workspace(options))[:4] == mine
+    options = make_parser().parse_args(["verdicts", *mine, "--recipe", f"tiny-{task}"])
+    assert same_options(Workspace(options))[:6] == [*mine, "--recipe", f"tiny-{task}"]
 
 
 def test_the_path_of_the_default_roadmap_needs_no_name(task, tmp_path, monkeypatch, capsys):

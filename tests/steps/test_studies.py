@@ -338,3 +338,16 @@ def test_a_recipe_written_in_place_has_its_faults_on_their_lines(tmp_path):
         path.write_text(text + recipe + line + "rows: []\n")
         with pytest.raises(Problem, match=f"mine.yaml:12: .*{expected}"):
             load_roadmap(path)
+
+
+@pytest.mark.parametrize("end", ["", "@tiny", ":detection", "@tiny:detection"])
+def test_a_roadmap_file_is_relative_to_the_studys_folder(tmp_path, monkeypatch, end):
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    tasks = "tasks: {detection: {recipe: tiny-detection}}\n"
+    text = "base: {roadmap: tiny}\n" + tasks + "rows:\n  - patchify_stem:\n"
+    (inner / "mine.yaml").write_text(text)
+    (tmp_path / "mine.yaml").write_text(text.replace("patchify_stem", "gelu"))
+    (inner / "study.yaml").write_text(f"design: path\nroadmap: mine.yaml{end}\n")
+    monkeypatch.chdir(tmp_path)
+    assert [row.step for row in load_study("inner/study.yaml").base] == ["resnet", "patchify_stem"]

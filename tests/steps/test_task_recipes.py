@@ -3,11 +3,12 @@
 import dataclasses
 
 import pytest
+import yaml
 
 from roadmap.errors import Problem
 from roadmap.heads import task_cost
 from roadmap.override import override, unused
-from roadmap.spec import Recipe
+from roadmap.spec import Recipe, from_dict, to_dict
 from steps.config import Config
 from steps.recipes.load import load_recipe
 from steps.roadmaps.load import load_roadmap
@@ -101,8 +102,6 @@ def test_every_row_fits(name):
 
 
 def test_a_field_of_a_task_is_set():
-    from roadmap.spec import to_dict
-
     whole = {"recipe": to_dict(load_recipe("tiny-detection")), "recipe.task.pyramid": 16}
     rows = Config(roadmap="tiny", overrides=whole).roadmap
     assert {row.spec.recipe.task.pyramid for row in rows} == {16}
@@ -129,3 +128,55 @@ def test_settings_without_effect_in_detection_are_refused(settings, words):
         roadmap.overridden(settings)
     same = roadmap.overridden({"recipe.interpolation": "bilinear"})
     assert [row.spec for row in same] == [row.spec for row in roadmap]
+
+
+FAULTS = [
+    ("detection", {"pyramid": "32"}, "task.pyramid: input should be a valid integer, got '32'"),
+    ("detection", {"pyramid": -1}, "task.pyramid: input should be greater than or equal to 1"),
+    ("detection", {"pyramid": None}, "task.pyramid: input should be a valid integer, got None"),
+    ("detection", {"detection": "yolo"}, "task.detection: input should be 'faster_rcnn' or 'mask_"),
+    ("detection", {"short_sides": ...}, "key 'task.short_sides' is missing"),
+    ("detection", {"proposals": [100]}, "task.proposals: value 2 is missing"),
+    ("detection", {"box_features": 128.5}, "task.box_features: input should be a valid integer"),
+    ("detection", {"anchors": []}, "task.anchors: tuple should have at least 1 item"),
+    ("detection", {"piramid": 32}, "'task.piramid'; did you mean 'pyramid'? valid: detection, "),
+    ("detection", {"segmentation": "fpn"}, "unknown key 'task.segmentation'; valid: detection, "),
+    ("detection", {"detection": ...}, "task: input should be null, {detection: faster_rcnn or "),
+    ("segmentation", {"segmentation": "unet"}, "task.segmentation: input should be 'upernet'"),
+    ("segmentation", {"channels": "x"}, "task.channels: input should be a valid integer"),
+    ("segmentation", {"chanels": 8}, "'task.chanels'; did you mean 'channels'? valid: segm"),
+]
+
+
+@pytest.mark.parametrize(("task", "change", "words"), FAULTS)
+def test_a_wrong_value_of_a_task_is_named_with_its_line(tmp_path, task, change, words):
+    """A recipe in a file of its own, and one in a roadmap's `tasks`."""
+    recipe = to_dict(load_recipe(f"tiny-{task}"))
+    given = recipe.pop("task") | change
+    ((key, value),) = change.items()
+    if value is ...:
+        del given[key]
+    lines = yaml.safe_dump({**recipe, "task": given}, sort_keys=False).splitlines()
+    place = next((line for line in lines if line.startswith(f"  {key}:")), "task:")
+    (tmp_path / "mine.yaml").write_text("\n".join(lines))
+    with pytest.raises(Problem) as fault:
+        load_recipe(tmp_path / "mine.yaml")
+    assert str(fault.value).startswith(f"{tmp_path}/mine.yaml:{lines.index(place) + 1}: ")
+    assert words in str(fault.value)
+    before = ["base: {roadmap: tiny}", "rows: []", "tasks:", f"  {task}:", "    recipe:"]
+    (tmp_path / "road.yaml").write_text("\n".join(before + [f"      {line}" for line in lines]))
+    with pytest.raises(Problem) as fault:
+        load_roadmap(tmp_path / "road.yaml")
+    assert f"road.yaml:{len(before) + lines.index(place) + 1}: recipe: " in str(fault.value)
+    assert words in str(fault.value)
+
+
+def test_a_task_that_is_no_mapping_is_refused_with_the_valid_ones():
+    recipe = to_dict(load_recipe("tiny-detection")) | {"task": "classification"}
+    with pytest.raises(Problem, match="task: .* null, {detection: .*upernet or fpn, …}, got 'clas"):
+        from_dict(Recipe, recipe)
+    with pytest.raises(Problem, match="unknown key 'piramid'; did you mean 'pyramid'"):
+        override(
+            load_roadmap("tiny:detection")["13"].spec,
+            {"recipe.task": {"detection": "mask_rcnn", "short_sides": [96], "piramid": 32}},
+        )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+from PIL import Image
 from pycocotools import mask as coder
 
 from experiments.data.check import fault_of
@@ -223,8 +224,22 @@ def test_check_data_looks_at_every_image_and_counts_objects(tmp_path, capsys):
     text = capsys.readouterr().out
     assert "2 cannot be opened" in text and "train2017/1.jpg cannot be read" in text
     assert (
-        "val2017/2.jpg cannot be read: it has 41 × 30 pixels, its annotations say 40 × 30" in text
+        "val2017/2.jpg cannot be read: it has 41 × 30 pixels, its annotations say 40 × 30\n" in text
     )
+
+
+def test_check_data_tells_that_exif_turns_an_image(tmp_path, capsys):
+    """The annotations are for the upright image; `--exif` is no option of these data."""
+    root = write_coco(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (HEIGHT, WIDTH)).save(root / "train2017/1.jpg", exif=exif)
+    assert main(["check-data", str(root)]) == 1
+    said = "it has 30 × 40 pixels, its annotations say 40 × 30, as after the turn that its EXIF"
+    assert said in capsys.readouterr().out
+    Image.new("RGB", (WIDTH, HEIGHT)).save(root / "train2017/1.jpg", exif=exif)
+    assert main(["check-data", str(root)]) == 0
+    assert "EXIF: 1 image stored turned or mirrored; used as stored\n" in capsys.readouterr().out
 
 
 def test_an_image_of_another_size_is_broken_and_can_be_skipped(tmp_path):
@@ -310,7 +325,7 @@ def test_boxes_alone_are_for_detection_without_masks(tmp_path):
     source.check_task(boxes)
     with pytest.raises(Problem, match="have boxes alone; add --set recipe.task.detection=faster"):
         source.check_task(replace(boxes, detection="mask_rcnn"))
-    with pytest.raises(Problem, match="boxes alone; add --task detection"):
+    with pytest.raises(Problem, match="boxes alone; use --task detection"):
         source.check_task(Segmentation(segmentation="fpn", channels=32))
 
 
@@ -325,7 +340,7 @@ def test_a_recipe_for_classification_is_refused(tmp_path):
     request = Request(settings=Settings(data=str(root), runs=tmp_path / "r"), row="13", seed=0)
     expected = (
         "recipe of row 13 is for classification; data 'pets' is for detection and segmentation; "
-        "add --task detection"
+        "use --task detection, or a recipe for it"
     )
     with pytest.raises(Problem, match=expected):
         request.check(Machine(threads=1, workers=0))

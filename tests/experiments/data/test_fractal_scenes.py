@@ -116,7 +116,7 @@ def test_a_recipe_for_another_task_is_refused(tmp_path):
     request = Request(settings=Settings(data="fractal-scenes", runs=tmp_path), row="13", seed=0)
     expected = (
         "recipe of row 13 is for classification; data 'fractal-scenes' is for detection and "
-        "segmentation; add --task detection"
+        "segmentation; use --task detection, or a recipe for it"
     )
     with pytest.raises(Problem, match=expected):
         request.check(Machine(threads=1, workers=0))

@@ -120,6 +120,13 @@ def of_another_size(path):
     write_map(path, steps([0, 1])[:, :20])
 
 
+def turned(path):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    image = path.parents[2] / "images/training/ADE_00000002.jpg"
+    Image.new("RGB", (HEIGHT, WIDTH)).save(image, exif=exif)
+
+
 def in_colour(path):
     Image.new("RGB", (WIDTH, HEIGHT)).save(path)
 
@@ -133,6 +140,7 @@ def damaged(path):
     [
         (too_large, "600 pixels have value 4; classes are 1 to 3, 0 is unlabelled"),
         (of_another_size, "it has 20 × 30 pixels, its image has 40 × 30"),
+        (turned, "40 × 30 pixels, its image has 30 × 40, as after the turn that its EXIF asks for"),
         (in_colour, "a label map has one byte for each pixel, grey or palette; it is RGB"),
         (damaged, "cannot be read"),
     ],

@@ -206,6 +206,57 @@ def test_prune_touches_no_folder_that_is_not_of_a_run(tmp_path):
     assert files(photos) == {"family.jpg"} and files(empty) == set()
 
 
+@pytest.mark.parametrize("removals", range(4))
+def test_a_killed_prune_is_completed_by_the_next_one(tmp_path, monkeypatch, removals):
+    """Killed after so many removals: of two files, of the lock, of the folder."""
+    aside = tmp_path / "0123456789ab.aside-1"
+    aside.mkdir()
+    for name in ("last.ckpt", "lock", "record.json"):
+        (aside / name).touch()
+    left, remove, rmtree = [removals], Path.unlink, shutil.rmtree
+
+    def unlink(path, **options):
+        if path.parent == aside:
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+        remove(path, **options)
+
+    def remove_tree(path):
+        unlink(path / "lock")
+        if not left[0]:
+            raise KeyboardInterrupt
+        rmtree(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", unlink)
+        patched.setattr("experiments.launch.prune.shutil.rmtree", remove_tree)
+        with pytest.raises(KeyboardInterrupt):
+            prune(tmp_path)
+    assert [leftover.path for leftover in prune(tmp_path).removed] == [aside]
+    assert not aside.exists()
+
+
+def test_a_run_that_finishes_while_prune_lists_it_is_left_out(tmp_path, monkeypatch):
+    (record,) = RECORDS.glob("05-*-seed0.json")
+    own = tmp_path / read_record(record).identity.run
+    own.mkdir()
+    shutil.copy(record, own / "record.json")
+    for name in ("last.ckpt", "before.ckpt"):
+        (own / name).touch()
+    there = Path.exists
+
+    def exists(path, **options):
+        """Whether a file exists; the run then removes its last checkpoint."""
+        found = there(path, **options)
+        if path == own / "last.ckpt":
+            path.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Path, "exists", exists)
+    assert [leftover.path for leftover in leftovers(tmp_path)] == [own / "before.ckpt"]
+
+
 def test_prune_names_a_damaged_checkpoint_and_prunes_the_other_runs(tmp_path, capsys):
     """The first and the last of the folders are damaged; the one between them is not."""
     names = []

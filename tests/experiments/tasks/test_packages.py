@@ -17,7 +17,7 @@ def test_a_missing_package_is_named_before_images_are_decoded(monkeypatch, tmp_p
     settings = Settings(roadmap=f"tiny:{task}", data="fractal-scenes", runs=tmp_path)
     request = Request(settings=settings, row="13", seed=0)
     request.check(Machine(threads=1, workers=0))
-    monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(Problem, match=rf"{task} needs {package}: pip install '.*\[tasks\]'"):
         request.check(Machine(threads=1, workers=0))
     packages.check_packages("classification")

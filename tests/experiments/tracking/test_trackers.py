@@ -233,7 +233,7 @@ def test_wrong_names_and_missing_packages_are_one_line(monkeypatch):
         chosen_trackers(["csv,tensorbord"])
     with pytest.raises(Problem, match="--log csv is given twice"):
         chosen_trackers(["csv", "csv"])
-    monkeypatch.setattr("experiments.tracking.names.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(Problem, match=r'tensorboard, which is not installed: pip install "mod'):
         chosen_trackers(["tensorboard"])
 

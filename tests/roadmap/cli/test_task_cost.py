@@ -57,9 +57,45 @@ def test_a_row_is_shown_with_its_head(capsys):
          "anchors [16, 32] are fewer than the 4 stages of this network"),
         (["--recipe", "tiny-detection", "--set", "recipe.task.pyramids=4"],
          "did you mean 'pyramid'?"),
+        (["--task", "detection", "--recipe", "tiny-old"],
+         "to be trained for detection, but row 00 (resnet) is for classification; leave out --task"
+         ", or give a recipe for detection, as in --recipe tiny-detection"),
+        (["--task", "segmentation", "--recipe", "tiny-detection"],
+         "to be trained for segmentation, but row 00 (resnet) is for detection"),
+        (["--task", "detection", "--set", "recipe.task=null"],
+         "to be trained for detection, but row 00 (resnet) is for classification"),
+        (["--task", "classification", "--recipe", "tiny-detection"],
+         "to be trained for classification, but row 00 (resnet) is for detection"),
+        (["--task", "detection", "--roadmap", "convnext-v2"],
+         "'convnext-v2' has no recipe for detection (its rows are trained for classification); "
+         "--recipe NAME trains them by one, as in --recipe tiny-detection"),
+        (["--task", "detection", "--roadmap", "tiny:segmentation"],
+         "--roadmap tiny:segmentation and --task detection name two tasks; give one"),
     ],
 )  # fmt: skip
 def test_a_task_that_does_not_fit(capsys, arguments, words):
     assert main(["cost", *arguments]) == 2
     error = capsys.readouterr().err
     assert words in error.replace("\n", " ") and error.count("\n") <= 4
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--roadmap", "tiny:detection", "--task", "detection"],
+        ["--roadmap", "convnext-v2", "--task", "detection", "--recipe", "tiny-detection"],
+    ],
+)
+def test_a_task_that_is_named_twice_or_comes_with_its_recipe(capsys, given):
+    rows = json.loads(answer(capsys, "cost", *given, "--json"))
+    assert {row["task"] for row in rows} == {"detection"}
+
+
+def test_a_choice_that_a_task_does_not_use_is_told(capsys, tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "base: {roadmap: tiny, row: '01'}\nchoose: {recipe.mixup: [0.1, 0.2]}\n"
+        "tasks: {detection: {recipe: tiny-detection}}\nrows: []\n"
+    )
+    assert main(["cost", "--roadmap", str(tmp_path / "mine.yaml"), "--task", "detection"]) == 0
+    said = "choose: recipe.mixup has no effect in these rows; each is trained once"
+    assert said in capsys.readouterr().err.replace("\n", " ")
