@@ -1,6 +1,9 @@
 """Folders in the layouts of ADE20K and VOC."""
 
 import os
+import struct
+import zlib
+from functools import partial
 
 import numpy
 import pytest
@@ -124,6 +127,35 @@ def in_colour(path):
     Image.new("RGB", (WIDTH, HEIGHT)).save(path)
 
 
+def of_few_bits(path, *, depth, palette=False):
+    """Write values 0, 1, 2 and 3 with 2 or 4 bits for each pixel."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bits = numpy.unpackbits(steps([0, 1, 2, 3]).astype(numpy.uint8)[..., None], axis=-1)
+    rows = numpy.packbits(bits[..., -depth:].reshape(HEIGHT, -1), axis=1)
+    raw = b"".join(b"\0" + row.tobytes() for row in rows)
+    kind = 3 if palette else 0
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, kind, 0, 0, 0))]
+    chunks += [(b"PLTE", bytes(range(3 * 2**depth)))] if palette else []
+    chunks += [(b"IDAT", zlib.compress(raw)), (b"IEND", b"")]
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, data in chunks:
+        content += struct.pack(">I", len(data)) + name + data
+        content += struct.pack(">I", zlib.crc32(name + data))
+    path.write_bytes(content)
+
+
+def of_format(name):
+    return lambda path: Image.fromarray(steps([0, 1]).astype(numpy.uint8)).save(path, name)
+
+
+@pytest.mark.parametrize("depth", [2, 4])
+def test_palettes_of_few_bits_keep_their_values(tmp_path, depth):
+    root = write_ade(tmp_path)
+    of_few_bits(root / "annotations/training/ADE_00000001.png", depth=depth, palette=True)
+    found = open_data(read_source(str(root))).train.label_map(0)
+    assert numpy.array_equal(found[0], numpy.resize([U, 0, 1, 2], WIDTH))
+
+
 def damaged(path):
     path.write_bytes(path.read_bytes()[:60])
 
@@ -134,6 +166,11 @@ def damaged(path):
         (too_large, "600 pixels have value 4; classes are 1 to 3, 0 is unlabelled"),
         (of_another_size, "it has 20 × 30 pixels, its image has 40 × 30"),
         (in_colour, "a label map has one byte for each pixel, grey or palette; it is RGB"),
+        (partial(of_few_bits, depth=4), "a label map has one byte for each pixel.*; it is L;4"),
+        (partial(of_few_bits, depth=2), "a label map has one byte for each pixel.*; it is L;2"),
+        (of_format("JPEG"), "it is JPEG, not PNG"),
+        (of_format("BMP"), "it is BMP, not PNG"),
+        (of_format("TIFF"), "it is TIFF, not PNG"),
         (damaged, "cannot be read"),
     ],
 )
