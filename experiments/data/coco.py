@@ -14,7 +14,7 @@ from experiments.data.coco_shapes import check_installed
 from experiments.data.faults import Faults
 from experiments.data.listing import SPLITS
 from experiments.data.scene import MOST_CLASSES
-from experiments.data.scene_folder import SceneFolder, files_below, listed
+from experiments.data.scene_folder import GROUND, SceneFolder, files_below, listed
 from experiments.data.source import Progress
 from roadmap.errors import Problem, escaped
 from roadmap.tasks import Task, TaskName, name_of
@@ -88,9 +88,23 @@ class CocoFolder(SceneFolder):
         return all(own.shapes.any_there for own in self.annotations.values())
 
     @property
-    def has_label_maps(self) -> bool:
-        """Whether masks make a label map, whose pixels have one byte."""
-        return self.has_masks and self.classes_for("segmentation") <= MOST_CLASSES
+    def no_label_maps(self) -> str:
+        """Why masks make no label map, whose pixels have one byte; empty if they do."""
+        if not self.has_masks:
+            return f"data {self.name!r} has boxes alone"
+        if self.classes_for("segmentation") > MOST_CLASSES:
+            return (
+                f"data {self.name!r} has {self.classes} classes and the background; a label map "
+                f"has at most {MOST_CLASSES}"
+            )
+        train = self.annotations["train"]
+        for number, name in train.categories.items():
+            if name == GROUND:
+                return (
+                    f"{escaped(str(train.path))}: category {number} has the name of the "
+                    f"background, {GROUND!r} (rename it in both files)"
+                )
+        return ""
 
     def classes_for(self, task: TaskName) -> int:
         """Return the number of classes; in segmentation the background is class 0."""
@@ -99,14 +113,8 @@ class CocoFolder(SceneFolder):
     def check_task(self, task: Task | None) -> None:
         """Raise Problem, to follow "recipe of row 13", if the labels do not fit the task."""
         super().check_task(task)
-        if name_of(task) == "segmentation" and not self.has_label_maps:
-            why = (
-                f"has {self.classes} classes and the background; a label map has at most "
-                f"{MOST_CLASSES}"
-                if self.has_masks
-                else "has boxes alone"
-            )
-            raise Problem(f"is for segmentation; data {self.name!r} {why}; add --task detection")
+        if name_of(task) == "segmentation" and (why := self.no_label_maps):
+            raise Problem(f"is for segmentation; {why}; add --task detection")
         if name_of(task) == "detection" and not len(self.annotations["val"].with_objects):
             raise Problem(
                 f"is for detection; no validation image of data {self.name!r} has an object, so "
@@ -121,7 +129,7 @@ class CocoFolder(SceneFolder):
             split: open_split(self.annotations[split], self.samples[split], self.chosen[split])
             for split in SPLITS
         }
-        if self.has_label_maps:
+        if not self.no_label_maps:
             return opened
         return {split: replace(own, label_map=None) for split, own in opened.items()}
 

@@ -32,9 +32,10 @@ class Annotations:
 
     The objects of image i are `first[i]` to `first[i + 1]`. `sizes` is int32 (images, 2): width and
     height. `boxes` is float32 (objects, 4): left, top, right, bottom. `labels` count from 0.
-    `sha256` is that of the file.
+    `sha256` is that of the file at `path`.
     """
 
+    path: Path
     sha256: str
     categories: dict[int, str]
     files: tuple[File, ...]
@@ -87,6 +88,7 @@ def read_annotations(path: Path, folder: Path, files: Mapping[str, File]) -> tup
     there = [(image["file"], image["size"]) for image in images.values()]
     return (
         Annotations(
+            path=path,
             sha256=sha256,
             categories=categories,
             files=tuple(file for file, _ in there),

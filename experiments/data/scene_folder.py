@@ -53,6 +53,11 @@ class SceneFolder(Files):
         )
 
     @property
+    def no_label_maps(self) -> str:
+        """Why the data cannot be used for segmentation, for messages; empty if they can."""
+        return ""
+
+    @property
     def fingerprint(self) -> str:
         """12 hexadecimal digits over annotations, and names and sizes of images."""
         content: dict[str, Any] = {

@@ -54,6 +54,8 @@ def check_data(workspace: Workspace) -> int:
         )
     names = getattr(source, "class_names", ())
     left_out = getattr(source, "left_out", {})
+    if why := getattr(source, "no_label_maps", ""):
+        show(visible(f"not for segmentation: {why}"))
     for line in findings(found, names, left_out, exif=options.exif):
         show(visible(line))
     if (held := source.details.get("held_out")) is not None:

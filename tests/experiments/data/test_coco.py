@@ -314,6 +314,19 @@ def test_boxes_alone_are_for_detection_without_masks(tmp_path):
         source.check_task(Segmentation(segmentation="fpn", channels=32))
 
 
+def test_a_category_of_the_backgrounds_name_is_for_detection_alone(tmp_path, capsys):
+    content = coco_content()
+    content["categories"][1] = {"id": 7, "name": "ground"}
+    root = write_coco(tmp_path, train=content, val=content)
+    source = read_source(str(root))
+    source.check_task(Detection(detection="mask_rcnn", short_sides=(32,)))
+    expected = r"instances_train2017.json: category 7 has the name of the background, 'ground'"
+    with pytest.raises(Problem, match=f"is for segmentation; .*{expected}.*; add --task"):
+        source.check_task(Segmentation(segmentation="fpn", channels=32))
+    assert main(["check-data", str(root)]) == 0
+    assert re.search(f"not for segmentation: .*{expected}", capsys.readouterr().out)
+
+
 def test_validation_images_without_any_object_are_refused_for_detection(tmp_path):
     source = read_source(str(write_coco(tmp_path, val=coco_content() | {"annotations": []})))
     with pytest.raises(Problem, match="no validation image .* has an object"):
