@@ -17,7 +17,7 @@ from experiments.data.scene import MOST_CLASSES
 from experiments.data.scene_folder import GROUND, SceneFolder, files_below, listed
 from experiments.data.source import Progress
 from roadmap.errors import Problem, escaped
-from roadmap.tasks import Task, TaskName, name_of
+from roadmap.tasks import Detection, Task, TaskName, name_of
 
 if TYPE_CHECKING:
     from experiments.data.splits import Split
@@ -85,13 +85,22 @@ class CocoFolder(SceneFolder):
     @property
     def has_masks(self) -> bool:
         """Whether the objects have outlines, not boxes alone."""
-        return all(own.shapes.any_there for own in self.annotations.values())
+        return not self._boxes_alone
+
+    @property
+    def _boxes_alone(self) -> str:
+        """The first annotation file without an outline; empty if there is none."""
+        files = (own.path for own in self.annotations.values() if not own.shapes.any_there)
+        return next((escaped(str(path)) for path in files), "")
 
     @property
     def no_label_maps(self) -> str:
         """Why masks make no label map, whose pixels have one byte; empty if they do."""
-        if not self.has_masks:
-            return f"data {self.name!r} has boxes alone"
+        val = self.annotations["val"]
+        if not len(val.ids):
+            return f"{escaped(str(val.path))} has no objects"
+        if self._boxes_alone:
+            return f"the objects in {self._boxes_alone} have boxes alone"
         if self.classes_for("segmentation") > MOST_CLASSES:
             return (
                 f"data {self.name!r} has {self.classes} classes and the background; a label map "
@@ -112,14 +121,22 @@ class CocoFolder(SceneFolder):
 
     def check_task(self, task: Task | None) -> None:
         """Raise Problem, to follow "recipe of row 13", if the labels do not fit the task."""
-        super().check_task(task)
-        if name_of(task) == "segmentation" and (why := self.no_label_maps):
-            raise Problem(f"is for segmentation; {why}; add --task detection")
-        if name_of(task) == "detection" and not len(self.annotations["val"].with_objects):
+        val = self.annotations["val"]
+        detectable = len(val.with_objects) > 0
+        if name_of(task) == "detection" and not detectable:
             raise Problem(
-                f"is for detection; no validation image of data {self.name!r} has an object, so "
-                "there is no average precision"
+                f"is for detection; no image in {escaped(str(val.path))} has an object, so there "
+                "is no average precision"
             )
+        if isinstance(task, Detection) and task.has_masks and self._boxes_alone:
+            raise Problem(
+                f"detects masks; the objects in {self._boxes_alone} have boxes alone; "
+                "add --set recipe.task.detection=faster_rcnn"
+            )
+        if name_of(task) == "segmentation" and (why := self.no_label_maps):
+            hint = "; add --task detection" if detectable else ""
+            raise Problem(f"is for segmentation; {why}{hint}")
+        super().check_task(task)
 
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
         """Return both splits; an image is read from its file each time that it is asked for."""

@@ -327,10 +327,25 @@ def test_a_category_of_the_backgrounds_name_is_for_detection_alone(tmp_path, cap
     assert re.search(f"not for segmentation: .*{expected}", capsys.readouterr().out)
 
 
-def test_validation_images_without_any_object_are_refused_for_detection(tmp_path):
+def test_validation_images_without_any_object_are_refused_for_each_task(tmp_path):
     source = read_source(str(write_coco(tmp_path, val=coco_content() | {"annotations": []})))
-    with pytest.raises(Problem, match="no validation image .* has an object"):
-        source.check_task(Detection(detection="faster_rcnn", short_sides=(32,)))
+    for detection in ("faster_rcnn", "mask_rcnn"):
+        with pytest.raises(Problem, match="no image in .*instances_val2017.json has an object, so"):
+            source.check_task(Detection(detection=detection, short_sides=(32,)))
+    with pytest.raises(Problem, match="for segmentation; .*instances_val2017.json has no objects$"):
+        source.check_task(Segmentation(segmentation="fpn", channels=32))
+
+
+def test_the_file_whose_objects_lack_outlines_is_named(tmp_path):
+    content = coco_content()
+    for each in content["annotations"]:
+        del each["segmentation"]
+    source = read_source(str(write_coco(tmp_path, val=content)))
+    expected = "the objects in .*instances_val2017.json have boxes alone; add --"
+    with pytest.raises(Problem, match=f"{expected}set recipe.task.detection=faster_rcnn"):
+        source.check_task(Detection(detection="mask_rcnn", short_sides=(32,)))
+    with pytest.raises(Problem, match=f"{expected}task detection"):
+        source.check_task(Segmentation(segmentation="fpn", channels=32))
 
 
 def test_a_recipe_for_classification_is_refused(tmp_path):
