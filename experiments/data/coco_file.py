@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,7 +187,9 @@ def _load(path: Path) -> tuple[dict[str, list[Any]], str]:
         if check_ends(path) > MOST_BYTES:
             raise Problem(f"{where} has more than {MOST_BYTES:,} bytes")
         raw = path.read_bytes()
-        content = json.loads(raw)
+        content = json.loads(raw, object_pairs_hook=_unique)
+    except _Repeated as fault:
+        raise Problem(f"{where}: {fault}") from None
     except (OSError, ValueError, RecursionError) as fault:
         raise Problem(f"{where} is no JSON file that can be read: {fault}") from None
     for key in LISTS:
@@ -196,6 +199,20 @@ def _load(path: Path) -> tuple[dict[str, list[Any]], str]:
         if not content[key]:
             raise Problem(f"{where}: the list {key!r} is empty")
     return content, hashlib.sha256(raw).hexdigest()
+
+
+class _Repeated(Exception):
+    """An object of a JSON file has a key twice."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of a JSON file. Raises _Repeated; JSON itself would keep the last value."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        number = f", in the object with id {_short(made['id'])}" if "id" in made else ""
+        raise _Repeated(f"key {quoted(twice)} is given twice{number}")
+    return made
 
 
 def _categories(given: Sequence[Any], where: str) -> dict[int, str]:
