@@ -218,6 +218,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _categories(given: Sequence[Any], where: str) -> dict[int, str]:
     """Return the name of each class id, in the order of the ids. Raises Problem."""
     names: dict[int, str] = {}
+    seen: set[str] = set()
     for category in given:
         number = category.get("id") if isinstance(category, dict) else None
         name = category.get("name") if isinstance(category, dict) else None
@@ -225,8 +226,9 @@ def _categories(given: Sequence[Any], where: str) -> dict[int, str]:
             raise Problem(f"{where}: category {_short(category)} needs an id and a name")
         if number in names:
             raise Problem(f"{where}: categories has id {number} twice")
-        if name in names.values():
+        if name in seen:
             raise Problem(f"{where}: categories has the name {quoted(name)} twice")
+        seen.add(name)
         names[number] = name
     return dict(sorted(names.items()))
 

@@ -13,6 +13,7 @@ from pycocotools import mask as coder
 
 from experiments.data.check import fault_of
 from experiments.data.coco import CocoFolder
+from experiments.data.coco_file import _categories
 from experiments.data.coco_shapes import decoded, shape_fault
 from experiments.data.folder import Folder
 from experiments.data.images import BrokenImage
@@ -184,6 +185,22 @@ FAULTS = {
         r"train2017.json: category 8 \(x\) is not in instances_val2017.json, which has 7 \(cat\)",
     ),
 }  # fmt: skip
+
+
+class Counted(str):
+    compared = 0
+
+    def __eq__(self, other):
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_no_category_is_compared_with_all_others():
+    names = [Counted(f"class {number}") for number in range(300)]
+    made = _categories([{"id": id, "name": name} for id, name in enumerate(names)], "file")
+    assert len(made) == 300 and Counted.compared < 300
 
 
 @pytest.mark.parametrize("name", FAULTS)
