@@ -15,7 +15,7 @@ import numpy
 from experiments.data.coco_shapes import Shapes, are_numbers, shape_fault
 from experiments.data.faults import Faults
 from experiments.data.files import File
-from roadmap.errors import Problem, escaped, quoted, shortened
+from roadmap.errors import Problem, check_text, escaped, quoted, shortened
 from roadmap.files import check_ends
 
 MOST_BYTES = 8 * 10**9
@@ -226,6 +226,7 @@ def _categories(given: Sequence[Any], where: str) -> dict[int, str]:
             raise Problem(f"{where}: category {_short(category)} needs an id and a name")
         if number in names:
             raise Problem(f"{where}: categories has id {number} twice")
+        check_text(f"{where}: category {number}", name)
         if name in seen:
             raise Problem(f"{where}: categories has the name {quoted(name)} twice")
         seen.add(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from experiments.data.faults import Faults
 from experiments.data.scene_folder import SceneFolder
 from experiments.data.source import Source
-from experiments.data.sources import kind_of, read_source
+from experiments.data.sources import check_names, kind_of, read_source
 from roadmap.cli.console import DONE, FAILED, show
 from roadmap.cli.workspace import Workspace
 from roadmap.errors import visible
@@ -21,6 +21,7 @@ def check_data(workspace: Workspace) -> int:
         source, annotations = kind.look(options.data)
         if annotations.texts:
             return _show_all(annotations)
+        check_names(source)
     else:
         source = read_source(options.data, options.data_root, workspace.reading)
     from experiments.data.advice import advice, findings

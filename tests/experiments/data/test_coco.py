@@ -180,6 +180,8 @@ FAULTS = {
     "nameless": (coco_content() | {"categories": [{"id": 7}]}, "needs an id and a name"),
     "same id": (with_more("categories", {"id": 7, "name": "x"}), "has id 7 twice"),
     "same name": (with_more("categories", {"id": 8, "name": "cat"}), "has the name 'cat' twice"),
+    "half a sign": (with_more("categories", {"id": 8, "name": "\ud800x"}),
+        r"train2017.json: category 8: '\\ud800x' is not UTF-8, so no record can hold it"),
     "more classes": (
         with_more("categories", {"id": 8, "name": "x"}),
         r"train2017.json: category 8 \(x\) is not in instances_val2017.json, which has 7 \(cat\)",
@@ -346,6 +348,11 @@ def test_a_category_of_the_backgrounds_name_is_for_detection_alone(tmp_path, cap
         source.check_task(Segmentation(segmentation="fpn", channels=32))
     assert main(["check-data", str(root)]) == 0
     assert re.search(f"not for segmentation: .*{expected}", capsys.readouterr().out)
+
+
+def test_check_data_names_a_folder_whose_name_is_not_utf8(tmp_path, capsys):
+    assert main(["check-data", str(write_coco(tmp_path / "set\udce9"))]) == 2
+    assert r"name of the data: 'set\udce9' is not UTF-8" in capsys.readouterr().err
 
 
 def test_validation_images_without_any_object_are_refused_for_each_task(tmp_path):
