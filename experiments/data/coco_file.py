@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 import numpy
 
 from experiments.data.coco_shapes import Shapes, are_numbers, shape_fault
-from experiments.data.faults import Faults
+from experiments.data.faults import Faults, brief
 from experiments.data.files import File
 from roadmap.errors import Problem, check_text, escaped, quoted, shortened
 from roadmap.files import check_ends
@@ -130,7 +130,7 @@ def _row(
         text = f"{where}: annotation {number} is of image {_short(image)}, which is not in images"
         faults.add(kind, text)
         return None
-    name = f"{where}: image {escaped(known['name'])} (id {image}), annotation {number}"
+    name = f"{where}: image {known['shown']} (id {image}), annotation {number}"
     if number in seen:
         faults.add("annotation id used twice", f"{name}: another annotation has this id too")
         return None
@@ -163,13 +163,14 @@ def _row(
     thinnest = min(min(right, width) - max(x, 0), min(bottom, height) - max(y, 0))
     if w <= 0 or h <= 0 or 0 < thinnest < THINNEST:
         least = f"has no area: a side needs {THINNEST} pixels"
-        faults.add("box without area", f"{name}: box {box} (x, y, width, height) {least}")
+        faults.add("box without area", f"{name}: box {_short(box)} (x, y, width, height) {least}")
         return None
     sticks_out = min(x, y) < -ROUNDING or right > width + ROUNDING or bottom > height + ROUNDING
     corners = (max(x, 0), max(y, 0), min(right, width), min(bottom, height))
     if sticks_out or corners[0] >= corners[2] or corners[1] >= corners[3]:
         text = (
-            f"{name}: box {box} (x, y, width, height) lies outside the image of {width} × {height}"
+            f"{name}: box {_short(box)} (x, y, width, height) lies outside the image of "
+            f"{width} × {height}"
         )
         faults.add("box outside the image", text)
         return None
@@ -237,7 +238,7 @@ def _categories(given: Sequence[Any], where: str) -> dict[int, str]:
 def _images(
     given: Sequence[Any], where: str, folder: Path, files: Mapping[str, File], faults: Faults
 ) -> dict[int, dict[str, Any]]:
-    """Return name, size and file of each image by its id, in the file's order."""
+    """Return name for messages, size and file of each image by its id, in the file's order."""
     images: dict[int, dict[str, Any]] = {}
     names: set[str] = set()
     for image in given:
@@ -253,16 +254,16 @@ def _images(
             )
             faults.add("image without id, name or size", text)
             continue
-        shown = f"{where}: image {escaped(name)} (id {number})"
+        shown = f"{where}: image {brief(name)} (id {number})"
         if number in images:
             faults.add("image id used twice", f"{shown}: another image has this id too")
         elif name in names:
             faults.add("image file named twice", f"{shown}: another image has this file too")
         elif name not in files:
             faults.add("missing image file", f"{shown} is not in {escaped(str(folder))}")
-            images[number] = {"name": name, "size": (width, height), "file": None}
+            images[number] = {"shown": brief(name), "size": (width, height), "file": None}
         else:
-            images[number] = {"name": name, "size": (width, height), "file": files[name]}
+            images[number] = {"shown": brief(name), "size": (width, height), "file": files[name]}
         names.add(name)
     return images
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from roadmap.errors import Problem
+from roadmap.errors import Problem, quoted
 
 INSTALL = "masks of COCO's format need pycocotools: pip install 'modernization-roadmap[tasks]'"
 
@@ -94,7 +94,8 @@ def shape_fault(shape: Any, width: int, height: int) -> str | None:
     size, counts = shape.get("size"), shape.get("counts")
     if size != [height, width] or set(map(type, size)) != {int}:
         return (
-            f"run lengths (RLE) of size {size} (height, width); the image has [{height}, {width}]"
+            f"run lengths (RLE) of size {quoted(size)} (height, width); the image has "
+            f"[{height}, {width}]"
         )
     if isinstance(counts, list):
         runs = counts

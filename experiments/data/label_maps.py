@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
-from experiments.data.faults import Faults
+from experiments.data.faults import Faults, brief
 from experiments.data.files import File, content_of
 from experiments.data.listing import SPLITS, is_image
 from experiments.data.scene_folder import SceneFolder, listed
@@ -104,7 +104,7 @@ def paired(
             if file is None:
                 other = label_map if file is image else image
                 of = f" of {other.path}" if other is not None else ""
-                text = f"{place}: {kind} {name}.*{of} is missing"
+                text = f"{place}: {kind} {brief(name)}.*{of} is missing"
                 faults.add(f"missing {kind}", escaped(text))
         if image is not None and label_map is not None:
             pairs.append((image, label_map))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.data.faults import Faults
+from experiments.data.faults import Faults, brief
 from experiments.data.files import File
 from experiments.data.label_maps import LabelMaps, by_stem, missing, paired
 from experiments.data.scene_folder import files_below, listed
@@ -61,7 +61,7 @@ class VocFolder(LabelMaps):
         for number, line in enumerate(lines, 1):
             name = line.strip()
             if name in wanted:
-                text = escaped(f"{path}:{number}: image {name} is named twice")
+                text = escaped(f"{path}:{number}: image {brief(name)} is named twice")
                 faults.add("image named twice", text)
             elif name:
                 wanted[name] = None

@@ -228,6 +228,23 @@ def test_several_faults_are_counted_by_kind_and_listed_by_check_data(tmp_path, c
     assert last == f"4 faults of annotations: {counts}"
 
 
+LONG = {
+    "size": (changed("annotations", 0, segmentation=runs(size="3\n\x1b[31m0")), r"3\n\x1b[31m0"),
+    "sizes": (changed("annotations", 0, segmentation=runs(size=[1] * 100_000)), "[1, 1, 1, 1"),
+    "box": (changed("annotations", 0, bbox=[0, 0, 10**300, 9]), "[0, 0, 1000000"),
+    "flat box": (changed("annotations", 0, bbox=[-(10**300), 0, 0, 9]), "has no area"),
+    "name": (changed("images", 0, file_name="x\n" * 100_000), "… (id 1) is not in"),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_check_data_prints_a_fault_in_one_line_of_bounded_length(tmp_path, capsys, name):
+    content, expected = LONG[name]
+    assert main(["check-data", str(write_coco(tmp_path, train=content))]) == 1
+    text, count = capsys.readouterr().out.splitlines()
+    assert text.isprintable() and len(text) < 1000 and expected in text and count[0] == "1"
+
+
 def test_check_data_looks_at_every_image_and_counts_objects(tmp_path, capsys):
     root = write_coco(tmp_path)
     assert main(["check-data", str(root)]) == 0

@@ -120,6 +120,15 @@ def test_each_missing_part_is_named(tmp_path, name):
         kind_of(str(tmp_path)).read(str(tmp_path), None)
 
 
+def test_a_long_line_of_a_list_is_named_in_one_short_line(tmp_path, capsys):
+    root = write_voc(tmp_path)
+    (root / "ImageSets/Segmentation/val.txt").write_text("x\x1b" * 50_000 + "\n")
+    assert main(["check-data", str(root)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 and all(line.isprintable() and len(line) < 1000 for line in lines)
+    assert "….* is missing" in lines[0]
+
+
 def too_large(path):
     write_map(path, steps([0, 4]))
 
