@@ -72,6 +72,19 @@ def test_two_years_of_voc_are_named(tmp_path):
         read_source(str(tmp_path))
 
 
+def test_a_link_into_itself_is_no_image(tmp_path):
+    root = write_ade(tmp_path)
+    fingerprint = read_source(str(root)).fingerprint
+    loop = root / "images/training/loop.jpg"
+    loop.symlink_to(loop)
+    assert AdeFolder.read(str(root), None).fingerprint == fingerprint
+    image = root / "images/training/ADE_00000001.jpg"
+    image.unlink()
+    image.symlink_to(image)
+    with pytest.raises(Problem, match=r"training: image ADE_00000001.\* of .* is missing"):
+        AdeFolder.read(str(root), None)
+
+
 def remove(name):
     return lambda root: os.remove(root / name)
 
