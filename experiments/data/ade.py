@@ -60,7 +60,7 @@ class AdeFolder(LabelMaps):
         places = root / "images" / inner, root / "annotations" / inner
         images = by_stem(files_below(places[0], split), faults)
         maps = by_stem(files_below(places[1], split), faults, only=".png")
-        wanted = sorted({*images, *maps})
+        wanted = dict.fromkeys(sorted({*images, *maps}), "")
         return paired(images, maps, wanted, places, faults)
 
 

@@ -85,6 +85,14 @@ def test_a_link_into_itself_is_no_image(tmp_path):
         AdeFolder.read(str(root), None)
 
 
+def test_a_list_may_begin_with_a_byte_order_mark(tmp_path):
+    root = write_voc(tmp_path)
+    fingerprint = read_source(str(root)).fingerprint
+    path = root / "ImageSets/Segmentation/train.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert VocFolder.read(str(root), None).fingerprint == fingerprint
+
+
 def remove(name):
     return lambda root: os.remove(root / name)
 
@@ -115,8 +123,9 @@ FAULTS = {
     "semicolon": (write_ade, put("objectInfo150.txt", "Idx\tName\n1\tb\n2\t;\n"), "3: no name"),
     "one name": (write_ade, put("objectInfo150.txt", "Idx\tName\n1\ta\n"), "has 1 names"),
     "voc map": (write_voc, remove("SegmentationClass/2007_000002.png"),
-        r"label map 2007_000002.\* of .*JPEGImages/2007_000002.jpg is missing"),
-    "voc image": (write_voc, remove("JPEGImages/2007_000003.jpg"), "image 2007_000003.* is miss"),
+        r"train.txt:2: .*: label map 2007_000002.\* of .*JPEGImages/2007_000002.jpg is missing"),
+    "voc image": (write_voc, remove("JPEGImages/2007_000003.jpg"),
+        r"Segmentation/val.txt:1: .*JPEGImages: image 2007_000003.\* of .*.png is missing"),
     "voc maps": (write_voc, rename("SegmentationClass", "Annotations"), "has no SegmentationClass"),
     "voc list": (write_voc, remove("ImageSets/Segmentation/val.txt"), "holds train.txt; it needs"),
     "voc twice": (write_voc, put("ImageSets/Segmentation/val.txt", "2007_000003\n2007_000003\n"),
