@@ -128,6 +128,8 @@ class CocoFolder(SceneFolder):
                 f"is for detection; no image in {escaped(str(val.path))} has an object, so there "
                 "is no average precision"
             )
+        if isinstance(task, Detection):
+            self._check_sides(task.longest)
         if isinstance(task, Detection) and task.has_masks and self._boxes_alone:
             raise Problem(
                 f"detects masks; the objects in {self._boxes_alone} have boxes alone; "
@@ -137,6 +139,20 @@ class CocoFolder(SceneFolder):
             hint = "; add --task detection" if detectable else ""
             raise Problem(f"is for segmentation; {why}{hint}")
         super().check_task(task)
+
+    def _check_sides(self, longest: int) -> None:
+        """Raise Problem for an image with a short side below one pixel once its long side fits."""
+        for split, own in self.annotations.items():
+            sides = numpy.sort(own.sizes[self.chosen[split]].astype(numpy.int64), axis=1)
+            narrow = numpy.flatnonzero(sides[:, 0] * longest < sides[:, 1])
+            if len(narrow):
+                place = self.chosen[split][narrow[0]]
+                width, height = own.sizes[place]
+                raise Problem(
+                    f"is for detection; image {own.files[place]} of {width} × {height} pixels is "
+                    f"too narrow for a long side of {longest}; remove it from "
+                    f"{escaped(str(own.path))}"
+                )
 
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
         """Return both splits; an image is read from its file each time that it is asked for."""

@@ -381,6 +381,27 @@ def test_validation_images_without_any_object_are_refused_for_each_task(tmp_path
         source.check_task(Segmentation(segmentation="fpn", channels=32))
 
 
+@pytest.mark.parametrize(
+    ("split", "task"),
+    [
+        ("train", Detection(detection="mask_rcnn", short_sides=(32,), long_side=96)),
+        ("val", Detection(detection="faster_rcnn", short_sides=(32,), long_side=96)),
+        ("train", Detection(detection="mask_rcnn", short_sides=(32,), long_side=3000, crops=True)),
+    ],
+)
+def test_an_image_that_is_too_narrow_for_the_recipe_is_named_before_it_is_opened(
+    tmp_path, split, task
+):
+    content = changed("images", 1, width=1, height=2500)
+    content["annotations"][1] |= annotation(12, 2, 7, [0, 0, 1, 8])
+    source = read_source(str(write_coco(tmp_path, **{split: content})))
+    source.check_task(replace(task, long_side=2500, crops=False))
+    longest = 1333 if task.crops else 96
+    expected = f"{split}2017/2.jpg of 1 × 2500 pixels is too narrow for a long side of {longest}; "
+    with pytest.raises(Problem, match=f"{expected}remove it from .*instances_{split}2017.json"):
+        source.check_task(task)
+
+
 def test_the_file_whose_objects_lack_outlines_is_named(tmp_path):
     content = coco_content()
     for each in content["annotations"]:
