@@ -67,6 +67,8 @@ class CocoFolder(SceneFolder):
         facts |= {"without_objects": without} if without else {}
         empty = sum(annotations.empty for annotations in found.values())
         facts |= {"objects_without_area": empty} if empty else {}
+        unseen = sum(annotations.unseen for annotations in found.values())
+        facts |= {"objects_without_pixels": unseen} if unseen else {}
         source = cls(
             name=parts.root.resolve().name,
             class_names=names,
@@ -192,7 +194,10 @@ def _left_out(
     if without:
         left[f"{folders['train'].name}/"] = {"images without objects": without}
     for split, own in found.items():
-        if own.empty:
-            where = left.setdefault(f"{folders[split].name}/", {})
-            where["objects of area 0"] = own.empty
+        counts = {
+            "objects of area 0": own.empty,
+            "objects whose outline covers no pixel": own.unseen,
+        }
+        if some := {what: count for what, count in counts.items() if count}:
+            left.setdefault(f"{folders[split].name}/", {}).update(some)
     return left

@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 
 import numpy
 
+from experiments.data.coco_empty import without_pixels
 from experiments.data.coco_shapes import Shapes, are_numbers, shape_fault
 from experiments.data.faults import Faults, brief
 from experiments.data.files import File
@@ -49,6 +50,7 @@ class Annotations:
     ids: numpy.ndarray
     shapes: Shapes
     empty: int  # objects of area 0 whose box has no area, which are left out
+    unseen: int  # objects whose outline covers no pixel, which are left out
 
     @property
     def with_objects(self) -> numpy.ndarray:
@@ -77,7 +79,6 @@ def read_annotations(path: Path, folder: Path, files: Mapping[str, File]) -> tup
             empty += 1
         elif row is not None:
             rows[places[given["image_id"]]].append(row)
-    counts = [len(own) for own in rows]
     flat = [row for own in rows for row in own]
     with_shape = sum(row[5] is not None for row in flat)
     if 0 < with_shape < len(flat):
@@ -87,21 +88,29 @@ def read_annotations(path: Path, folder: Path, files: Mapping[str, File]) -> tup
                 f"{where}: annotation {row[4]} has no segmentation, others have one",
             )
     there = [(image["file"], image["size"]) for image in images.values()]
+    sizes = numpy.array([size for _, size in there], dtype=numpy.int32).reshape(-1, 2)
+    image_of = numpy.repeat(numpy.arange(len(rows)), [len(own) for own in rows])
+    shapes = Shapes.of([row[5] for row in flat])
+    unseen = without_pixels(shapes, sizes[image_of])
+    if unseen.any():
+        shapes, image_of = shapes.only(~unseen), image_of[~unseen]
+        flat = [row for row, is_unseen in zip(flat, unseen, strict=True) if not is_unseen]
     return (
         Annotations(
             path=path,
             sha256=sha256,
             categories=categories,
             files=tuple(file for file, _ in there),
-            sizes=numpy.array([size for _, size in there], dtype=numpy.int32).reshape(-1, 2),
-            first=numpy.cumsum([0, *counts]),
+            sizes=sizes,
+            first=numpy.cumsum([0, *numpy.bincount(image_of, minlength=len(rows))]),
             boxes=numpy.array([row[0] for row in flat], dtype=numpy.float32).reshape(-1, 4),
             labels=numpy.array([row[1] for row in flat], dtype=numpy.int64),
             crowd=numpy.array([row[2] for row in flat], dtype=bool),
             areas=numpy.array([row[3] for row in flat], dtype=numpy.float32),
             ids=numpy.array([row[4] for row in flat], dtype=numpy.int64),
-            shapes=Shapes.of([row[5] for row in flat]),
+            shapes=shapes,
             empty=empty,
+            unseen=int(unseen.sum()),
         ),
         faults,
     )

@@ -13,8 +13,9 @@ from pycocotools import mask as coder
 
 from experiments.data.check import fault_of
 from experiments.data.coco import CocoFolder
+from experiments.data.coco_empty import without_pixels
 from experiments.data.coco_file import _categories
-from experiments.data.coco_shapes import decoded, shape_fault
+from experiments.data.coco_shapes import Shapes, decoded, shape_fault
 from experiments.data.folder import Folder
 from experiments.data.images import BrokenImage
 from experiments.data.scene import UNLABELLED
@@ -84,6 +85,61 @@ def test_an_object_of_no_area_as_in_coco_itself_is_left_out_and_counted(tmp_path
     source = read_source(str(write_coco(tmp_path, train=content)))
     assert source.details["objects_without_area"] == 1
     assert len(open_data(source).train.objects(0).labels) == 3
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        [[45, 35, 60, 35, 60, 50]],
+        [[5, 5, 5, 5, 5, 5]],
+        [[5, 5, 5, 5, 5, 5], [45, 35, 60, 35, 60, 50]],
+        [[1, 1.2, 20, 20.2, 1, 1.1]],
+        {"size": [HEIGHT, WIDTH], "counts": [WIDTH * HEIGHT]},
+        {"size": [HEIGHT, WIDTH], "counts": "`U1"},
+    ],
+)
+def test_an_object_whose_outline_covers_no_pixel_is_left_out_and_counted(tmp_path, capsys, shape):
+    assert shape_fault(shape, WIDTH, HEIGHT) is None and not decoded(shape, WIDTH, HEIGHT).any()
+    content = coco_content()
+    content["annotations"][0]["segmentation"] = shape
+    root = write_coco(tmp_path, train=content)
+    source = read_source(str(root))
+    assert source.details["objects_without_pixels"] == 1
+    objects = open_data(source).train.objects(0)
+    assert objects.labels.tolist() == [0, 1] and objects.crowd.tolist() == [False, True]
+    assert objects.masks.sum((1, 2)).tolist() == [100, 300]
+    assert open_data(source).train.objects(1).masks.any()
+    assert main(["check-data", str(root)]) == 0
+    expected = "left out of train2017/: images without objects (1), objects whose outline covers no"
+    assert f"{expected} pixel (1)\n" in capsys.readouterr().out
+
+
+def test_an_outline_that_cancels_itself_is_named(tmp_path):
+    content = coco_content()
+    square = [2, 2, 20, 2, 20, 20, 2, 20]
+    content["annotations"][0]["segmentation"] = [square * 2]
+    data = open_data(read_source(str(write_coco(tmp_path, train=content))))
+    with pytest.raises(BrokenImage, match="1.jpg .*the outline of annotation 11 covers no pixel"):
+        data.train.objects(0)
+
+
+def test_outlines_without_a_pixel_are_found_as_by_decoding_all(monkeypatch):
+    monkeypatch.setattr("experiments.data.coco_empty.BLOCK", 300)
+    generator = numpy.random.default_rng(0)
+    given = []
+    for _ in range(2000):
+        center = generator.uniform(-5, 45, 2)
+        offsets = generator.normal(0, generator.choice([0.2, 1, 5]), (generator.integers(3, 6), 2))
+        given.append([(center + offsets).clip(-20, 50).ravel().tolist()])
+    given[7] += given[8]
+    shapes = Shapes.of(given)
+    found = without_pixels(shapes, numpy.tile([WIDTH, HEIGHT], (len(given), 1)))
+    expected = [not decoded(shape, WIDTH, HEIGHT).any() for shape in given]
+    assert found.tolist() == expected and 100 < sum(expected) < 1900
+    kept = shapes.only(~found)
+    assert [kept.outline(index) for index in range(len(kept.first) - 1)] == [
+        shape for shape, gone in zip(given, expected, strict=True) if not gone
+    ]
 
 
 def test_boxes_that_stick_out_by_rounding_are_clipped(tmp_path):
