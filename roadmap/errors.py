@@ -59,6 +59,19 @@ def escaped(text: str) -> str:
     return text if text.isprintable() else "".join(map(_shown, text))
 
 
+def check_text(what: str, text: str) -> None:
+    """Raise Problem, which begins with `what`, if UTF-8 cannot encode a text.
+
+    No record can hold it. File names of other bytes have such signs, and JSON can escape them, as
+    in "\\ud800".
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as fault:
+        near = text[max(0, fault.start - 40) : fault.end + 40]
+        raise Problem(f"{what}: {near!r} is not UTF-8, so no record can hold it") from None
+
+
 def visible(text: str) -> str:
     """Return the same with white space, line breaks too, as spaces: a class name or a title.
 

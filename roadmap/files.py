@@ -110,9 +110,9 @@ def check_ends(path: Path) -> int:
 
 
 def read_text(path: Path, *, limit: int) -> str:
-    """Return the text of a file of at most `limit` bytes.
+    """Return the text of a file of at most `limit` bytes, without a byte order mark.
 
     Raises ValueError if the file is larger, or if `check_ends` does.
     """
     check_size(check_ends(path), limit)
-    return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8-sig")

@@ -19,6 +19,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Scale = Annotated[float, Field(gt=0, le=100)]
 Size = tuple[Side, Side]  # height and width in pixels
 ANCHORS = (32, 64, 128, 256, 512)
+LONGEST_CROPPED = 1333  # pixels of the long side of an image before DETR's crops
 
 
 @value(strict=True)
@@ -56,6 +57,14 @@ class Detection:
     def has_masks(self) -> bool:
         """Whether masks are detected too."""
         return self.detection == "mask_rcnn"
+
+    @property
+    def longest(self) -> int:
+        """The least of the limits that a long side is resized to, in pixels.
+
+        The short side of an image must not be below one pixel then.
+        """
+        return min(self.long_side, LONGEST_CROPPED) if self.crops else self.long_side
 
 
 @value(strict=True)

@@ -11,7 +11,7 @@ from experiments.data.files import File
 from experiments.data.label_maps import LabelMaps, by_stem, missing, paired
 from experiments.data.scene import MOST_CLASSES
 from experiments.data.scene_folder import files_below
-from roadmap.errors import Problem, escaped
+from roadmap.errors import Problem, escaped, quoted
 from roadmap.files import read_text
 
 ARCHIVE = "ADEChallengeData2016"  # the folder in the archive of the data set
@@ -60,7 +60,7 @@ class AdeFolder(LabelMaps):
         places = root / "images" / inner, root / "annotations" / inner
         images = by_stem(files_below(places[0], split), faults)
         maps = by_stem(files_below(places[1], split), faults, only=".png")
-        wanted = sorted({*images, *maps})
+        wanted = dict.fromkeys(sorted({*images, *maps}), "")
         return paired(images, maps, wanted, places, faults)
 
 
@@ -68,22 +68,42 @@ def _read_names(path: Path) -> tuple[str, ...]:
     """Return the names in a table: a line with headings, then a number and a name in each line.
 
     Columns are separated by tabs. Of several names of a class the first one is kept, if that is
-    unique. Raises Problem.
+    unique. Raises Problem, also if two classes have the same name.
     """
+    where = escaped(str(path))
     try:
         lines = read_text(path, limit=1_000_000).splitlines()
     except (OSError, ValueError) as fault:
-        raise Problem(f"{escaped(str(path))} cannot be read: {fault}") from None
-    rows = [[cell.strip() for cell in line.split("\t")] for line in lines if line.strip()]
-    names = []
-    for number, row in enumerate(rows[1:], 1):
-        if len(row) < 2 or row[0] != str(number) or not row[-1]:
+        raise Problem(f"{where} cannot be read: {fault}") from None
+    rows = [
+        (place, [cell.strip() for cell in line.split("\t")])
+        for place, line in enumerate(lines, 1)
+        if line.strip()
+    ]
+    names: dict[str, int] = {}  # with the line of each
+    for number, (place, row) in enumerate(rows[1:], 1):
+        name = row[-1]
+        if len(row) < 2 or row[0] != str(number) or not name:
             raise Problem(
-                f"{escaped(str(path))}: line {number + 1} must be {number}, …, NAME, separated by "
-                "tabs, after a line of headings"
+                f"{where}: line {place} must be {number}, …, NAME, separated by tabs, after a line "
+                "of headings"
             )
-        names.append(row[-1])
+        if not _first(name):
+            raise Problem(
+                f"{where}: line {place}: no name stands before the , or ; in {quoted(name)}"
+            )
+        if name in names:
+            raise Problem(
+                f"{where}: line {place} has the name {quoted(name)} of line {names[name]}; each "
+                "class needs its own"
+            )
+        names[name] = place
     if not 2 <= len(names) < MOST_CLASSES:
-        raise Problem(f"{escaped(str(path))} has {len(names)} names; valid: 2 to 254")
-    short = [re.split("[,;]", name)[0].strip() for name in names]
+        raise Problem(f"{where} has {len(names)} names; valid: 2 to 254")
+    short = [_first(name) for name in names]
     return tuple(short if len(set(short)) == len(names) else names)
+
+
+def _first(name: str) -> str:
+    """Return the first of several names of a class."""
+    return re.split("[,;]", name)[0].strip()

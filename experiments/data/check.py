@@ -8,6 +8,7 @@ from dataclasses import replace
 from experiments.data.images import BrokenImage
 from experiments.data.source import Progress
 from experiments.data.splits import DataSet, Split
+from roadmap.errors import Problem, escaped
 
 
 def broken_images(data: DataSet, progress: Progress) -> Iterator[str]:
@@ -37,7 +38,8 @@ def fault_of(split: Split, index: int) -> str | None:
 def without_broken(data: DataSet, progress: Progress) -> tuple[DataSet, tuple[str, ...]]:
     """Leave out the training images that cannot be opened; return the errors as well.
 
-    Validation images are never left out: a broken one stops the run.
+    Validation images are never left out: a broken one stops the run. Raises Problem if no training
+    image can be opened.
     """
     faults: dict[int, str] = {}
     for index in range(len(data.train)):
@@ -45,4 +47,9 @@ def without_broken(data: DataSet, progress: Progress) -> tuple[DataSet, tuple[st
             faults[index] = fault
         progress(index + 1, len(data.train))
     kept = [index for index in range(len(data.train)) if index not in faults]
+    if not kept:
+        raise Problem(
+            f"--broken skip: none of the {len(faults):,} training images of data "
+            f"{escaped(data.source.name)} can be opened; the first: {next(iter(faults.values()))}"
+        )
     return replace(data, train=data.train.only(kept), skipped=len(faults)), tuple(faults.values())

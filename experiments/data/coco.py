@@ -14,10 +14,10 @@ from experiments.data.coco_shapes import check_installed
 from experiments.data.faults import Faults
 from experiments.data.listing import SPLITS
 from experiments.data.scene import MOST_CLASSES
-from experiments.data.scene_folder import SceneFolder, files_below, listed
+from experiments.data.scene_folder import GROUND, SceneFolder, files_below, listed
 from experiments.data.source import Progress
 from roadmap.errors import Problem, escaped
-from roadmap.tasks import Task, TaskName, name_of
+from roadmap.tasks import Detection, Task, TaskName, name_of
 
 if TYPE_CHECKING:
     from experiments.data.splits import Split
@@ -67,6 +67,8 @@ class CocoFolder(SceneFolder):
         facts |= {"without_objects": without} if without else {}
         empty = sum(annotations.empty for annotations in found.values())
         facts |= {"objects_without_area": empty} if empty else {}
+        unseen = sum(annotations.unseen for annotations in found.values())
+        facts |= {"objects_without_pixels": unseen} if unseen else {}
         source = cls(
             name=parts.root.resolve().name,
             class_names=names,
@@ -85,12 +87,35 @@ class CocoFolder(SceneFolder):
     @property
     def has_masks(self) -> bool:
         """Whether the objects have outlines, not boxes alone."""
-        return all(own.shapes.any_there for own in self.annotations.values())
+        return not self._boxes_alone
 
     @property
-    def has_label_maps(self) -> bool:
-        """Whether masks make a label map, whose pixels have one byte."""
-        return self.has_masks and self.classes_for("segmentation") <= MOST_CLASSES
+    def _boxes_alone(self) -> str:
+        """The first annotation file without an outline; empty if there is none."""
+        files = (own.path for own in self.annotations.values() if not own.shapes.any_there)
+        return next((escaped(str(path)) for path in files), "")
+
+    @property
+    def no_label_maps(self) -> str:
+        """Why masks make no label map, whose pixels have one byte; empty if they do."""
+        val = self.annotations["val"]
+        if not len(val.ids):
+            return f"{escaped(str(val.path))} has no objects"
+        if self._boxes_alone:
+            return f"the objects in {self._boxes_alone} have boxes alone"
+        if self.classes_for("segmentation") > MOST_CLASSES:
+            return (
+                f"data {self.name!r} has {self.classes} classes and the background; a label map "
+                f"has at most {MOST_CLASSES}"
+            )
+        train = self.annotations["train"]
+        for number, name in train.categories.items():
+            if name == GROUND:
+                return (
+                    f"{escaped(str(train.path))}: category {number} has the name of the "
+                    f"background, {GROUND!r} (rename it in both files)"
+                )
+        return ""
 
     def classes_for(self, task: TaskName) -> int:
         """Return the number of classes; in segmentation the background is class 0."""
@@ -98,20 +123,38 @@ class CocoFolder(SceneFolder):
 
     def check_task(self, task: Task | None) -> None:
         """Raise Problem, to follow "recipe of row 13", if the labels do not fit the task."""
-        super().check_task(task)
-        if name_of(task) == "segmentation" and not self.has_label_maps:
-            why = (
-                f"has {self.classes} classes and the background; a label map has at most "
-                f"{MOST_CLASSES}"
-                if self.has_masks
-                else "has boxes alone"
-            )
-            raise Problem(f"is for segmentation; data {self.name!r} {why}; use --task detection")
-        if name_of(task) == "detection" and not len(self.annotations["val"].with_objects):
+        val = self.annotations["val"]
+        detectable = len(val.with_objects) > 0
+        if name_of(task) == "detection" and not detectable:
             raise Problem(
-                f"is for detection; no validation image of data {self.name!r} has an object, so "
-                "there is no average precision"
+                f"is for detection; no image in {escaped(str(val.path))} has an object, so there "
+                "is no average precision"
             )
+        if isinstance(task, Detection):
+            self._check_sides(task.longest)
+        if isinstance(task, Detection) and task.has_masks and self._boxes_alone:
+            raise Problem(
+                f"detects masks; the objects in {self._boxes_alone} have boxes alone; "
+                "add --set recipe.task.detection=faster_rcnn"
+            )
+        if name_of(task) == "segmentation" and (why := self.no_label_maps):
+            hint = "; use --task detection" if detectable else ""
+            raise Problem(f"is for segmentation; {why}{hint}")
+        super().check_task(task)
+
+    def _check_sides(self, longest: int) -> None:
+        """Raise Problem for an image with a short side below one pixel once its long side fits."""
+        for split, own in self.annotations.items():
+            sides = numpy.sort(own.sizes[self.chosen[split]].astype(numpy.int64), axis=1)
+            narrow = numpy.flatnonzero(sides[:, 0] * longest < sides[:, 1])
+            if len(narrow):
+                place = self.chosen[split][narrow[0]]
+                width, height = own.sizes[place]
+                raise Problem(
+                    f"is for detection; image {own.files[place]} of {width} × {height} pixels is "
+                    f"too narrow for a long side of {longest}; remove it from "
+                    f"{escaped(str(own.path))}"
+                )
 
     def open(self, cache: Path | None, progress: Progress) -> dict[str, Split]:
         """Return both splits; an image is read from its file each time that it is asked for."""
@@ -121,7 +164,7 @@ class CocoFolder(SceneFolder):
             split: open_split(self.annotations[split], self.samples[split], self.chosen[split])
             for split in SPLITS
         }
-        if self.has_label_maps:
+        if not self.no_label_maps:
             return opened
         return {split: replace(own, label_map=None) for split, own in opened.items()}
 
@@ -151,7 +194,10 @@ def _left_out(
     if without:
         left[f"{folders['train'].name}/"] = {"images without objects": without}
     for split, own in found.items():
-        if own.empty:
-            where = left.setdefault(f"{folders[split].name}/", {})
-            where["objects of area 0"] = own.empty
+        counts = {
+            "objects of area 0": own.empty,
+            "objects whose outline covers no pixel": own.unseen,
+        }
+        if some := {what: count for what, count in counts.items() if count}:
+            left.setdefault(f"{folders[split].name}/", {}).update(some)
     return left

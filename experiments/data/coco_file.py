@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any, TypeGuard
 
 import numpy
 
+from experiments.data.coco_empty import without_pixels
 from experiments.data.coco_shapes import Shapes, are_numbers, shape_fault
-from experiments.data.faults import Faults
+from experiments.data.faults import Faults, brief
 from experiments.data.files import File
-from roadmap.errors import Problem, escaped, quoted, shortened
+from roadmap.errors import Problem, check_text, escaped, quoted, shortened
 from roadmap.files import check_ends
 
 MOST_BYTES = 8 * 10**9
@@ -32,9 +34,10 @@ class Annotations:
 
     The objects of image i are `first[i]` to `first[i + 1]`. `sizes` is int32 (images, 2): width and
     height. `boxes` is float32 (objects, 4): left, top, right, bottom. `labels` count from 0.
-    `sha256` is that of the file.
+    `sha256` is that of the file at `path`.
     """
 
+    path: Path
     sha256: str
     categories: dict[int, str]
     files: tuple[File, ...]
@@ -47,6 +50,7 @@ class Annotations:
     ids: numpy.ndarray
     shapes: Shapes
     empty: int  # objects of area 0 whose box has no area, which are left out
+    unseen: int  # objects whose outline covers no pixel, which are left out
 
     @property
     def with_objects(self) -> numpy.ndarray:
@@ -75,7 +79,6 @@ def read_annotations(path: Path, folder: Path, files: Mapping[str, File]) -> tup
             empty += 1
         elif row is not None:
             rows[places[given["image_id"]]].append(row)
-    counts = [len(own) for own in rows]
     flat = [row for own in rows for row in own]
     with_shape = sum(row[5] is not None for row in flat)
     if 0 < with_shape < len(flat):
@@ -85,20 +88,29 @@ def read_annotations(path: Path, folder: Path, files: Mapping[str, File]) -> tup
                 f"{where}: annotation {row[4]} has no segmentation, others have one",
             )
     there = [(image["file"], image["size"]) for image in images.values()]
+    sizes = numpy.array([size for _, size in there], dtype=numpy.int32).reshape(-1, 2)
+    image_of = numpy.repeat(numpy.arange(len(rows)), [len(own) for own in rows])
+    shapes = Shapes.of([row[5] for row in flat])
+    unseen = without_pixels(shapes, sizes[image_of])
+    if unseen.any():
+        shapes, image_of = shapes.only(~unseen), image_of[~unseen]
+        flat = [row for row, is_unseen in zip(flat, unseen, strict=True) if not is_unseen]
     return (
         Annotations(
+            path=path,
             sha256=sha256,
             categories=categories,
             files=tuple(file for file, _ in there),
-            sizes=numpy.array([size for _, size in there], dtype=numpy.int32).reshape(-1, 2),
-            first=numpy.cumsum([0, *counts]),
+            sizes=sizes,
+            first=numpy.cumsum([0, *numpy.bincount(image_of, minlength=len(rows))]),
             boxes=numpy.array([row[0] for row in flat], dtype=numpy.float32).reshape(-1, 4),
             labels=numpy.array([row[1] for row in flat], dtype=numpy.int64),
             crowd=numpy.array([row[2] for row in flat], dtype=bool),
             areas=numpy.array([row[3] for row in flat], dtype=numpy.float32),
             ids=numpy.array([row[4] for row in flat], dtype=numpy.int64),
-            shapes=Shapes.of([row[5] for row in flat]),
+            shapes=shapes,
             empty=empty,
+            unseen=int(unseen.sum()),
         ),
         faults,
     )
@@ -127,7 +139,7 @@ def _row(
         text = f"{where}: annotation {number} is of image {_short(image)}, which is not in images"
         faults.add(kind, text)
         return None
-    name = f"{where}: image {escaped(known['name'])} (id {image}), annotation {number}"
+    name = f"{where}: image {known['shown']} (id {image}), annotation {number}"
     if number in seen:
         faults.add("annotation id used twice", f"{name}: another annotation has this id too")
         return None
@@ -160,13 +172,14 @@ def _row(
     thinnest = min(min(right, width) - max(x, 0), min(bottom, height) - max(y, 0))
     if w <= 0 or h <= 0 or 0 < thinnest < THINNEST:
         least = f"has no area: a side needs {THINNEST} pixels"
-        faults.add("box without area", f"{name}: box {box} (x, y, width, height) {least}")
+        faults.add("box without area", f"{name}: box {_short(box)} (x, y, width, height) {least}")
         return None
     sticks_out = min(x, y) < -ROUNDING or right > width + ROUNDING or bottom > height + ROUNDING
     corners = (max(x, 0), max(y, 0), min(right, width), min(bottom, height))
     if sticks_out or corners[0] >= corners[2] or corners[1] >= corners[3]:
         text = (
-            f"{name}: box {box} (x, y, width, height) lies outside the image of {width} × {height}"
+            f"{name}: box {_short(box)} (x, y, width, height) lies outside the image of "
+            f"{width} × {height}"
         )
         faults.add("box outside the image", text)
         return None
@@ -184,7 +197,9 @@ def _load(path: Path) -> tuple[dict[str, list[Any]], str]:
         if check_ends(path) > MOST_BYTES:
             raise Problem(f"{where} has more than {MOST_BYTES:,} bytes")
         raw = path.read_bytes()
-        content = json.loads(raw)
+        content = json.loads(raw, object_pairs_hook=_unique)
+    except _Repeated as fault:
+        raise Problem(f"{where}: {fault}") from None
     except (OSError, ValueError, RecursionError) as fault:
         raise Problem(f"{where} is no JSON file that can be read: {fault}") from None
     for key in LISTS:
@@ -196,9 +211,24 @@ def _load(path: Path) -> tuple[dict[str, list[Any]], str]:
     return content, hashlib.sha256(raw).hexdigest()
 
 
+class _Repeated(Exception):
+    """An object of a JSON file has a key twice."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of a JSON file. Raises _Repeated; JSON itself would keep the last value."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        number = f", in the object with id {_short(made['id'])}" if "id" in made else ""
+        raise _Repeated(f"key {quoted(twice)} is given twice{number}")
+    return made
+
+
 def _categories(given: Sequence[Any], where: str) -> dict[int, str]:
     """Return the name of each class id, in the order of the ids. Raises Problem."""
     names: dict[int, str] = {}
+    seen: set[str] = set()
     for category in given:
         number = category.get("id") if isinstance(category, dict) else None
         name = category.get("name") if isinstance(category, dict) else None
@@ -206,8 +236,10 @@ def _categories(given: Sequence[Any], where: str) -> dict[int, str]:
             raise Problem(f"{where}: category {_short(category)} needs an id and a name")
         if number in names:
             raise Problem(f"{where}: categories has id {number} twice")
-        if name in names.values():
+        check_text(f"{where}: category {number}", name)
+        if name in seen:
             raise Problem(f"{where}: categories has the name {quoted(name)} twice")
+        seen.add(name)
         names[number] = name
     return dict(sorted(names.items()))
 
@@ -215,7 +247,7 @@ def _categories(given: Sequence[Any], where: str) -> dict[int, str]:
 def _images(
     given: Sequence[Any], where: str, folder: Path, files: Mapping[str, File], faults: Faults
 ) -> dict[int, dict[str, Any]]:
-    """Return name, size and file of each image by its id, in the file's order."""
+    """Return name for messages, size and file of each image by its id, in the file's order."""
     images: dict[int, dict[str, Any]] = {}
     names: set[str] = set()
     for image in given:
@@ -231,16 +263,16 @@ def _images(
             )
             faults.add("image without id, name or size", text)
             continue
-        shown = f"{where}: image {escaped(name)} (id {number})"
+        shown = f"{where}: image {brief(name)} (id {number})"
         if number in images:
             faults.add("image id used twice", f"{shown}: another image has this id too")
         elif name in names:
             faults.add("image file named twice", f"{shown}: another image has this file too")
         elif name not in files:
             faults.add("missing image file", f"{shown} is not in {escaped(str(folder))}")
-            images[number] = {"name": name, "size": (width, height), "file": None}
+            images[number] = {"shown": brief(name), "size": (width, height), "file": None}
         else:
-            images[number] = {"name": name, "size": (width, height), "file": files[name]}
+            images[number] = {"shown": brief(name), "size": (width, height), "file": files[name]}
         names.add(name)
     return images
 

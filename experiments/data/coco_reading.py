@@ -47,6 +47,9 @@ def objects_of(annotations: Annotations, chosen: numpy.ndarray, index: int) -> O
     width, height = annotations.sizes[place].tolist()
     with named(f"{annotations.files[place]} (its annotations)"):
         masks = annotations.shapes.masks(indices, width, height)
+        empty = annotations.ids[own][masks.max((1, 2)) == 0]
+        if annotations.shapes.any_there and len(empty):
+            raise ValueError(f"the outline of annotation {empty[0]} covers no pixel")
     return Objects(
         boxes=annotations.boxes[own],
         labels=annotations.labels[own],

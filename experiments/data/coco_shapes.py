@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from roadmap.errors import Problem
+from roadmap.errors import Problem, quoted
 
 INSTALL = "masks of COCO's format need pycocotools: pip install 'modernization-roadmap[tasks]'"
 
@@ -50,11 +50,26 @@ class Shapes:
         made = numpy.zeros((len(indices), height, width), dtype=numpy.uint8)
         if self.any_there:
             for mask, index in zip(made, indices, strict=True):
-                mask[:] = decoded(self.runs.get(index) or self._polygons(index), width, height)
+                mask[:] = decoded(self.outline(index), width, height)
         return made
 
-    def _polygons(self, index: int) -> list[list[float]]:
-        return [
+    def only(self, kept: numpy.ndarray) -> Shapes:
+        """Return the outlines of the objects that `kept`, bool (objects,), is true of."""
+        polygons = numpy.repeat(kept, numpy.diff(self.first))
+        lengths = numpy.diff(self.start)
+        place = numpy.cumsum(kept) - 1
+        runs = {int(place[index]): shape for index, shape in self.runs.items() if kept[index]}
+        return Shapes(
+            numbers=self.numbers[numpy.repeat(polygons, lengths)],
+            start=numpy.cumsum([0, *lengths[polygons]]),
+            first=numpy.cumsum([0, *numpy.diff(self.first)[kept]]),
+            runs=runs,
+            any_there=bool(polygons.any() or runs),
+        )
+
+    def outline(self, index: int) -> Any:
+        """Return the outline of an object as it was given: run lengths or polygons."""
+        return self.runs.get(index) or [
             self.numbers[self.start[polygon] : self.start[polygon + 1]].tolist()
             for polygon in range(self.first[index], self.first[index + 1])
         ]
@@ -72,10 +87,24 @@ def decoded(shape: Any, width: int, height: int) -> numpy.ndarray:
     """Return the mask of an outline: uint8 (height, width)."""
     from pycocotools import mask
 
+    return mask.decode(_coded(shape, width, height))
+
+
+def pixels_of(shape: Any, width: int, height: int) -> int:
+    """Return how many pixels an outline covers, without decoding it."""
+    from pycocotools import mask
+
+    return int(mask.area(_coded(shape, width, height)))
+
+
+def _coded(shape: Any, width: int, height: int) -> Any:
+    """Return an outline as compressed run lengths."""
+    from pycocotools import mask
+
     if isinstance(shape, dict) and isinstance(shape["counts"], str | bytes):
-        return mask.decode(shape)
+        return shape
     coded = mask.frPyObjects(shape, height, width)
-    return mask.decode(mask.merge(coded) if isinstance(coded, list) else coded)
+    return mask.merge(coded) if isinstance(coded, list) else coded
 
 
 def shape_fault(shape: Any, width: int, height: int) -> str | None:
@@ -94,7 +123,8 @@ def shape_fault(shape: Any, width: int, height: int) -> str | None:
     size, counts = shape.get("size"), shape.get("counts")
     if size != [height, width] or set(map(type, size)) != {int}:
         return (
-            f"run lengths (RLE) of size {size} (height, width); the image has [{height}, {width}]"
+            f"run lengths (RLE) of size {quoted(size)} (height, width); the image has "
+            f"[{height}, {width}]"
         )
     if isinstance(counts, list):
         runs = counts

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from roadmap.errors import Problem
+from roadmap.errors import LONGEST, Problem, escaped, shortened
 
 MOST_TEXTS = 200  # of one kind; more are only counted
+
+
+def brief(name: str) -> str:
+    """Return a name from a data set for a message: printable, at most 200 characters."""
+    return shortened(escaped(name[:201]), 200)
 
 
 @dataclass
@@ -18,10 +23,10 @@ class Faults:
     kinds: Counter[str] = field(default_factory=Counter)
 
     def add(self, kind: str, text: str) -> None:
-        """Note a fault. `kind` is a few words that a number can stand before."""
+        """Note a fault, as one line. `kind` is a few words that a number can stand before."""
         self.kinds[kind] += 1
         if self.kinds[kind] <= MOST_TEXTS:
-            self.texts.append(text)
+            self.texts.append(shortened(escaped(text[: LONGEST + 1]), LONGEST))
 
     def extend(self, other: Faults) -> None:
         """Note the faults of another file."""

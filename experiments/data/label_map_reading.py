@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from experiments.data.files import File, Samples
 from experiments.data.images import named, open_image, upright_hint
@@ -38,15 +39,23 @@ def label_map_of(
         picture = open_image(image.open())
     with named(str(file)):
         label_map = open_image(file.open())
-        if label_map.mode not in ("L", "P"):
-            raise ValueError(
-                f"a label map has one byte for each pixel, grey or palette; it is {label_map.mode}"
-            )
+        _check_kind(label_map)
         if label_map.size != picture.size:
             own, its = (f"{one.width} × {one.height}" for one in (label_map, picture))
             hint = upright_hint(picture, label_map.size)
             raise ValueError(f"it has {own} pixels, its image has {its}{hint}")
         return _decoded(label_map, coding)
+
+
+def _check_kind(label_map: Image.Image) -> None:
+    """Raise ValueError unless the values in the file are those that Pillow gives."""
+    if label_map.format != "PNG":  # JPEG changes values
+        raise ValueError(f"it is {label_map.format}, not PNG; a label map is a PNG file")
+    assert isinstance(label_map, ImageFile)
+    stored = str(label_map.tile[0][3])  # such as L;4: Pillow scales its 16 values to 0 to 255
+    kind = stored if label_map.mode == "L" else label_map.mode
+    if kind not in ("L", "P"):
+        raise ValueError(f"a label map has one byte for each pixel, grey or palette; it is {kind}")
 
 
 def _decoded(label_map: Image.Image, coding: Coding) -> numpy.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
-from experiments.data.faults import Faults
+from experiments.data.faults import Faults, brief
 from experiments.data.files import File, content_of
 from experiments.data.listing import SPLITS, is_image
 from experiments.data.scene_folder import SceneFolder, listed
@@ -90,13 +90,16 @@ class LabelMaps(SceneFolder):
 def paired(
     images: Mapping[str, File],
     maps: Mapping[str, File],
-    wanted: Iterable[str],
+    wanted: Mapping[str, str],
     places: tuple[Path, Path],
     faults: Faults,
 ) -> list[tuple[File, File]]:
-    """Return image and label map of each wanted name without ending; note what is missing."""
+    """Return image and label map of each wanted name without ending; note what is missing.
+
+    `wanted` has the place that asks for a name, to begin a message.
+    """
     pairs = []
-    for name in wanted:
+    for name, asked in wanted.items():
         image, label_map = images.get(name), maps.get(name)
         for file, kind, place in zip(
             (image, label_map), ("image", "label map"), places, strict=True
@@ -104,7 +107,7 @@ def paired(
             if file is None:
                 other = label_map if file is image else image
                 of = f" of {other.path}" if other is not None else ""
-                text = f"{place}: {kind} {name}.*{of} is missing"
+                text = f"{asked}{place}: {kind} {brief(name)}.*{of} is missing"
                 faults.add(f"missing {kind}", escaped(text))
         if image is not None and label_map is not None:
             pairs.append((image, label_map))

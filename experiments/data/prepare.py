@@ -80,7 +80,7 @@ class Preparation:
         """Raise Problem for a copy of a copy, or one within its source."""
         if self.source.prepared is not None:
             raise Problem(f"data {self.source.name} is a prepared copy itself; prepare its source")
-        if self.root.resolve() in self.out.resolve().parents:
+        if self.root.resolve() in Path(os.path.realpath(self.out)).parents:
             raise Problem(
                 f"--out {self.out} lies in the data that it would copy; give another folder"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -53,6 +54,11 @@ class SceneFolder(Files):
         )
 
     @property
+    def no_label_maps(self) -> str:
+        """Why the data cannot be used for segmentation, for messages; empty if they can."""
+        return ""
+
+    @property
     def fingerprint(self) -> str:
         """12 hexadecimal digits over annotations, and names and sizes of images."""
         content: dict[str, Any] = {
@@ -82,11 +88,21 @@ def _files_below(folder: Path, inside: str, split: str) -> Iterator[tuple[str, F
             name = f"{inside}{entry.name}"
             if entry.name.startswith("."):
                 continue
-            if entry.is_file():
+            if _is_file(entry):
                 file = File(f"{split}/{name}", Path(entry.path), entry.stat().st_size)
                 yield name, file
             elif entry.is_dir(follow_symlinks=False):
                 yield from _files_below(Path(entry.path), f"{name}/", split)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Return whether it is a file or a link to one; a link into itself is none."""
+    try:
+        return entry.is_file()
+    except OSError as fault:
+        if fault.errno == errno.ELOOP:
+            return False
+        raise
 
 
 def listed(names: list[str] | tuple[str, ...], most: int = 10) -> str:

@@ -16,7 +16,7 @@ from experiments.data.shards import Shards
 from experiments.data.source import Source
 from experiments.data.timm_data import TimmData
 from experiments.data.voc import VocFolder
-from roadmap.errors import Problem, escaped
+from roadmap.errors import Problem, check_text, escaped
 
 # The first that takes a name reads it: a built-in name is never a folder. Folder takes all folders.
 SOURCES: tuple[type[Source], ...] = (
@@ -43,7 +43,16 @@ def read_source(name: str | None, root: Path | None = None, reading: Reading = P
     if name is None:
         raise Problem(f"this roadmap has no data of its own; give --data: {_choices()}")
     kind = kind_of(name)
-    return kind.read(name, root) if not reading.options else kind.read_as(name, root, reading)
+    source = kind.read(name, root) if not reading.options else kind.read_as(name, root, reading)
+    check_names(source)
+    return source
+
+
+def check_names(source: Source) -> None:
+    """Raise Problem for a name that no record can hold: of the data set or of a class."""
+    check_text("name of the data", source.name)
+    for name in getattr(source, "class_names", ()):
+        check_text(f"class of data {escaped(source.name)}", name)
 
 
 def kind_of(name: str) -> type[Source]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.data.faults import Faults
+from experiments.data.faults import Faults, brief
 from experiments.data.files import File
 from experiments.data.label_maps import LabelMaps, by_stem, missing, paired
 from experiments.data.scene_folder import files_below, listed
@@ -57,14 +57,14 @@ class VocFolder(LabelMaps):
             lines = read_text(path, limit=64_000_000).splitlines()
         except (OSError, ValueError) as fault:
             raise Problem(f"{escaped(str(path))} cannot be read: {fault}") from None
-        wanted: dict[str, None] = {}
+        wanted: dict[str, str] = {}  # with the place of each
         for number, line in enumerate(lines, 1):
             name = line.strip()
             if name in wanted:
-                text = escaped(f"{path}:{number}: image {name} is named twice")
+                text = escaped(f"{path}:{number}: image {brief(name)} is named twice")
                 faults.add("image named twice", text)
             elif name:
-                wanted[name] = None
+                wanted[name] = f"{path}:{number}: "
         images = by_stem(files_below(root / IMAGES, split), faults)
         maps = by_stem(files_below(root / MAPS, split), faults, only=".png")
         return paired(images, maps, wanted, (root / IMAGES, root / MAPS), faults)

@@ -17,12 +17,14 @@ from torchvision.utils import draw_bounding_boxes, draw_segmentation_masks
 
 from experiments.data.scene import UNLABELLED
 from experiments.tasks.average_precision import Detections, decoded
+from roadmap.errors import shortened, visible
 
 SCORE = 0.5  # of a detection, at least, to be drawn
 SHORT = 480  # pixels of the short side, at least: smaller images are enlarged for their labels
 LONG = 4096  # pixels of the long side, at most, of an image that is enlarged
 LETTERS = 32  # the height of the image in lines of text
 MOST = 24  # classes in a legend
+LONGEST = 60  # characters of a class name
 ALPHA = 0.5
 # Neighbours differ in hue and lightness: Paul Tol's "bright" and "vibrant" schemes.
 COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#EE7733", "#009988",
@@ -70,7 +72,7 @@ def _with_objects(
     line = max(2, size // 5)
     drawn = to_pil_image(draw_bounding_boxes(pixels, boxes, colors=colours, width=line))
     for place, box, colour in zip(order.tolist(), boxes.tolist(), colours, strict=True):
-        text = f"{names[int(found.labels[place])]} {found.scores[place]:.2f}"
+        text = f"{_brief(names[int(found.labels[place])])} {found.scores[place]:.2f}"
         _label(drawn, text, (box[0], box[1]), colour, size)
     return drawn
 
@@ -140,8 +142,13 @@ def _with_classes(
     pixels = draw_segmentation_masks(
         pil_to_tensor(image), _enlarged(masks, factor), alpha=ALPHA, colors=colours
     )
-    return _with_legend(to_pil_image(pixels), [(names[label], class_colour(label))
-                                               for label in labels])  # fmt: skip
+    entries = [(_brief(names[label]), class_colour(label)) for label in labels]
+    return _with_legend(to_pil_image(pixels), entries)
+
+
+def _brief(name: str) -> str:
+    """Return a class name to draw, in one line: text of any length would take minutes."""
+    return shortened(visible(name[: LONGEST + 1]), LONGEST)
 
 
 def _with_legend(image: Image.Image, entries: Sequence[tuple[str, str]]) -> Image.Image:

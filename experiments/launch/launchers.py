@@ -20,7 +20,7 @@ from experiments.job import Job
 from experiments.launch import here, pool
 from experiments.request import Request
 from experiments.tracking.names import chosen_trackers
-from roadmap.errors import Problem
+from roadmap.errors import Problem, check_text
 from roadmap.record import Asked, Record
 from roadmap.spec import Reference
 
@@ -67,6 +67,7 @@ def run_all(
     """
     machine.check()
     chosen = chosen_trackers(trackers)
+    check_text("this command", f"{command} {asked.data if asked else ''}")
     for request in requests:
         request.check(machine)
     if restart:

@@ -14,10 +14,10 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from experiments.data.scene import UNLABELLED, Objects
-from roadmap.tasks import Segmentation
+from roadmap.tasks import LONGEST_CROPPED, Segmentation
 
 # DETR's crops, which the paper's recipe of Mask R-CNN uses: short sides, and sides of a crop.
-CROPPED_FROM, CROP, LONGEST = (400, 500, 600), (384, 600), 1333
+CROPPED_FROM, CROP = (400, 500, 600), (384, 600)
 ATTEMPTS = 10  # at a crop that no class fills
 LEAST = 1.0  # pixels a side of a box that is left of an object
 
@@ -44,7 +44,8 @@ def change_for_detection(
     """
     image = tv_tensors.Image(image)
     if crops and torch.rand(()) < 0.5:
-        image, target = v2.RandomShortestSize(list(CROPPED_FROM), max_size=LONGEST)(image, target)
+        sized = v2.RandomShortestSize(list(CROPPED_FROM), max_size=LONGEST_CROPPED)
+        image, target = sized(image, target)
         image, target = _Crop()(image, target)
         clamp = v2.Compose([v2.ClampBoundingBoxes(), v2.SanitizeBoundingBoxes(min_size=LEAST)])
         image, target = clamp(image, target)

@@ -6,10 +6,10 @@ from experiments.data.faults import Faults
 from experiments.data.folder import Folder
 from experiments.data.scene_folder import SceneFolder
 from experiments.data.source import Source
-from experiments.data.sources import kind_of, read_source
+from experiments.data.sources import check_names, kind_of, read_source
 from roadmap.cli.console import DONE, FAILED, show
 from roadmap.cli.workspace import Workspace
-from roadmap.errors import visible
+from roadmap.errors import LONGEST, shortened, visible
 from roadmap.text import counted
 
 
@@ -22,6 +22,7 @@ def check_data(workspace: Workspace) -> int:
         source, annotations = kind.look(options.data)
         if annotations.texts:
             return _show_all(annotations)
+        check_names(source)
     else:
         source = read_source(options.data, options.data_root, workspace.reading)
     from experiments.data.advice import advice, findings
@@ -43,7 +44,7 @@ def check_data(workspace: Workspace) -> int:
         found = survey(data, progress, None if scenes is None else scenes.note)
     faults = found.faults
     for fault in faults:
-        show(fault)
+        _show_line(fault)
     sizes = f"{len(data.train):,} training and {counted(len(data.val), 'validation image')}"
     answer = f"{len(faults):,} cannot be opened" if faults else "all can be opened"
     show(f"{sizes} of {counted(source.classes, 'class')}: {answer}")
@@ -55,20 +56,27 @@ def check_data(workspace: Workspace) -> int:
         )
     names = getattr(source, "class_names", ())
     left_out = getattr(source, "left_out", {})
+    if why := getattr(source, "no_label_maps", ""):
+        _show_line(f"not for segmentation: {why}")
     exif = options.exif if isinstance(source, Folder) else None
     for line in findings(found, names, left_out, exif=exif):
-        show(visible(line))
+        _show_line(line)
     if (held := source.details.get("held_out")) is not None:
         show(f"held out for validation: {held['fraction']:g} of each class, seed {held['seed']}")
     if (folder := source.details.get("val_folder")) is not None:
         show(f"validation images: those in {folder}/")
     if scenes is not None:
         for line in scenes.findings():
-            show(visible(line))
+            _show_line(line)
         return FAILED if faults else DONE
     for sentence in advice(found):
         show(f"→ {sentence}")
     return FAILED if faults else DONE
+
+
+def _show_line(text: str) -> None:
+    """Print one line, whatever names are in it."""
+    show(shortened(visible(text), LONGEST))
 
 
 def _show_all(faults: Faults) -> int:

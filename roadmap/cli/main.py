@@ -19,7 +19,15 @@ from roadmap.cli.workspace import Workspace
 from roadmap.errors import Problem
 
 # File errors that the user can correct: a wrong or read-only path.
-USERS = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EROFS, errno.ENAMETOOLONG)
+USERS = (
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EACCES,
+    errno.EROFS,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
 
 # `python -m` puts the working directory first: a steps.py of the user's there must not hide ours.
 sys.path.insert(0, str(Path(__file__).parents[2]))

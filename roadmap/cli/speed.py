@@ -14,7 +14,7 @@ from experiments.host.progress import Display
 from roadmap.cli.console import DONE, say, show
 from roadmap.cli.workspace import Workspace
 from roadmap.edit import replace
-from roadmap.errors import Problem
+from roadmap.errors import Problem, check_text
 from roadmap.record import Label
 from roadmap.rows import Roadmap
 from roadmap.spec import Network, Reference, Spec
@@ -54,6 +54,7 @@ def speed(workspace: Workspace) -> int:
     )
     if (load := load_per_core() or 0) > 0.5:
         say(f"other work shares this machine (load {load:.1f} per core): speeds will be too low")
+    check_text("this command", command := shlex.join(["roadmap", *sys.argv[1:]]))
     with Display() as display:
 
         def progress(done: int, total: int) -> None:
@@ -65,7 +66,7 @@ def speed(workspace: Workspace) -> int:
             rows,
             Plan(rounds=options.rounds, seconds=options.seconds, batch=options.batch),
             machine,
-            command=shlex.join(["roadmap", *sys.argv[1:]]),
+            command=command,
             progress=progress,
         )
     for measured in speeds:

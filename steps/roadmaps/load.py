@@ -5,6 +5,7 @@ The shipped ones are in this folder.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -75,9 +76,10 @@ def _load(
         return replace(_load(name, steps, folder, within).scaled(SCALES[scale]), tasks=tasks)
     shipped = Path(__file__).parent
     path = strict_yaml.locate("roadmap", name, shipped=shipped, names=SHIPPED, folder=folder)
-    if path.resolve() in within:
+    real = Path(os.path.realpath(path))  # Path.resolve fails for a link to itself
+    if real in within:
         raise Problem(f"roadmap {path} starts from itself")
-    return _read(strict_yaml.read(path), steps, (*within, path.resolve()))
+    return _read(strict_yaml.read(path), steps, (*within, real))
 
 
 def _read(document: strict_yaml.Document, steps: Steps, within: tuple[Path, ...]) -> Roadmap:

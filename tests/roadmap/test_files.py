@@ -65,6 +65,8 @@ def test_a_file_is_unchanged_if_writing_fails(tmp_path):
 def test_only_regular_files_up_to_a_size_are_read(tmp_path):
     (tmp_path / "file").write_text("12345")
     assert read_text(tmp_path / "file", limit=5) == "12345"
+    (tmp_path / "marked").write_bytes(b"\xef\xbb\xbf12")
+    assert read_text(tmp_path / "marked", limit=5) == "12"
     with pytest.raises(ValueError, match="5 bytes are more than 4"):
         read_text(tmp_path / "file", limit=4)
     os.mkfifo(tmp_path / "pipe")

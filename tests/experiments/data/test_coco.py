@@ -14,7 +14,9 @@ from pycocotools import mask as coder
 
 from experiments.data.check import fault_of
 from experiments.data.coco import CocoFolder
-from experiments.data.coco_shapes import decoded, shape_fault
+from experiments.data.coco_empty import without_pixels
+from experiments.data.coco_file import _categories
+from experiments.data.coco_shapes import Shapes, decoded, shape_fault
 from experiments.data.folder import Folder
 from experiments.data.images import BrokenImage
 from experiments.data.scene import UNLABELLED
@@ -84,6 +86,61 @@ def test_an_object_of_no_area_as_in_coco_itself_is_left_out_and_counted(tmp_path
     source = read_source(str(write_coco(tmp_path, train=content)))
     assert source.details["objects_without_area"] == 1
     assert len(open_data(source).train.objects(0).labels) == 3
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        [[45, 35, 60, 35, 60, 50]],
+        [[5, 5, 5, 5, 5, 5]],
+        [[5, 5, 5, 5, 5, 5], [45, 35, 60, 35, 60, 50]],
+        [[1, 1.2, 20, 20.2, 1, 1.1]],
+        {"size": [HEIGHT, WIDTH], "counts": [WIDTH * HEIGHT]},
+        {"size": [HEIGHT, WIDTH], "counts": "`U1"},
+    ],
+)
+def test_an_object_whose_outline_covers_no_pixel_is_left_out_and_counted(tmp_path, capsys, shape):
+    assert shape_fault(shape, WIDTH, HEIGHT) is None and not decoded(shape, WIDTH, HEIGHT).any()
+    content = coco_content()
+    content["annotations"][0]["segmentation"] = shape
+    root = write_coco(tmp_path, train=content)
+    source = read_source(str(root))
+    assert source.details["objects_without_pixels"] == 1
+    objects = open_data(source).train.objects(0)
+    assert objects.labels.tolist() == [0, 1] and objects.crowd.tolist() == [False, True]
+    assert objects.masks.sum((1, 2)).tolist() == [100, 300]
+    assert open_data(source).train.objects(1).masks.any()
+    assert main(["check-data", str(root)]) == 0
+    expected = "left out of train2017/: images without objects (1), objects whose outline covers no"
+    assert f"{expected} pixel (1)\n" in capsys.readouterr().out
+
+
+def test_an_outline_that_cancels_itself_is_named(tmp_path):
+    content = coco_content()
+    square = [2, 2, 20, 2, 20, 20, 2, 20]
+    content["annotations"][0]["segmentation"] = [square * 2]
+    data = open_data(read_source(str(write_coco(tmp_path, train=content))))
+    with pytest.raises(BrokenImage, match="1.jpg .*the outline of annotation 11 covers no pixel"):
+        data.train.objects(0)
+
+
+def test_outlines_without_a_pixel_are_found_as_by_decoding_all(monkeypatch):
+    monkeypatch.setattr("experiments.data.coco_empty.BLOCK", 300)
+    generator = numpy.random.default_rng(0)
+    given = []
+    for _ in range(2000):
+        center = generator.uniform(-5, 45, 2)
+        offsets = generator.normal(0, generator.choice([0.2, 1, 5]), (generator.integers(3, 6), 2))
+        given.append([(center + offsets).clip(-20, 50).ravel().tolist()])
+    given[7] += given[8]
+    shapes = Shapes.of(given)
+    found = without_pixels(shapes, numpy.tile([WIDTH, HEIGHT], (len(given), 1)))
+    expected = [not decoded(shape, WIDTH, HEIGHT).any() for shape in given]
+    assert found.tolist() == expected and 100 < sum(expected) < 1900
+    kept = shapes.only(~found)
+    assert [kept.outline(index) for index in range(len(kept.first) - 1)] == [
+        shape for shape, gone in zip(given, expected, strict=True) if not gone
+    ]
 
 
 def test_boxes_that_stick_out_by_rounding_are_clipped(tmp_path):
@@ -171,16 +228,38 @@ FAULTS = {
     "kind": (changed("annotations", 0, segmentation=5), "neither polygons nor run lengths"),
     "without": (changed("annotations", 0, segmentation=[]), "annotation 11 has no segmentation"),
     "json": ("{", "is no JSON file that can be read"),
+    "two lists": ('{"images": [], "annotations": [], "images": []}',
+        "instances_train2017.json: key 'images' is given twice$"),
+    "two boxes": ('{"annotations": [{"id": 11, "bbox": [], "bbox": []}]}',
+        "key 'bbox' is given twice, in the object with id 11"),
     "list": ({"images": []}, "has no list"),
     "empty": (coco_content() | {"images": []}, "the list 'images' is empty"),
     "nameless": (coco_content() | {"categories": [{"id": 7}]}, "needs an id and a name"),
     "same id": (with_more("categories", {"id": 7, "name": "x"}), "has id 7 twice"),
     "same name": (with_more("categories", {"id": 8, "name": "cat"}), "has the name 'cat' twice"),
+    "half a sign": (with_more("categories", {"id": 8, "name": "\ud800x"}),
+        r"train2017.json: category 8: '\\ud800x' is not UTF-8, so no record can hold it"),
     "more classes": (
         with_more("categories", {"id": 8, "name": "x"}),
         r"train2017.json: category 8 \(x\) is not in instances_val2017.json, which has 7 \(cat\)",
     ),
 }  # fmt: skip
+
+
+class Counted(str):
+    compared = 0
+
+    def __eq__(self, other):
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_no_category_is_compared_with_all_others():
+    names = [Counted(f"class {number}") for number in range(300)]
+    made = _categories([{"id": id, "name": name} for id, name in enumerate(names)], "file")
+    assert len(made) == 300 and Counted.compared < 300
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -204,6 +283,23 @@ def test_several_faults_are_counted_by_kind_and_listed_by_check_data(tmp_path, c
     *lines, last = capsys.readouterr().out.splitlines()
     assert len(lines) == 4 and "annotation 12" in lines[1] and "annotation 13" in lines[2]
     assert last == f"4 faults of annotations: {counts}"
+
+
+LONG = {
+    "size": (changed("annotations", 0, segmentation=runs(size="3\n\x1b[31m0")), r"3\n\x1b[31m0"),
+    "sizes": (changed("annotations", 0, segmentation=runs(size=[1] * 100_000)), "[1, 1, 1, 1"),
+    "box": (changed("annotations", 0, bbox=[0, 0, 10**300, 9]), "[0, 0, 1000000"),
+    "flat box": (changed("annotations", 0, bbox=[-(10**300), 0, 0, 9]), "has no area"),
+    "name": (changed("images", 0, file_name="x\n" * 100_000), "… (id 1) is not in"),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_check_data_prints_a_fault_in_one_line_of_bounded_length(tmp_path, capsys, name):
+    content, expected = LONG[name]
+    assert main(["check-data", str(write_coco(tmp_path, train=content))]) == 1
+    text, count = capsys.readouterr().out.splitlines()
+    assert text.isprintable() and len(text) < 1000 and expected in text and count[0] == "1"
 
 
 def test_check_data_looks_at_every_image_and_counts_objects(tmp_path, capsys):
@@ -329,10 +425,64 @@ def test_boxes_alone_are_for_detection_without_masks(tmp_path):
         source.check_task(Segmentation(segmentation="fpn", channels=32))
 
 
-def test_validation_images_without_any_object_are_refused_for_detection(tmp_path):
+def test_a_category_of_the_backgrounds_name_is_for_detection_alone(tmp_path, capsys):
+    content = coco_content()
+    content["categories"][1] = {"id": 7, "name": "ground"}
+    root = write_coco(tmp_path, train=content, val=content)
+    source = read_source(str(root))
+    source.check_task(Detection(detection="mask_rcnn", short_sides=(32,)))
+    expected = r"instances_train2017.json: category 7 has the name of the background, 'ground'"
+    with pytest.raises(Problem, match=f"is for segmentation; .*{expected}.*; use --task"):
+        source.check_task(Segmentation(segmentation="fpn", channels=32))
+    assert main(["check-data", str(root)]) == 0
+    assert re.search(f"not for segmentation: .*{expected}", capsys.readouterr().out)
+
+
+def test_check_data_names_a_folder_whose_name_is_not_utf8(tmp_path, capsys):
+    assert main(["check-data", str(write_coco(tmp_path / "set\udce9"))]) == 2
+    assert r"name of the data: 'set\udce9' is not UTF-8" in capsys.readouterr().err
+
+
+def test_validation_images_without_any_object_are_refused_for_each_task(tmp_path):
     source = read_source(str(write_coco(tmp_path, val=coco_content() | {"annotations": []})))
-    with pytest.raises(Problem, match="no validation image .* has an object"):
-        source.check_task(Detection(detection="faster_rcnn", short_sides=(32,)))
+    for detection in ("faster_rcnn", "mask_rcnn"):
+        with pytest.raises(Problem, match="no image in .*instances_val2017.json has an object, so"):
+            source.check_task(Detection(detection=detection, short_sides=(32,)))
+    with pytest.raises(Problem, match="for segmentation; .*instances_val2017.json has no objects$"):
+        source.check_task(Segmentation(segmentation="fpn", channels=32))
+
+
+@pytest.mark.parametrize(
+    ("split", "task"),
+    [
+        ("train", Detection(detection="mask_rcnn", short_sides=(32,), long_side=96)),
+        ("val", Detection(detection="faster_rcnn", short_sides=(32,), long_side=96)),
+        ("train", Detection(detection="mask_rcnn", short_sides=(32,), long_side=3000, crops=True)),
+    ],
+)
+def test_an_image_that_is_too_narrow_for_the_recipe_is_named_before_it_is_opened(
+    tmp_path, split, task
+):
+    content = changed("images", 1, width=1, height=2500)
+    content["annotations"][1] |= annotation(12, 2, 7, [0, 0, 1, 8])
+    source = read_source(str(write_coco(tmp_path, **{split: content})))
+    source.check_task(replace(task, long_side=2500, crops=False))
+    longest = 1333 if task.crops else 96
+    expected = f"{split}2017/2.jpg of 1 × 2500 pixels is too narrow for a long side of {longest}; "
+    with pytest.raises(Problem, match=f"{expected}remove it from .*instances_{split}2017.json"):
+        source.check_task(task)
+
+
+def test_the_file_whose_objects_lack_outlines_is_named(tmp_path):
+    content = coco_content()
+    for each in content["annotations"]:
+        del each["segmentation"]
+    source = read_source(str(write_coco(tmp_path, val=content)))
+    expected = "the objects in .*instances_val2017.json have boxes alone; "
+    with pytest.raises(Problem, match=f"{expected}add --set recipe.task.detection=faster_rcnn"):
+        source.check_task(Detection(detection="mask_rcnn", short_sides=(32,)))
+    with pytest.raises(Problem, match=f"{expected}use --task detection"):
+        source.check_task(Segmentation(segmentation="fpn", channels=32))
 
 
 def test_a_recipe_for_classification_is_refused(tmp_path):

@@ -12,6 +12,7 @@ from experiments.data.folder import Folder
 from experiments.data.prepared import NOTE
 from experiments.data.sources import read_source
 from experiments.data.splits import open_data
+from roadmap.cli.main import main
 from roadmap.errors import Problem
 
 
@@ -106,6 +107,20 @@ def test_names_with_control_characters_are_escaped_in_messages(images, tmp_path,
     message = str(fault.value)
     assert message.isprintable()
     assert r"a\nrow 13: 99 %\x1b[31m has no counterpart" in message
+
+
+@pytest.mark.parametrize("place", ["class", "data"])
+def test_a_name_that_is_not_utf8_is_refused(images, tmp_path, place, capsys):
+    root = tmp_path / ("set\udce9" if place == "data" else "set")
+    shutil.copytree(images, root)
+    if place == "class":
+        for split in ("train", "val"):
+            (root / split / "a").rename(root / split / "caf\udce9")
+    expected = r"data: 'set\\udce9'" if place == "data" else r"class of data set: 'caf\\udce9'"
+    with pytest.raises(Problem, match=f"{expected} is not UTF-8, so no record can hold it"):
+        read_source(str(root))
+    assert main(["check-data", str(root)]) == 2
+    assert "is not UTF-8" in capsys.readouterr().err
 
 
 def test_a_broken_image_with_a_line_in_its_name_gives_one_line(images, tmp_path):

@@ -6,15 +6,17 @@ import numpy
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from experiments.data.check import broken_images, fault_of
+from experiments.data.check import broken_images, fault_of, without_broken
 from experiments.data.images import BrokenImage
 from experiments.data.sources import read_source
-from experiments.data.splits import Split, open_data
+from experiments.data.splits import Split, ignore, open_data
 from experiments.host.events import Message, RunFailed
 from experiments.host.log import Log
 from experiments.loading.views import Evaluated
 from roadmap.edit import replace
+from roadmap.errors import Problem
 from steps.recipes.load import load_recipe
+from tests.experiments.data.annotated import write_coco
 from tests.experiments.data.made import pictures
 
 
@@ -44,6 +46,21 @@ def test_images_of_every_kind_are_opened_or_named(images, tmp_path):
     files = [file.name for file, _ in data.source.samples["train"]]
     image = data.train.image(files.index("train/a/deep.png"))
     assert image.getpixel((0, 0)) == (117, 117, 117)
+
+
+@pytest.mark.parametrize("kind", ["classes", "objects"])
+def test_skipping_every_training_image_is_refused(images, tmp_path, kind):
+    root = tmp_path / "set"
+    if kind == "classes":
+        shutil.copytree(images, root)
+    else:
+        write_coco(root)
+    for image in root.glob("train*/**/*.*g"):
+        image.write_bytes(b"no image")
+    count = 36 if kind == "classes" else 2
+    expected = f"none of the {count} training images of data set can be opened; the first: image .*"
+    with pytest.raises(Problem, match=f"^--broken skip: {expected}cannot be read"):
+        without_broken(open_data(read_source(str(root))), ignore)
 
 
 def test_channel_statistics_are_those_of_all_pixels():

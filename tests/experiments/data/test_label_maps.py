@@ -1,6 +1,9 @@
 """Folders in the layouts of ADE20K and VOC."""
 
 import os
+import struct
+import zlib
+from functools import partial
 
 import numpy
 import pytest
@@ -69,6 +72,27 @@ def test_two_years_of_voc_are_named(tmp_path):
         read_source(str(tmp_path))
 
 
+def test_a_link_into_itself_is_no_image(tmp_path):
+    root = write_ade(tmp_path)
+    fingerprint = read_source(str(root)).fingerprint
+    loop = root / "images/training/loop.jpg"
+    loop.symlink_to(loop)
+    assert AdeFolder.read(str(root), None).fingerprint == fingerprint
+    image = root / "images/training/ADE_00000001.jpg"
+    image.unlink()
+    image.symlink_to(image)
+    with pytest.raises(Problem, match=r"training: image ADE_00000001.\* of .* is missing"):
+        AdeFolder.read(str(root), None)
+
+
+def test_a_list_may_begin_with_a_byte_order_mark(tmp_path):
+    root = write_voc(tmp_path)
+    fingerprint = read_source(str(root)).fingerprint
+    path = root / "ImageSets/Segmentation/train.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert VocFolder.read(str(root), None).fingerprint == fingerprint
+
+
 def remove(name):
     return lambda root: os.remove(root / name)
 
@@ -92,10 +116,16 @@ FAULTS = {
         "differ in their ending only"),
     "two names": (write_ade, put("objectInfo3.txt", ""), "objectInfo150.txt and objectInfo3.txt"),
     "names": (write_ade, put("objectInfo150.txt", "Idx\tName\n1\ta\n3\tb\n"), "line 3 must be 2, "),
+    "same name": (write_ade, put("objectInfo150.txt", "Idx\tName\n1\ta\n\n2\tb\n3\ta\n"),
+        "objectInfo150.txt: line 5 has the name 'a' of line 2; each class needs its own"),
+    "comma": (write_ade, put("objectInfo150.txt", "Idx\tName\n1\t,a\n2\tb\n"),
+        "objectInfo150.txt: line 2: no name stands before the , or ; in ',a'"),
+    "semicolon": (write_ade, put("objectInfo150.txt", "Idx\tName\n1\tb\n2\t;\n"), "3: no name"),
     "one name": (write_ade, put("objectInfo150.txt", "Idx\tName\n1\ta\n"), "has 1 names"),
     "voc map": (write_voc, remove("SegmentationClass/2007_000002.png"),
-        r"label map 2007_000002.\* of .*JPEGImages/2007_000002.jpg is missing"),
-    "voc image": (write_voc, remove("JPEGImages/2007_000003.jpg"), "image 2007_000003.* is miss"),
+        r"train.txt:2: .*: label map 2007_000002.\* of .*JPEGImages/2007_000002.jpg is missing"),
+    "voc image": (write_voc, remove("JPEGImages/2007_000003.jpg"),
+        r"Segmentation/val.txt:1: .*JPEGImages: image 2007_000003.\* of .*.png is missing"),
     "voc maps": (write_voc, rename("SegmentationClass", "Annotations"), "has no SegmentationClass"),
     "voc list": (write_voc, remove("ImageSets/Segmentation/val.txt"), "holds train.txt; it needs"),
     "voc twice": (write_voc, put("ImageSets/Segmentation/val.txt", "2007_000003\n2007_000003\n"),
@@ -110,6 +140,15 @@ def test_each_missing_part_is_named(tmp_path, name):
     spoil(write(tmp_path))
     with pytest.raises(Problem, match=expected):
         kind_of(str(tmp_path)).read(str(tmp_path), None)
+
+
+def test_a_long_line_of_a_list_is_named_in_one_short_line(tmp_path, capsys):
+    root = write_voc(tmp_path)
+    (root / "ImageSets/Segmentation/val.txt").write_text("x\x1b" * 50_000 + "\n")
+    assert main(["check-data", str(root)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 and all(line.isprintable() and len(line) < 1000 for line in lines)
+    assert "….* is missing" in lines[0]
 
 
 def too_large(path):
@@ -131,6 +170,35 @@ def in_colour(path):
     Image.new("RGB", (WIDTH, HEIGHT)).save(path)
 
 
+def of_few_bits(path, *, depth, palette=False):
+    """Write values 0, 1, 2 and 3 with 2 or 4 bits for each pixel."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bits = numpy.unpackbits(steps([0, 1, 2, 3]).astype(numpy.uint8)[..., None], axis=-1)
+    rows = numpy.packbits(bits[..., -depth:].reshape(HEIGHT, -1), axis=1)
+    raw = b"".join(b"\0" + row.tobytes() for row in rows)
+    kind = 3 if palette else 0
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, kind, 0, 0, 0))]
+    chunks += [(b"PLTE", bytes(range(3 * 2**depth)))] if palette else []
+    chunks += [(b"IDAT", zlib.compress(raw)), (b"IEND", b"")]
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, data in chunks:
+        content += struct.pack(">I", len(data)) + name + data
+        content += struct.pack(">I", zlib.crc32(name + data))
+    path.write_bytes(content)
+
+
+def of_format(name):
+    return lambda path: Image.fromarray(steps([0, 1]).astype(numpy.uint8)).save(path, name)
+
+
+@pytest.mark.parametrize("depth", [2, 4])
+def test_palettes_of_few_bits_keep_their_values(tmp_path, depth):
+    root = write_ade(tmp_path)
+    of_few_bits(root / "annotations/training/ADE_00000001.png", depth=depth, palette=True)
+    found = open_data(read_source(str(root))).train.label_map(0)
+    assert numpy.array_equal(found[0], numpy.resize([U, 0, 1, 2], WIDTH))
+
+
 def damaged(path):
     path.write_bytes(path.read_bytes()[:60])
 
@@ -142,6 +210,11 @@ def damaged(path):
         (of_another_size, "it has 20 × 30 pixels, its image has 40 × 30"),
         (turned, "40 × 30 pixels, its image has 30 × 40, as after the turn that its EXIF asks for"),
         (in_colour, "a label map has one byte for each pixel, grey or palette; it is RGB"),
+        (partial(of_few_bits, depth=4), "a label map has one byte for each pixel.*; it is L;4"),
+        (partial(of_few_bits, depth=2), "a label map has one byte for each pixel.*; it is L;2"),
+        (of_format("JPEG"), "it is JPEG, not PNG"),
+        (of_format("BMP"), "it is BMP, not PNG"),
+        (of_format("TIFF"), "it is TIFF, not PNG"),
         (damaged, "cannot be read"),
     ],
 )

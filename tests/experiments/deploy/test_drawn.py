@@ -6,7 +6,7 @@ import json
 
 import numpy
 import pytest
-from PIL import Image, ImageColor
+from PIL import Image, ImageColor, ImageDraw
 
 from experiments.data.scene import UNLABELLED
 from experiments.deploy.drawn import COLOURS, class_colour, draw
@@ -85,6 +85,23 @@ def test_a_label_map_gets_a_legend_of_its_classes(image):
     legend = pixels[500:]
     shown = [(legend == rgb(class_colour(label))).all(-1).any() for label in range(3)]
     assert shown == [False, True, True]
+
+
+@pytest.mark.parametrize("kind", ["boxes", "legend"])
+def test_a_class_name_of_any_length_is_drawn_as_one_short_line(image, monkeypatch, kind):
+    drawn = []
+    for name in ("textbbox", "text"):
+        original = getattr(ImageDraw.ImageDraw, name)
+
+        def noting(pen, place, text, *others, original=original, **more):
+            drawn.append(text)
+            return original(pen, place, text[:500], *others, **more)
+
+        monkeypatch.setattr(ImageDraw.ImageDraw, name, noting)
+    found = objects() if kind == "boxes" else numpy.zeros((100, 100), dtype=numpy.uint8)
+    draw(image, found, ["a\nb\ud800" + "x" * 5000] * 3)
+    assert drawn and all(text.isprintable() and len(text) < 70 for text in drawn)
+    assert drawn[0].startswith(r"a b\ud800xxx")
 
 
 def test_many_classes_have_colours_of_their_own_and_a_short_legend(image):

@@ -28,7 +28,7 @@ from experiments.training.weights import WEIGHTS
 from roadmap.cli.main import main
 from roadmap.errors import Problem
 from roadmap.network import build
-from roadmap.record import read_record
+from roadmap.record import Asked, read_record
 from tests.experiments.launch.tasks_of_workers import fail, say_and_wait
 
 RECORDS = Path(__file__).parents[3] / "results" / "tiny"
@@ -62,6 +62,14 @@ def test_a_launcher_is_one_function_and_one_line(images, tmp_path, monkeypatch):
     outcome = run_all(asked, parallel=7, machine=ONE, command="", launcher="backwards")
     assert [record.identity.seed for record in outcome.records] == [0, 1]
     assert taken == [(asked[1].name, 7), (asked[0].name, 7)]
+
+
+@pytest.mark.parametrize(
+    ("command", "asked"), [("roadmap train 05 --runs r\udcff", None), ("", Asked(data="\udcff"))]
+)
+def test_what_no_record_can_hold_is_refused_before_anything_is_trained(command, asked):
+    with pytest.raises(Problem, match=r"this command: '.*udcff.*' is not UTF-8, so no record"):
+        run_all([], parallel=1, machine=ONE, command=command, asked=asked)
 
 
 def until(workers, observe=lambda event: None):

@@ -1,5 +1,6 @@
 """Exit codes and messages when something outside the command goes wrong."""
 
+import errno
 import os
 import re
 import shutil
@@ -232,6 +233,25 @@ def test_runs_that_cannot_be_written_to_are_refused_before_torch(read_only):
     done = train_into(read_only / "runs")
     assert done.returncode == 2, done.stderr
     assert "cannot be written" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "command", [["cost", "--roadmap", "loop.yaml"], ["check-data", "loop.yaml/set"]]
+)
+def test_a_link_to_itself_is_a_wrong_input(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.chdir(tmp_path)
+    Path("loop.yaml").symlink_to("loop.yaml")
+    assert main(command) == 2
+    assert re.fullmatch("roadmap: .*loop.yaml.*\n", capsys.readouterr().err)
+
+
+def test_a_file_error_of_too_many_links_is_a_wrong_input(monkeypatch, capsys):
+    def fail(*_):
+        raise OSError(errno.ELOOP, "Too many levels of symbolic links", "loop")
+
+    monkeypatch.setattr("roadmap.cli.data.check_data", fail)
+    assert main(["check-data", "fractals"]) == 2
+    assert capsys.readouterr().err == "roadmap: loop: Too many levels of symbolic links\n"
 
 
 def test_finished_runs_in_a_folder_that_cannot_be_written_to_are_shown(tmp_path, monkeypatch):
