@@ -101,7 +101,7 @@ def _read_names(path: Path) -> tuple[str, ...]:
     if not 2 <= len(names) < MOST_CLASSES:
         raise Problem(f"{where} has {len(names)} names; valid: 2 to 254")
     short = [_first(name) for name in names]
-    return tuple(short if len(set(short)) == len(names) else names)
+    return tuple(short) if len(set(short)) == len(names) else tuple(names)
 
 
 def _first(name: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 import numpy
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from roadmap.errors import escaped
 
@@ -39,7 +39,7 @@ class BrokenImage(OSError):
         return last.removeprefix(f"{BrokenImage.__module__}.{BrokenImage.__qualname__}: ")
 
 
-def open_image(file: BinaryIO) -> Image.Image:
+def open_image(file: BinaryIO) -> ImageFile.ImageFile:
     """Open an image of a listed format; its pixels are not decoded yet."""
     try:
         return Image.open(file, formats=FORMATS)

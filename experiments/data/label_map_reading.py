@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy
-from PIL import Image
-from PIL.ImageFile import ImageFile
+from PIL import Image, ImageFile
 
 from experiments.data.files import File, Samples
 from experiments.data.images import named, open_image, upright_hint
@@ -47,11 +46,10 @@ def label_map_of(
         return _decoded(label_map, coding)
 
 
-def _check_kind(label_map: Image.Image) -> None:
+def _check_kind(label_map: ImageFile.ImageFile) -> None:
     """Raise ValueError unless the values in the file are those that Pillow gives."""
     if label_map.format != "PNG":  # JPEG changes values
         raise ValueError(f"it is {label_map.format}, not PNG; a label map is a PNG file")
-    assert isinstance(label_map, ImageFile)
     stored = str(label_map.tile[0][3])  # such as L;4: Pillow scales its 16 values to 0 to 255
     kind = stored if label_map.mode == "L" else label_map.mode
     if kind not in ("L", "P"):
