@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from math import sqrt
 from statistics import fmean
 
@@ -65,10 +64,12 @@ def over_orders(samples: Mapping[str, Sample], parts: Sequence[Mapping[str, floa
     seeds = difference(samples, mean)
     noise = sum(share * variances[name] / samples[name].n for name, share in within.items())
     apart, shared = scatter / count, max(0.0, seeds.error**2 - noise / count)
-    noisy = replace(seeds, error=sqrt(shared))
-    if not apart:
-        return noisy
-    return Estimate(value=value, error=sqrt(apart), freedom=count - 1).plus(noisy)
+    if not apart + shared:
+        return Estimate(value=value)
+    freedom = (apart + shared) ** 2 / (
+        apart**2 / (count - 1) + (shared**2 / seeds.freedom if shared else 0.0)
+    )
+    return Estimate(value=value, error=sqrt(apart + shared), freedom=freedom)
 
 
 def order_dependence(

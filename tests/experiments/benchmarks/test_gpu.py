@@ -143,10 +143,13 @@ def test_the_runner_is_timed_without_batches_that_were_made_while_the_loop_ran()
 def test_networks_share_the_cores_when_they_compile(monkeypatch):
     from torch._inductor import config
 
-    monkeypatch.setattr(config, "compile_threads", 32)
     monkeypatch.setattr(networks, "cores", lambda: 16)
-    networks.limit_compiler()
-    assert config.compile_threads == 4
+    before = config.compile_threads
+    try:
+        networks.limit_compiler()
+        assert config.compile_threads == 4
+    finally:
+        config.compile_threads = before
 
 
 def measured(value):
