@@ -102,11 +102,10 @@ def compare(
     of = of or ("rows" if len({side.data for side in sides}) == 1 else "steps")
     shared = [_shared(first, side, of) for side in others]
     runs = {side.name: measured_runs(side.selection, measure) for side in sides}
-    samples = {
-        f"{name}/{number}": sample
-        for name, group in runs.items()
-        for number, sample in samples_of(group, measure).items()
+    named = {
+        f"{name}/{number}": one for name, group in runs.items() for number, one in group.items()
     }
+    samples = samples_of(named, measure)
     contrasts = [
         _contrast(first.name, side.name, row, of, alone=len(others) == 1, place=place)
         for place, (side, rows) in enumerate(zip(others, shared, strict=True))
@@ -139,9 +138,6 @@ def compare(
         for number, count in diverged_runs(side.selection).items()
     }
     margin = margin if measure.is_percentage else 0.0
-    named = {
-        f"{name}/{number}": one for name, group in runs.items() for number, one in group.items()
-    }
     looks = count_looks(contrasts, named)
     verdicts = judge(contrasts, samples, margin, rights, looks, measure=measure, diverged=lost)
     lines = tuple(

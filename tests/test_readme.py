@@ -190,7 +190,7 @@ def test_the_committed_table_of_a_task_is_that_of_its_records(task):
 
 @cache
 def shown_in(name):
-    """What the figures of a folder of results show; those of studies stand beside the path."""
+    """The runs that a folder's figures show. Figures of a study also show the path's runs."""
     records = read_records(ROOT / "results" / name).records
     task = name.removeprefix("tiny-")
     if task in ("detection", "segmentation"):

@@ -167,13 +167,12 @@ def _details(subject: Subject, key: str) -> str:
         for run in runs
         if run.history
     ]
-    dashed = (
-        f"Dashed: not finished, with the epochs done: {', '.join(running)}. " if running else ""
+    parts = (
+        f"Dashed: not finished, with the epochs done: {', '.join(running)}." if running else "",
+        "Line: mean over finished runs; band: the smallest to the largest of them; grey: the row "
+        f"that this one starts from. Of runs of more than {MOST} epochs, every second, third … is "
+        f"drawn. Recipe: {recipes(subject.fitted, subject.selection.runs)}.",
+        COMPARED.get(key, ""),
+        sentences([*subject.selection.notes, *told]),
     )
-    recipe = recipes(subject.fitted, subject.selection.runs)
-    return (
-        f"{dashed}Line: mean over finished runs; band: the smallest to the largest of them; grey: "
-        f"the row that this one starts from. Of runs of more than {MOST} epochs, every second, "
-        f"third … is drawn. Recipe: {recipe}. {COMPARED.get(key, '')} "
-        f"{sentences([*subject.selection.notes, *told])}"
-    ).replace("  ", " ")
+    return " ".join(part for part in parts if part)

@@ -45,11 +45,10 @@ def count_diverged(
         verdict.verdict, verdict.verdict.startswith("no difference") and more != 0
     )
     lost = any(name in diverged and name not in samples for name in weights)
-    if lost and verdict.difference is not None:
-        favoured = True
+    undecided = favoured or (lost and verdict.difference is not None)
     return replace(
         verdict,
-        verdict=OFTEN if favoured else verdict.verdict,
+        verdict=OFTEN if undecided else verdict.verdict,
         diverged=sum(diverged.get(name, 0) for name in added),
         diverged_before=sum(diverged.get(name, 0) for name in subtracted),
         worst=_worst(verdict, weights, samples, diverged, measure),

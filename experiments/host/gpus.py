@@ -118,7 +118,7 @@ def _driver(_path: str) -> Driver:
 def _told_by_torch(_path: str, selection: str | None, of_hip: str | None) -> tuple[str, ...]:
     """Return the GPUs where the driver's command is missing; the arguments are what can change.
 
-    torch has applied the variable, so its entries are returned, as many as torch sees.
+    torch has already applied the variable: return one of its entries for each GPU that torch sees.
     """
     import torch
 
